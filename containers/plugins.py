@@ -1,0 +1,131 @@
+"""Implementations by kind and type name, through entry points."""
+
+import inspect
+from collections.abc import Mapping
+from functools import cached_property
+from importlib.metadata import EntryPoint, distributions
+
+from pydantic import ValidationError
+
+from runnable.exceptions import ConfigurationError, ServiceNotFoundError, did_you_mean
+from runnable.service import Service
+
+KINDS = (
+    "pipeline_executor",
+    "job_executor",
+    "run_log_store",
+    "catalog",
+    "secrets",
+    "pickler",
+)
+"""The kinds of services; each is also the entry point group of its implementations."""
+
+
+class Plugins:
+    """The implementations that are installed; they are looked up once."""
+
+    @cached_property
+    def _entry_points(self) -> dict[str, dict[str, EntryPoint]]:
+        found: dict[str, dict[str, EntryPoint]] = {}
+        for distribution in distributions():
+            for entry_point in distribution.entry_points:
+                # What comes first on the path is what an import would find.
+                names = found.setdefault(entry_point.group, {})
+                names.setdefault(entry_point.name, entry_point)
+        return found
+
+    def names(self, kind: str) -> list[str]:
+        """List the type names that a kind has, sorted."""
+        return sorted(self._entry_points.get(kind, {}))
+
+    def find(self, kind: str, name: str) -> type[object]:
+        """Find an implementation.
+
+        Args:
+            kind: Such as `catalog`; also the entry point group.
+            name: Such as `file-system`.
+
+        Returns:
+            The class.
+
+        Raises:
+            ServiceNotFoundError: If there is none; lists those there are.
+            ConfigurationError: If its package fails to import.
+
+        Example:
+            >>> Plugins().find("catalog", "do-nothing").__name__
+            'DoNothingCatalog'
+        """
+        entry_point = self._entry_points.get(kind, {}).get(name)
+        if entry_point is None:
+            raise ServiceNotFoundError(kind, name, self.names(kind))
+        try:
+            found = entry_point.load()
+        except (ImportError, AttributeError) as error:
+            owner = entry_point.dist.name if entry_point.dist else "unknown package"
+            problem = (
+                f"the {kind} {name!r} of {owner} cannot be loaded from "
+                f"{entry_point.value!r}: {error}"
+            )
+            raise ConfigurationError(problem) from error
+        if not inspect.isclass(found):
+            problem = f"the {kind} {name!r} ({entry_point.value}) is not a class"
+            raise ConfigurationError(problem)
+        return found
+
+    def make_service(self, kind: str, description: Mapping[str, object]) -> Service:
+        """Construct a service from its configuration.
+
+        Args:
+            kind: Such as `catalog`.
+            description: `{"type": name, "config": {option: value}}`; without
+                `config`, the keys beside `type` are the options.
+
+        Returns:
+            The service.
+
+        Raises:
+            ConfigurationError: If the description names no type, an unknown type or
+                an unknown option, or an option has a wrong value. The values of
+                options are not repeated, since secrets may be among them.
+        """
+        options = {key: value for key, value in description.items() if key != "type"}
+        name = description.get("type")
+        if not isinstance(name, str):
+            problem = f"{kind}: say which with `type`, one of {self.names(kind)}"
+            raise ConfigurationError(problem)
+        config = options.pop("config", None) or (
+            {} if "config" in description else options
+        )
+        if not isinstance(config, Mapping) or ("config" in description and options):
+            extra = ", ".join(map(repr, options)) or "no mapping"
+            problem = f"{kind}: `config` must hold all options of {name!r}: {extra}"
+            raise ConfigurationError(problem)
+        implementation = self.find(kind, name)
+        try:
+            service = implementation(**config)
+        except ValidationError as error:
+            raise ConfigurationError(
+                _explain(kind, name, implementation, error)
+            ) from None
+        if not isinstance(service, Service):
+            problem = f"{kind} {name!r} is no runnable.service.Service"
+            raise ConfigurationError(problem)
+        return service
+
+
+def _explain(
+    kind: str, name: str, implementation: type[object], error: ValidationError
+) -> str:
+    fields: Mapping[str, object] = getattr(implementation, "model_fields", {})
+    options = [key for key in fields if not key.startswith("service_")]
+    problems = []
+    for finding in error.errors(include_input=False, include_url=False):
+        option = ".".join(str(part) for part in finding["loc"])
+        if finding["type"] == "extra_forbidden":
+            problems.append(
+                f"unknown option {option!r}. {did_you_mean(option, options)}"
+            )
+        else:
+            problems.append(f"option {option!r}: {finding['msg']}")
+    return f"{kind} of type {name!r}: " + "; ".join(problems)

@@ -1,0 +1,226 @@
+"""Providers whose answer depends on the run of the caller, not on the process.
+
+Theory of operation. dependency-injector keeps the overrides of a provider in the
+provider, so they hold for the whole process. Here they are kept in the scope of the
+caller, by provider: `with container.catalog.override(fake):` holds for this thread or
+task and what it starts. The library's own methods that build on `override` and
+`reset_last_overriding` (`override_providers`, `Container.override`) work unchanged.
+"""
+
+import inspect
+from collections.abc import Callable
+from contextlib import AbstractContextManager, contextmanager
+from operator import attrgetter
+from types import TracebackType
+from typing import Any, TypeVar
+
+from dependency_injector import providers
+
+from runnable.scope import (
+    Run,
+    current_run,
+    current_scope,
+    set_overrides,
+)
+
+T = TypeVar("T")
+
+
+class Overriding:
+    """An override that ends with the `with` block it is used in."""
+
+    def __init__(self, provider: "ContextScoped[Any]", overriding: object) -> None:
+        self._provider = provider
+        self._overriding = overriding
+
+    def __enter__(self) -> object:
+        return self._overriding
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._provider.remove_overriding(self._overriding)
+
+
+class ContextScoped(providers.Provider[T]):
+    """A provider whose overrides hold for the current context only."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        # Its async mode is sticky: one awaitable answer would make all later ones.
+        self.disable_async_mode()
+
+    def override(self, provider: object) -> Overriding:  # type: ignore[override] # pyright: ignore[reportIncompatibleMethodOverride]  # the stub names a class with private state
+        """Answer with something else, in this thread or task and what it starts.
+
+        Args:
+            provider: A service, or a provider that makes it.
+
+        Returns:
+            A context manager that ends the override.
+
+        Example:
+            >>> from containers import container
+            >>> with container.run_id.override("r1"):
+            ...     container.run_id()
+            'r1'
+        """
+        overrides = dict(current_scope().overrides)
+        overrides[self] = (*overrides.get(self, ()), provider)
+        set_overrides(overrides)
+        return Overriding(self, provider)
+
+    def override_everywhere(self, provider: object) -> object:
+        """Answer with something else in the whole process, until it is reset.
+
+        Args:
+            provider: A service, or a provider that makes it.
+
+        Returns:
+            dependency-injector's own context manager.
+        """
+        return super().override(provider)
+
+    def reset_everywhere(self) -> None:
+        """End every process-wide override."""
+        super().reset_override()
+
+    def reset_last_overriding(self) -> None:
+        """End the latest override that holds here."""
+        if overriding := self.overridden:
+            self.remove_overriding(overriding[-1])
+
+    def reset_override(self) -> None:
+        """End every override that holds here."""
+        overrides = dict(current_scope().overrides)
+        if overrides.pop(self, None) is not None:
+            set_overrides(overrides)
+
+    def remove_overriding(self, overriding: object) -> None:
+        """End one override, wherever in the order it stands."""
+        kept = [other for other in self.overridden if other is not overriding]
+        self.reset_override()
+        if kept:
+            set_overrides({**current_scope().overrides, self: tuple(kept)})
+
+    @property
+    def overridden(self) -> tuple[Any, ...]:
+        """What overrides this provider here, the innermost last."""
+        return current_scope().overrides.get(self, ())
+
+    def make(self) -> T:
+        """Make, or find, the answer that no override replaces."""
+        raise NotImplementedError
+
+    def _provide(self, args: tuple[object, ...], kwargs: dict[str, object]) -> T:
+        if overriding := current_scope().overrides.get(self):
+            answer: Any = overriding[-1]
+            if isinstance(answer, providers.Provider):
+                return answer(*args, **kwargs)  # type: ignore[no-any-return]  # the overriding provider's promise
+            return answer  # type: ignore[no-any-return]  # duck-typed, as fakes are
+        return self.make()
+
+    def __deepcopy__(self, memo: dict[Any, Any] | None = None) -> "ContextScoped[T]":
+        memo = {} if memo is None else memo
+        # A container's instance has providers of its own, so overrides of its own.
+        copied = memo.get(id(self))
+        if isinstance(copied, ContextScoped):
+            return copied
+        copied = self.copy_for_container(memo)
+        memo[id(self)] = copied
+        return copied
+
+    def copy_for_container(self, memo: dict[int, object]) -> "ContextScoped[T]":
+        """Make an equal provider for another container.
+
+        Args:
+            memo: What has been copied already, as for `__deepcopy__`.
+        """
+        raise NotImplementedError
+
+
+class FromRun(ContextScoped[T]):
+    """Answer with something that the current run's context has.
+
+    Args:
+        path: Attribute path from the context, such as `catalog`; the context
+            itself if empty.
+
+    Raises:
+        RuntimeError: When asked outside a run.
+    """
+
+    def __init__(self, path: str = "") -> None:
+        super().__init__()
+        self._path = path
+        self._get: Callable[[object], Any] = attrgetter(path) if path else lambda it: it
+
+    def make(self) -> T:
+        """Return what the current run has."""
+        return self._get(current_run(self._path or "run_context").context)  # type: ignore[no-any-return]  # by attribute path
+
+    def copy_for_container(self, memo: dict[int, object]) -> "FromRun[T]":
+        """Make an equal provider for another container."""
+        del memo
+        return FromRun(self._path)
+
+
+class OncePerRun(ContextScoped[T]):
+    """Make a service once in each run, when first asked, and close it with the run.
+
+    Args:
+        factory: Called without holding anything of another run; a generator
+            function yields the service once and cleans up after the `yield`.
+        *args: Positional arguments; providers among them are resolved.
+        **kwargs: Keyword arguments, likewise.
+
+    A service that has `close()` is closed at the end of the run, one that is a context
+    manager is entered and left; last made, first closed.
+
+    Example:
+        >>> from containers import OncePerRun, RunContainer
+        >>> class AppContainer(RunContainer):
+        ...     cache = OncePerRun(dict)
+    """
+
+    def __init__(self, factory: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+        super().__init__()
+        self.factory = factory
+        self.args = args
+        self.kwargs = kwargs
+
+    def make(self) -> T:
+        """Return this run's instance; make it if this is the first time."""
+        run = current_run(getattr(self.factory, "__name__", "a service"))
+        if self not in run.instances:
+            with run.lock:
+                if self not in run.instances:
+                    run.instances[self] = self._construct(run)
+        return run.instances[self]  # type: ignore[return-value]  # what the factory made
+
+    def _construct(self, run: Run) -> object:
+        args = [_resolve(argument) for argument in self.args]
+        kwargs = {name: _resolve(value) for name, value in self.kwargs.items()}
+        if inspect.isgeneratorfunction(self.factory):
+            manager = contextmanager(self.factory)
+            return run.closing.enter_context(manager(*args, **kwargs))
+        service: object = self.factory(*args, **kwargs)
+        close = getattr(service, "close", None)
+        if callable(close):
+            run.closing.callback(close)
+        elif isinstance(service, AbstractContextManager):
+            return run.closing.enter_context(service)
+        return service
+
+    def copy_for_container(self, memo: dict[int, object]) -> "OncePerRun[T]":
+        """Make an equal provider for another container, its arguments' copies too."""
+        args = providers.deepcopy(self.args, memo)
+        kwargs = providers.deepcopy(self.kwargs, memo)
+        return OncePerRun(self.factory, *args, **kwargs)
+
+
+def _resolve(value: object) -> object:
+    return value() if isinstance(value, providers.Provider) else value

@@ -1,0 +1,128 @@
+"""The composition root: which services there are, and who answers a marker."""
+
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from dependency_injector import containers, providers
+
+from containers.plugins import Plugins
+from containers.providers import ContextScoped, FromRun
+from containers.settings import Settings
+from runnable.datastore.code_versions import CodeVersions
+from runnable.exceptions import ConfigurationError, did_you_mean
+from runnable.injection import connect, injection_points
+from runnable.scope import live_run
+
+if TYPE_CHECKING:
+    # Whoever defines the first marker loads this module, and may be any of these.
+    from runnable.catalog import BaseCatalog
+    from runnable.context import JobContext, PipelineContext
+    from runnable.context.models import Executor
+    from runnable.datastore import BaseRunLogStore
+    from runnable.pickler import BasePickler
+    from runnable.secrets import BaseSecrets
+
+
+class RunContainer(containers.DeclarativeContainer):
+    """The services of runs; subclass it to add your own.
+
+    The instance `container` has no state of its own: its providers answer with what
+    the run of the caller has, so one container serves any number of runs at once.
+
+    Example:
+        >>> from containers import OncePerRun
+        >>> class AppContainer(RunContainer):
+        ...     session = OncePerRun(dict, tenant=RunContainer.run_id)
+        >>> app = AppContainer()
+        >>> app.session
+        OncePerRun(dict)
+    """
+
+    __self__ = providers.Self()
+    run_context: "FromRun[PipelineContext | JobContext]" = FromRun()
+    run_id: FromRun[str] = FromRun("run_id")
+    catalog: "FromRun[BaseCatalog]" = FromRun("catalog")
+    secrets: "FromRun[BaseSecrets]" = FromRun("secrets")
+    pickler: "FromRun[BasePickler]" = FromRun("pickler")
+    run_log_store: "FromRun[BaseRunLogStore]" = FromRun("run_log_store")
+    pipeline_executor: "FromRun[Executor]" = FromRun("pipeline_executor")
+    job_executor: "FromRun[Executor]" = FromRun("job_executor")
+
+    # What a run is made with; these answer outside a run as well.
+    plugins: providers.Provider[Plugins] = providers.ThreadSafeSingleton(Plugins)
+    make_service = providers.Callable(lambda found: found.make_service, plugins)
+    settings: providers.Provider[Settings] = providers.Factory(Settings, __self__)
+    code_versions: providers.Provider[CodeVersions] = providers.ThreadSafeSingleton(
+        CodeVersions
+    )
+
+
+container = RunContainer()
+
+
+def container_in_force() -> containers.Container:
+    """Return the container of the current run; the default one outside a run."""
+    run = live_run()
+    own = run.container if run is not None else None
+    return own if isinstance(own, containers.Container) else container
+
+
+class _Marked(ContextScoped[Any]):
+    """Stands for a marker: asks the container that is in force when called."""
+
+    def __init__(self, service: str) -> None:
+        super().__init__()
+        self._service = service
+        self._name, *self._attributes = service.split(".")
+
+    def make(self) -> object:
+        known = container_in_force().providers
+        provider: Any = known.get(self._name)
+        if provider is None:
+            hint = did_you_mean(self._name, known)
+            problem = f"Provide[{self._service!r}] names no service. {hint}"
+            raise ConfigurationError(problem)
+        for attribute in self._attributes:
+            provider = getattr(provider, attribute)
+        return provider()
+
+    def copy_for_container(self, memo: dict[int, object]) -> "_Marked":
+        del memo
+        return _Marked(self._service)
+
+
+_marked = containers.DynamicContainer()
+
+
+def _wire(module: str, services: list[str]) -> None:
+    # A stand-in with the module's name: binds what `inject` decorated there, and
+    # inspects nothing else, so it costs microseconds and wraps nobody's methods.
+    for service in services:
+        if service not in _marked.providers:
+            _marked.set_provider(service, _Marked(service))
+    _marked.wire(modules=[ModuleType(module)])
+
+
+def validate(checked: containers.Container | None = None) -> list[str]:
+    """Find markers that name no service; call it when an application starts.
+
+    Args:
+        checked: The container whose services there are; the default one if None.
+
+    Returns:
+        A sentence for each such marker; none if all is well.
+
+    Example:
+        >>> validate()
+        []
+    """
+    known = (checked or container).providers
+    return [
+        f"{point.module}.{point.function}({point.parameter}) asks for "
+        f"{point.service!r}. {did_you_mean(point.service, known)}"
+        for point in injection_points()
+        if point.service.split(".")[0] not in known
+    ]
+
+
+connect(_wire)

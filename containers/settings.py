@@ -1,0 +1,169 @@
+"""Where a run's services and parameters come from, in the documented precedence.
+
+For services: an override in the caller's context, then the argument `services`, then
+the configuration file, then the defaults. The configuration file is the argument, else
+`RUNNABLE_CONFIGURATION_FILE`, else `runnable-config.yaml` here, if there is one. For
+parameters: the argument, then `RUNNABLE_PRM_<name>`, then the parameters file.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from dependency_injector.containers import Container
+from pydantic import JsonValue
+
+from containers.plugins import KINDS
+from containers.providers import ContextScoped
+from runnable import defaults
+from runnable.exceptions import ConfigurationError, did_you_mean
+from runnable.options import Options, RunSettings
+from runnable.parameters.sources import read_parameters_file
+
+_DEFAULTS: dict[str, object] = {
+    "pipeline_executor": {"type": "local"},
+    "job_executor": {"type": "local"},
+    "run_log_store": {"type": "file-system"},
+    "catalog": {"type": "file-system"},
+    "pickler": {"type": "pickle"},
+    "secrets": {"type": "env-secrets"},
+}
+
+
+class Settings:
+    """Says what is in force for a run that is about to start.
+
+    Args:
+        container: Its overrides win over all configuration.
+    """
+
+    def __init__(self, container: Container) -> None:
+        self._container = container
+
+    def __call__(self, options: Options) -> RunSettings:
+        """Bring together what the caller, the environment and files say.
+
+        Args:
+            options: What the caller says.
+
+        Returns:
+            What is in force.
+
+        Raises:
+            ConfigurationError: If the configuration file or one of its keys is wrong.
+            ParametersFileError: If the parameters file is.
+        """
+        environment = os.environ
+        configuration_file = (
+            options.configuration_file
+            or environment.get(defaults.RUNNABLE_CONFIGURATION_FILE, "")
+            or _default_file()
+        )
+        parameters_file = options.parameters_file or environment.get(
+            defaults.RUNNABLE_PARAMETERS_FILE, ""
+        )
+        named = _named_variables(defaults.VARIABLE_PREFIX)
+        return RunSettings(
+            configuration_file=configuration_file,
+            parameters_file=parameters_file,
+            run_id=options.run_id or environment.get(defaults.ENV_RUN_ID, ""),
+            services=self._services(configuration_file, options.services, named),
+            parameters=_parameters(parameters_file, options.parameters),
+            variables=named,
+            retry_run_id=environment.get(defaults.RETRY_RUN_ID, ""),
+        )
+
+    def _services(
+        self,
+        configuration_file: str,
+        given: Mapping[str, object],
+        named: Mapping[str, str],
+    ) -> dict[str, object]:
+        chosen = dict(_DEFAULTS)
+        if configuration_file:
+            chosen |= _read_configuration(Path(configuration_file), named)
+        chosen |= _check_kinds(given, "services")
+        for kind in KINDS:
+            provider = self._container.providers.get(kind)
+            if isinstance(provider, ContextScoped) and provider.overridden:
+                chosen[kind] = provider()
+        return chosen
+
+
+def _default_file() -> str:
+    default = defaults.USER_CONFIG_FILE
+    return default if Path(default).is_file() else ""
+
+
+def _read_configuration(path: Path, named: Mapping[str, str]) -> dict[str, object]:
+    import yaml  # only who has a file pays
+
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        problem = f"the configuration file cannot be read: {error.strerror}"
+        raise ConfigurationError(problem, str(path)) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        problem = f"the configuration file is no valid YAML: {error}"
+        raise ConfigurationError(problem, str(path)) from error
+    if not isinstance(content, Mapping | None):
+        problem = "the configuration file must be a mapping of services"
+        raise ConfigurationError(problem, str(path))
+    return _check_kinds(_substitute(content or {}, named), str(path))
+
+
+def _substitute(value: Any, named: Mapping[str, str]) -> Any:
+    if isinstance(value, str):
+        return Template(value).safe_substitute(named)
+    if isinstance(value, Mapping):
+        return {key: _substitute(item, named) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_substitute(item, named) for item in value]
+    return value
+
+
+def _check_kinds(content: Mapping[Any, object], place: str) -> dict[str, object]:
+    checked: dict[str, object] = {}
+    for key, value in content.items():
+        kind = str(key).replace("-", "_")
+        if kind == "executor":
+            problem = (
+                "the key 'executor' is one of an older version: write "
+                "'pipeline-executor', or 'job-executor' for jobs"
+            )
+            raise ConfigurationError(problem, place)
+        if kind not in KINDS:
+            problem = f"unknown key {str(key)!r}. {did_you_mean(kind, KINDS)}"
+            raise ConfigurationError(problem, place)
+        checked[kind] = value
+    return checked
+
+
+def _parameters(parameters_file: str, given: Mapping[str, object]) -> dict[str, object]:
+    read = read_parameters_file(Path(parameters_file)) if parameters_file else {}
+    # Variables have no case on some systems; a name of the file keeps its own.
+    spelling = {name.lower(): name for name in read}
+    from_environment = {
+        spelling.get(name.lower(), name.lower()): _parse(text)
+        for name, text in _named_variables(defaults.PARAMETER_PREFIX).items()
+    }
+    return {**read, **from_environment, **given}
+
+
+def _parse(text: str) -> JsonValue:
+    try:
+        parsed: JsonValue = json.loads(text)
+    except ValueError:
+        return text
+    return parsed
+
+
+def _named_variables(prefix: str) -> dict[str, str]:
+    return {
+        variable.removeprefix(prefix): value
+        for variable, value in os.environ.items()
+        if variable.startswith(prefix)
+    }

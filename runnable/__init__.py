@@ -1,0 +1,73 @@
+"""Turn functions, shell commands and notebooks into tracked pipelines.
+
+Names are imported when they are first used, so that `import runnable` costs nothing.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    # The same names as below, where type checkers and editors see them.
+    from runnable.exceptions import ExecutionFailedError
+    from runnable.injection import Provide, inject
+    from runnable.report import summarise
+    from runnable.sdk import (
+        Catalog,
+        Fail,
+        Pipeline,
+        PythonTask,
+        Stub,
+        Success,
+        get_run_log,
+    )
+    from runnable.tasks import json, metric, pickled
+
+__all__ = [
+    "Catalog",
+    "ExecutionFailedError",
+    "Fail",
+    "Pipeline",
+    "Provide",
+    "PythonTask",
+    "Stub",
+    "Success",
+    "get_run_log",
+    "inject",
+    "json",
+    "metric",
+    "pickled",
+    "summarise",
+]
+
+COMPOSITION_ROOT = "containers"
+"""The package that wires everything; `runnable.injection` loads it."""
+
+_HOMES = {
+    "runnable.exceptions": ["ExecutionFailedError"],
+    "runnable.injection": ["Provide", "inject"],
+    "runnable.report": ["summarise"],
+    "runnable.sdk": [
+        "Catalog",
+        "Fail",
+        "Pipeline",
+        "PythonTask",
+        "Stub",
+        "Success",
+        "get_run_log",
+    ],
+    "runnable.tasks": ["json", "metric", "pickled"],
+}
+
+
+def __getattr__(name: str) -> object:
+    for home, names in _HOMES.items():
+        if name in names:
+            value: object = getattr(importlib.import_module(home), name)
+            globals()[name] = value
+            return value
+    msg = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(msg)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

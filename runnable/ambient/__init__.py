@@ -1,0 +1,6 @@
+"""What is process-wide by nature, made aware of the current step, reversibly."""
+
+from runnable.ambient.activation import active_run
+from runnable.ambient.streams import OutputLog
+
+__all__ = ["OutputLog", "active_run"]

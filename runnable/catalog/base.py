@@ -1,0 +1,139 @@
+"""The port of catalogs: keep files and objects of a run, and bring them back."""
+
+import abc
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from runnable import defaults
+from runnable.datastore import DataCatalog
+from runnable.injection import Provide, inject
+from runnable.service import Service
+
+Write = Callable[[BinaryIO], None]
+"""Writes the bytes of an object; called once, with a file that only goes forward."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """What is known of an object that has been stored."""
+
+    key: str
+    """Relative to the catalog of the run."""
+    sha256: str
+    """Of the bytes, 64 hexadecimal digits."""
+    size_bytes: int
+
+
+class BaseCatalog(Service, abc.ABC):
+    """Keeps the files and objects of runs, each run apart from every other.
+
+    A catalog of your own implements the abstract methods, which are told which run
+    is meant, and is registered under the entry point group `catalog`.
+    """
+
+    service_type: str = "catalog"
+    compute_data_folder: str = defaults.COMPUTE_DATA_FOLDER
+    """Where tasks find and leave files, relative to the working directory."""
+
+    @property
+    def keeps_objects(self) -> bool:
+        """Whether objects can be stored; if not, a run keeps them in memory."""
+        return True
+
+    @inject
+    def put(
+        self,
+        name: str,
+        *,
+        allow_file_not_found_exc: bool = False,
+        store_copy: bool = True,
+        run_id: str = Provide["run_id"],
+    ) -> list[DataCatalog]:
+        """Keep files of the compute folder.
+
+        Args:
+            name: A glob pattern, relative to the compute folder.
+            allow_file_not_found_exc: Whether it is fine that nothing matches.
+            store_copy: Whether the files are copied, or only recorded.
+            run_id: The run they belong to; the current one by default.
+
+        Returns:
+            What was kept, with content hashes.
+
+        Raises:
+            CatalogError: If nothing matches, or the pattern leaves the folder.
+        """
+        return self.put_files(
+            name,
+            run_id=run_id,
+            store_copy=store_copy,
+            missing_ok=allow_file_not_found_exc,
+        )
+
+    @inject
+    def get(self, name: str, *, run_id: str = Provide["run_id"]) -> list[DataCatalog]:
+        """Bring kept files back into the compute folder.
+
+        Args:
+            name: A glob pattern, relative to the catalog of the run.
+            run_id: The run they belong to; the current one by default.
+
+        Returns:
+            What was brought, with content hashes.
+
+        Raises:
+            CatalogError: If nothing matches.
+        """
+        return self.get_files(name, run_id=run_id)
+
+    @abc.abstractmethod
+    def put_files(
+        self, pattern: str, *, run_id: str, store_copy: bool, missing_ok: bool
+    ) -> list[DataCatalog]:
+        """Keep files of the compute folder; see `put`."""
+
+    @abc.abstractmethod
+    def get_files(self, pattern: str, *, run_id: str) -> list[DataCatalog]:
+        """Bring kept files back; see `get`."""
+
+    @abc.abstractmethod
+    def put_text(self, name: str, text: str, *, run_id: str) -> None:
+        """Keep a text, such as an execution log, under a name of its own."""
+
+    @abc.abstractmethod
+    def put_object(
+        self, folder: str, name: str, write: Write, *, run_id: str
+    ) -> StoredObject:
+        """Keep an object under a key made of its place and its content.
+
+        Args:
+            folder: The path of the step it comes from.
+            name: Its name, with the suffix of its format.
+            write: Writes its bytes.
+            run_id: The run it belongs to.
+
+        Returns:
+            Where it is, and what its bytes amount to.
+        """
+
+    @abc.abstractmethod
+    def open_verified(
+        self, name: str, sha256: str, *, run_id: str
+    ) -> AbstractContextManager[BinaryIO]:
+        """Open a kept object, after its bytes have been verified.
+
+        Args:
+            name: Its key.
+            sha256: What its bytes amounted to when it was stored.
+            run_id: The run it belongs to.
+
+        Raises:
+            CatalogError: If there is none.
+            ObjectDamagedError: If its bytes are not those that were stored.
+        """
+
+    @abc.abstractmethod
+    def get_summary(self) -> dict[str, str]:
+        """Say what this catalog is and where it keeps things."""

@@ -1,0 +1,59 @@
+"""A catalog that keeps nothing."""
+
+from contextlib import AbstractContextManager
+from typing import BinaryIO
+
+from runnable.catalog.base import BaseCatalog, StoredObject, Write
+from runnable.datastore import DataCatalog
+from runnable.exceptions import CatalogError
+
+
+class DoNothingCatalog(BaseCatalog):
+    """Keeps nothing: for pipelines whose files need not outlive the run.
+
+    Objects that tasks return stay in the memory of the run.
+
+    Example:
+        >>> DoNothingCatalog().put("*.csv", run_id="r1")
+        []
+    """
+
+    service_name: str = "do-nothing"
+
+    @property
+    def keeps_objects(self) -> bool:
+        """Say that objects must stay in memory."""
+        return False
+
+    def put_files(
+        self, pattern: str, *, run_id: str, store_copy: bool, missing_ok: bool
+    ) -> list[DataCatalog]:
+        """Keep nothing."""
+        del pattern, run_id, store_copy, missing_ok
+        return []
+
+    def get_files(self, pattern: str, *, run_id: str) -> list[DataCatalog]:
+        """Bring nothing."""
+        del pattern, run_id
+        return []
+
+    def put_text(self, name: str, text: str, *, run_id: str) -> None:
+        """Keep nothing."""
+
+    def put_object(
+        self, folder: str, name: str, write: Write, *, run_id: str
+    ) -> StoredObject:
+        """Refuse: what is stored here could never be read."""
+        del folder, write, run_id
+        raise CatalogError(name, "cannot be stored: this catalog keeps nothing")
+
+    def open_verified(
+        self, name: str, sha256: str, *, run_id: str
+    ) -> AbstractContextManager[BinaryIO]:
+        """Refuse: nothing is here."""
+        del sha256, run_id
+        raise CatalogError(name, "is not here: this catalog keeps nothing")
+
+    def get_summary(self) -> dict[str, str]:
+        """Say that nothing is kept."""
+        return {"Type": self.service_name, "Location": "nowhere"}

@@ -1,0 +1,57 @@
+"""Run logs: their records, what they amount to, and where they are kept."""
+
+from runnable.datastore.code_versions import CodeVersions
+from runnable.datastore.fold import Fold, fold
+from runnable.datastore.parameters import (
+    JsonParameter,
+    MetricParameter,
+    ObjectLoader,
+    ObjectParameter,
+    Parameter,
+    PickledParameter,
+)
+from runnable.datastore.records import (
+    AnyParameter,
+    Record,
+    RunFinished,
+    RunStarted,
+    StepFinished,
+    StepStarted,
+)
+from runnable.datastore.run_log import (
+    BranchLog,
+    CodeIdentity,
+    DataCatalog,
+    JobLog,
+    RunLog,
+    StepAttempt,
+    StepLog,
+)
+from runnable.datastore.store import BaseRunLogStore, Journal
+
+__all__ = [
+    "AnyParameter",
+    "BaseRunLogStore",
+    "BranchLog",
+    "CodeIdentity",
+    "CodeVersions",
+    "DataCatalog",
+    "Fold",
+    "JobLog",
+    "Journal",
+    "JsonParameter",
+    "MetricParameter",
+    "ObjectLoader",
+    "ObjectParameter",
+    "Parameter",
+    "PickledParameter",
+    "Record",
+    "RunFinished",
+    "RunLog",
+    "RunStarted",
+    "StepAttempt",
+    "StepFinished",
+    "StepLog",
+    "StepStarted",
+    "fold",
+]

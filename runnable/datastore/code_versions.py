@@ -1,0 +1,92 @@
+"""Which version of the user's code runs, asked of git."""
+
+import re
+import subprocess
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class CodeVersion:
+    """Which version of the user's code runs."""
+
+    commit: str | None = None
+    """None outside a repository."""
+    remote: str | None = None
+    """Without the password that it may carry."""
+    changed: tuple[str, ...] = ()
+    """Files that differ from the commit, staged and untracked ones too."""
+
+
+_FRESH_SECONDS = 5.0
+
+
+class CodeVersions:
+    """Identifies the code in a folder; asks git at most once in five seconds.
+
+    A service that starts a thousand runs at once must not start a thousand processes
+    to learn the same answer.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: dict[Path, tuple[float, CodeVersion]] = {}
+
+    def of(self, folder: Path) -> CodeVersion:
+        """Identify the code in a folder.
+
+        Args:
+            folder: Absolute path.
+
+        Returns:
+            The version; without a commit outside a repository, or without git.
+        """
+        with self._lock:
+            at, version = self._known.get(folder, (0.0, None))
+            if version is None or time.monotonic() - at > _FRESH_SECONDS:
+                version = _ask_git(folder)
+                self._known[folder] = (time.monotonic(), version)
+            return version
+
+
+def _ask_git(folder: Path) -> CodeVersion:
+    status = _git(folder, "status", "--porcelain=v2", "--branch", "-z")
+    if status is None:
+        return CodeVersion()
+    commit, changed = None, []
+    entries = iter(status.split("\0"))
+    for entry in entries:
+        match entry.split(" "):
+            case ["#", "branch.oid", oid] if oid != "(initial)":
+                commit = oid
+            case ["1", *rest]:
+                changed.append(" ".join(rest[7:]))
+            case ["2", *rest]:
+                changed.append(" ".join(rest[8:]))
+                next(entries, None)  # a renamed file's old name
+            case ["u", *rest]:
+                changed.append(" ".join(rest[9:]))
+            case ["?", *rest]:
+                changed.append(" ".join(rest))
+            case _:
+                pass  # a header of no interest
+    remote = _git(folder, "config", "--get", "remote.origin.url") or ""
+    return CodeVersion(
+        commit, re.sub(r"//[^/@]*@", "//", remote.strip()), tuple(changed)
+    )
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    try:
+        finished = subprocess.run(  # noqa: S603 - fixed words, no shell
+            ["git", *arguments],  # noqa: S607 - the user's own git
+            cwd=folder,
+            capture_output=True,
+            check=True,
+            timeout=30,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None  # no repository, or no git: the answer says so
+    return finished.stdout.decode(errors="replace")

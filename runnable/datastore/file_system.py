@@ -1,0 +1,200 @@
+"""A run log store in a folder: one journal a run, and a readable copy at the end.
+
+Theory of operation. `<log_folder>/<run_id>.journal/` holds the segments of a journal,
+one for each process that writes to the run, so that processes never share a file. A
+record is appended with one `write` of one line; after a kill, the last line of a
+segment may be cut, and is then no record. `<run_id>.json` is the run log for people
+and other programs; it replaces an older one atomically when the run ends.
+"""
+
+import contextlib
+import os
+import socket
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from pydantic import PrivateAttr
+
+from runnable import defaults
+from runnable.datastore.parameters import ObjectLoader
+from runnable.datastore.records import DamagedLineError, Record, decode, encode
+from runnable.datastore.run_log import RunLog
+from runnable.datastore.snapshot import dump_run_log, load_run_log
+from runnable.datastore.store import BaseRunLogStore, Journal
+from runnable.exceptions import (
+    RunLogDamagedError,
+    RunLogExistsError,
+    RunLogNotFoundError,
+)
+from runnable.names import check_run_id
+
+Durability = Literal["none", "process", "disk"]
+
+_BUFFERED_BYTES = 64 * 1024
+
+
+class _FileJournal:
+    """One segment; the lock keeps the threads of this process in order."""
+
+    def __init__(self, path: Path, durability: Durability) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
+        self._descriptor = os.open(path, flags, 0o644)
+        self._durability = durability
+        self._lock = threading.Lock()
+        self._waiting = bytearray()
+        self._size = 0
+
+    def append(self, record: Record) -> None:
+        line = encode(record)
+        with self._lock:
+            self._waiting += line
+            if self._durability != "none" or len(self._waiting) > _BUFFERED_BYTES:
+                self._write()
+            if self._durability == "disk":
+                os.fdatasync(self._descriptor)
+
+    def _write(self) -> None:
+        content = bytes(self._waiting)
+        self._waiting.clear()
+        written = 0
+        try:
+            while written < len(content):
+                written += os.write(self._descriptor, content[written:])
+        except OSError:
+            # Take back half a line, so that a later record starts on its own.
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._descriptor, self._size)
+            raise
+        self._size += written
+
+    def close(self) -> None:
+        with self._lock:
+            try:
+                self._write()
+            finally:
+                os.close(self._descriptor)
+
+
+class FileSystemRunLogStore(BaseRunLogStore):
+    """Keeps run logs in a folder.
+
+    Example:
+        >>> folder = getfixture("tmp_path")
+        >>> store = FileSystemRunLogStore(log_folder=str(folder))
+        >>> store.create("r1").close()
+        >>> store.list_run_ids()
+        ['r1']
+    """
+
+    service_name: str = "file-system"
+    log_folder: str = defaults.LOG_LOCATION_FOLDER
+    """Relative to the working directory in which the run starts."""
+    durability: Durability = "process"
+    """What a record survives: `none` the end of the run only, `process` a kill of the
+    process, `disk` a failure of power."""
+
+    _root: Path = PrivateAttr()
+
+    def model_post_init(self, context: object, /) -> None:
+        """Fix the folder now: a task may change the working directory."""
+        super().model_post_init(context)
+        self._root = Path(self.log_folder).absolute()
+
+    def create(self, run_id: str) -> Journal:
+        """Begin the journal of a new run."""
+        folder = self._journal_folder(run_id)
+        if self._snapshot_file(run_id).exists():
+            raise RunLogExistsError(run_id, str(self._root))
+        try:
+            self._make(folder)
+        except FileExistsError:
+            raise RunLogExistsError(run_id, str(self._root)) from None
+        return _FileJournal(folder / _segment_name(1), self.durability)
+
+    def _make(self, folder: Path) -> None:
+        try:
+            folder.mkdir()
+        except FileNotFoundError:
+            self._root.mkdir(parents=True, exist_ok=True)
+            folder.mkdir()
+
+    def read(self, run_id: str) -> Iterator[Record]:
+        """Yield the records of a run, in the order they were written."""
+        folder = self._journal_folder(run_id)
+        if not folder.is_dir():
+            raise RunLogNotFoundError(run_id, str(self._root))
+        return self._read(run_id, folder)
+
+    def _read(self, run_id: str, folder: Path) -> Iterator[Record]:
+        for segment in sorted(folder.glob("*.jsonl")):
+            try:
+                yield from _read_segment(segment)
+            except DamagedLineError as error:
+                raise RunLogDamagedError(run_id, str(segment), str(error)) from error
+
+    def get_run_log_by_id(
+        self,
+        run_id: str,
+        full: bool = False,  # noqa: FBT001, FBT002 - positional since 0.50
+        *,
+        loader: ObjectLoader | None = None,
+    ) -> RunLog:
+        """Read the log of a run from its journal, or from its copy if there is none."""
+        snapshot = self._snapshot_file(run_id)
+        if not self._journal_folder(run_id).is_dir() and snapshot.is_file():
+            return load_run_log(run_id, snapshot)
+        return super().get_run_log_by_id(run_id, full, loader=loader)
+
+    def finish(self, run_log: RunLog) -> None:
+        """Write the copy that people and other programs read."""
+        content = dump_run_log(run_log)
+        descriptor, temporary = tempfile.mkstemp(dir=self._root, prefix=".snapshot-")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+                if self.durability == "disk":
+                    file.flush()
+                    os.fsync(descriptor)
+            Path(temporary).chmod(0o644)
+            Path(temporary).replace(self._snapshot_file(run_log.run_id))
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+
+    def list_run_ids(self) -> list[str]:
+        """List the ids of all runs, sorted."""
+        if not self._root.is_dir():
+            return []
+        return sorted({
+            entry.stem
+            for entry in self._root.iterdir()
+            if entry.suffix in {".journal", ".json"}
+        })
+
+    def get_summary(self) -> dict[str, str]:
+        """Say what this store is and where it keeps run logs."""
+        return {"Type": self.service_name, "Location": str(self._root)}
+
+    def _journal_folder(self, run_id: str) -> Path:
+        return self._root / f"{check_run_id(run_id)}.journal"
+
+    def _snapshot_file(self, run_id: str) -> Path:
+        return self._root / f"{check_run_id(run_id)}.json"
+
+
+def _read_segment(segment: Path) -> Iterator[Record]:
+    with segment.open("rb") as lines:
+        for number, line in enumerate(lines, start=1):
+            if not line.endswith(b"\n"):
+                return  # cut by a kill: it was never acknowledged
+            try:
+                yield decode(line)
+            except DamagedLineError as error:
+                raise DamagedLineError(f"line {number}: {error}") from error
+
+
+def _segment_name(number: int) -> str:
+    return f"{number:06}-{socket.gethostname()}-{os.getpid()}.jsonl"

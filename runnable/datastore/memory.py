@@ -1,0 +1,62 @@
+"""A run log store in memory."""
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import PrivateAttr
+
+from runnable.datastore.records import Record, decode, encode
+from runnable.datastore.store import BaseRunLogStore, Journal
+from runnable.exceptions import RunLogExistsError, RunLogNotFoundError
+
+
+class _MemoryJournal:
+    def __init__(self, lines: list[bytes]) -> None:
+        self._lines = lines
+
+    def append(self, record: Record) -> None:
+        # Encoded, so that nobody can change what was recorded.
+        self._lines.append(encode(record))
+
+    def close(self) -> None:
+        pass
+
+
+class MemoryRunLogStore(BaseRunLogStore):
+    """Keeps run logs as long as this object lives.
+
+    Each run that is configured with `{"type": "memory"}` has a store of its own; pass
+    an instance to share one between runs.
+
+    Example:
+        >>> MemoryRunLogStore().list_run_ids()
+        []
+    """
+
+    service_name: str = "buffered"
+    _journals: dict[str, list[bytes]] = PrivateAttr(default_factory=dict)
+    _lock: Any = PrivateAttr(default_factory=threading.Lock)
+
+    def create(self, run_id: str) -> Journal:
+        """Begin the journal of a new run."""
+        with self._lock:
+            if run_id in self._journals:
+                raise RunLogExistsError(run_id, "memory")
+            lines = self._journals[run_id] = []
+        return _MemoryJournal(lines)
+
+    def read(self, run_id: str) -> Iterator[Record]:
+        """Yield the records of a run, in the order they were written."""
+        lines = self._journals.get(run_id)
+        if lines is None:
+            raise RunLogNotFoundError(run_id, "memory")
+        return (decode(line) for line in tuple(lines))
+
+    def list_run_ids(self) -> list[str]:
+        """List the ids of all runs, sorted."""
+        return sorted(self._journals.copy())
+
+    def get_summary(self) -> dict[str, str]:
+        """Say what this store is."""
+        return {"Type": self.service_name, "Location": "memory"}

@@ -1,0 +1,176 @@
+"""The records of a journal, and how one is a line of text.
+
+Theory of operation. A run log is the fold of its records; nothing else is stored while
+a run goes on. A record is frozen, says one thing that has happened, and is one line:
+a checksum over the rest of the line, then JSON. A line that was cut by a kill has no
+end of line; a line that was changed does not match its checksum.
+"""
+
+import json
+import zlib
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, JsonValue
+
+from runnable.datastore.parameters import (
+    JsonParameter,
+    MetricParameter,
+    ObjectParameter,
+)
+from runnable.datastore.run_log import CodeIdentity, DataCatalog
+
+AnyParameter = JsonParameter | MetricParameter | ObjectParameter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStarted:
+    """A run has begun."""
+
+    kind: ClassVar[str] = "run_started"
+
+    at: str
+    """Local time, as in the run log."""
+    run_id: str
+    tag: str = ""
+    dag_hash: str = ""
+    parameters: dict[str, AnyParameter] = field(default_factory=dict)
+    """Those the run starts with."""
+    run_config: dict[str, JsonValue] = field(default_factory=dict)
+    code: list[CodeIdentity] = field(default_factory=list)
+    host: str = ""
+    process_id: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepStarted:
+    """A step has begun an attempt, with the parameters that its scope has now."""
+
+    kind: ClassVar[str] = "step_started"
+
+    at: str
+    path: str
+    name: str
+    step_type: str
+    attempt: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepFinished:
+    """An attempt of a step has ended, and the step with it."""
+
+    kind: ClassVar[str] = "step_finished"
+
+    at: str
+    path: str
+    status: str
+    attempt: int = 1
+    message: str = ""
+    traceback: str = ""
+    outputs: dict[str, AnyParameter] = field(default_factory=dict)
+    """Declared returns; they become parameters of the step's scope."""
+    files: list[DataCatalog] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFinished:
+    """A run has ended; nothing follows."""
+
+    kind: ClassVar[str] = "run_finished"
+
+    at: str
+    status: str
+
+
+Record = RunStarted | StepStarted | StepFinished | RunFinished
+
+_KINDS: dict[str, type[Record]] = {
+    record.kind: record
+    for record in (RunStarted, StepStarted, StepFinished, RunFinished)
+}
+_FIELDS = {record: [item.name for item in fields(record)] for record in _KINDS.values()}
+_PARAMETERS: dict[str, type[AnyParameter]] = {
+    "json": JsonParameter,
+    "metric": MetricParameter,
+    "object": ObjectParameter,
+}
+_HEAD = b'{"crc32":"'
+_MIDDLE = b'","record":'
+_END = b"}\n"
+_BODY_AT = len(_HEAD) + 8 + len(_MIDDLE)
+
+
+class DamagedLineError(ValueError):
+    """A line of a journal is not what was written."""
+
+
+def encode(record: Record) -> bytes:
+    r"""Turn a record into a line.
+
+    Args:
+        record: Any record.
+
+    Returns:
+        One line of JSON, ASCII, with its end of line.
+
+    Example:
+        >>> encode(RunFinished(at="now", status="SUCCESS"))[20:]
+        b'"record":{"kind":"run_finished","at":"now","status":"SUCCESS"}}\n'
+    """
+    content: dict[str, object] = {"kind": record.kind}
+    for name in _FIELDS[type(record)]:
+        content[name] = getattr(record, name)
+    body = json.dumps(content, separators=(",", ":"), default=_plain).encode()
+    return b"%b%08x%b%b%b" % (_HEAD, zlib.crc32(body), _MIDDLE, body, _END)
+
+
+def _plain(value: object) -> object:
+    # A parameter's description is derived from its value.
+    match value:
+        case JsonParameter() | MetricParameter():
+            return {"kind": value.kind, "value": value.value}
+        case ObjectParameter() | BaseModel():
+            return value.model_dump(mode="json", exclude={"description"})
+        case _:
+            raise TypeError(f"{type(value).__name__} cannot be recorded")
+
+
+def decode(line: bytes) -> Record:
+    """Turn a line back into the record.
+
+    Args:
+        line: As `encode` made it.
+
+    Returns:
+        An equal record.
+
+    Raises:
+        DamagedLineError: If the line is anything else.
+    """
+    body = line[_BODY_AT : -len(_END)]
+    expected = b"%b%08x%b" % (_HEAD, zlib.crc32(body), _MIDDLE)
+    if not line.endswith(_END) or line[:_BODY_AT] != expected:
+        raise DamagedLineError("its checksum does not match")
+    content = json.loads(body)
+    kind = _KINDS.get(content.pop("kind", ""))
+    if kind is None:
+        raise DamagedLineError(
+            "its kind is unknown; a newer version may have written it"
+        )
+    return _build(kind, content)
+
+
+def _build(kind: type[Record], content: dict[str, Any]) -> Record:
+    # The checksum says that encode() wrote this: what is nested needs its type back,
+    # and nothing needs to be validated again.
+    for name in ("parameters", "outputs"):
+        if name in content:
+            content[name] = {
+                key: _PARAMETERS[value["kind"]].model_construct(None, **value)
+                for key, value in content[name].items()
+            }
+    if "files" in content:
+        content["files"] = [DataCatalog(**file) for file in content["files"]]
+    if "code" in content:
+        content["code"] = [CodeIdentity(**identity) for identity in content["code"]]
+    return kind(**content)

@@ -1,0 +1,93 @@
+"""The port of run log stores: append a record, read the records, list the runs."""
+
+import abc
+from collections.abc import Iterator
+from typing import Protocol
+
+from runnable.datastore.fold import fold
+from runnable.datastore.parameters import ObjectLoader
+from runnable.datastore.records import Record
+from runnable.datastore.run_log import RunLog
+from runnable.service import Service
+
+
+class Journal(Protocol):
+    """A run log that is being written; one writer of its own."""
+
+    def append(self, record: Record) -> None:
+        """Keep a record; when this returns, it is kept as `durability` promises."""
+
+    def close(self) -> None:
+        """Give back what is open; what was appended stays."""
+
+
+class BaseRunLogStore(Service, abc.ABC):
+    """Keeps the journals of runs.
+
+    A store of your own implements the four abstract methods, and is registered under
+    the entry point group `run_log_store`.
+    """
+
+    service_type: str = "run_log_store"
+
+    @abc.abstractmethod
+    def create(self, run_id: str) -> Journal:
+        """Begin the journal of a new run.
+
+        Args:
+            run_id: The id of the run.
+
+        Returns:
+            The journal, empty.
+
+        Raises:
+            RunLogExistsError: If there is one of this id; of two that create it at
+                once, exactly one succeeds.
+        """
+
+    @abc.abstractmethod
+    def read(self, run_id: str) -> Iterator[Record]:
+        """Yield the records of a run, in the order they were written.
+
+        Args:
+            run_id: The id of the run.
+
+        Raises:
+            RunLogNotFoundError: If there is no such run.
+            RunLogDamagedError: When it comes to a record that was changed.
+        """
+
+    @abc.abstractmethod
+    def list_run_ids(self) -> list[str]:
+        """List the ids of all runs, sorted."""
+
+    @abc.abstractmethod
+    def get_summary(self) -> dict[str, str]:
+        """Say what this store is and where it keeps run logs."""
+
+    def get_run_log_by_id(
+        self,
+        run_id: str,
+        full: bool = False,  # noqa: FBT001, FBT002 - positional since 0.50
+        *,
+        loader: ObjectLoader | None = None,
+    ) -> RunLog:
+        """Read the log of a run, finished or not.
+
+        Args:
+            run_id: The id of the run.
+            full: Kept for callers that ask for the branches; they are always there.
+            loader: Where stored objects of the run are loaded from.
+
+        Returns:
+            The run log.
+
+        Raises:
+            RunLogNotFoundError: If there is no such run.
+            RunLogDamagedError: If a record was changed.
+        """
+        del full
+        return fold(run_id, self.read(run_id), loader)
+
+    def finish(self, run_log: RunLog) -> None:
+        """Take note of the log of a run that has ended; a store may keep a copy."""

@@ -1,0 +1,21 @@
+"""How a pipeline is run: what comes next, the life of a step, and how it is called."""
+
+from runnable.engine.run import run
+from runnable.engine.runtimes import (
+    InlineRuntime,
+    LoopRuntime,
+    Runtime,
+    run_by_hand,
+)
+from runnable.engine.session import Services
+from runnable.engine.values import json_parameters
+
+__all__ = [
+    "InlineRuntime",
+    "LoopRuntime",
+    "Runtime",
+    "Services",
+    "json_parameters",
+    "run",
+    "run_by_hand",
+]

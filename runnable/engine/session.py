@@ -1,0 +1,106 @@
+"""What the engine holds while one run goes on."""
+
+import datetime as dt
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+
+from runnable.catalog import BaseCatalog
+from runnable.context import RunContext
+from runnable.datastore import (
+    AnyParameter,
+    BaseRunLogStore,
+    CodeIdentity,
+    Journal,
+    ObjectLoader,
+    Record,
+    RunStarted,
+)
+from runnable.datastore.run_log import TIME_FORMAT
+from runnable.engine.runtimes import Runtime
+from runnable.pickler import BasePickler
+from runnable.secrets import BaseSecrets
+
+
+def now() -> str:
+    """Return the local time, as run logs have it."""
+    return dt.datetime.now().strftime(TIME_FORMAT)  # noqa: DTZ005 - as documented
+
+
+@cache
+def _host() -> str:
+    return socket.gethostname()
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The services of a run, resolved once."""
+
+    catalog: BaseCatalog
+    secrets: BaseSecrets
+    pickler: BasePickler
+    run_log_store: BaseRunLogStore
+
+
+@dataclass(slots=True)
+class Scope:
+    """The parameters that a graph of steps reads and writes."""
+
+    path: str
+    """The path of the branch; empty for the root."""
+    parameters: dict[str, AnyParameter]
+    failure: BaseException | None = None
+    """Why the latest failing step failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One run, as the engine sees it."""
+
+    context: RunContext
+    services: Services
+    runtime: Runtime
+    journal: Journal
+    environment: Mapping[str, str]
+    """Variables that every step of the run sees."""
+    objects: dict[str, object] | None
+    """Objects by key, in a run that keeps them in memory."""
+    loader: ObjectLoader = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make what loads the objects of this run."""
+        in_memory = self.context.return_objects
+        services = self.services
+        loader = ObjectLoader(
+            self.context.run_id, services.catalog, services.pickler, in_memory
+        )
+        object.__setattr__(self, "loader", loader)
+
+    def record(self, record: Record) -> None:
+        """Keep a record; nothing is done or told before it is kept."""
+        self.journal.append(record)
+
+
+def run_started(
+    context: RunContext,
+    parameters: dict[str, AnyParameter],
+    code: CodeIdentity,
+) -> RunStarted:
+    """Make the first record of a run."""
+    graph = context.dag
+    config = context.describe()
+    if graph is not None:
+        config |= {"dag": graph.described, "dag_hash": graph.hash}
+    return RunStarted(
+        at=now(),
+        run_id=context.run_id,
+        tag=context.tag,
+        dag_hash=context.dag_hash,
+        parameters=parameters,
+        run_config=config,
+        code=[code],
+        host=_host(),
+        process_id=os.getpid(),
+    )

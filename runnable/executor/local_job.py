@@ -1,0 +1,27 @@
+"""Run the task of a job in this process."""
+
+from collections.abc import Mapping
+
+from runnable.datastore import AnyParameter, RunLog
+from runnable.engine import Runtime
+from runnable.executor.base import BaseJobExecutor
+from runnable.executor.local import run_here
+from runnable.graph import CatalogSettings, JobNode
+from runnable.tasks import BaseTaskType
+
+
+class LocalJobExecutor(BaseJobExecutor):
+    """Runs the task of a job in this process."""
+
+    service_name: str = "local"
+
+    async def submit_job(
+        self,
+        job: BaseTaskType,
+        catalog_settings: CatalogSettings,
+        parameters: Mapping[str, AnyParameter],
+        runtime: Runtime,
+    ) -> RunLog:
+        """Run the job here."""
+        node = JobNode(name="job", next_node="", task=job, catalog=catalog_settings)
+        return await run_here(node, parameters, runtime)

@@ -1,0 +1,175 @@
+"""What a graph is made of: plain, frozen descriptions."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import ClassVar, Protocol
+
+from pydantic import JsonValue
+
+from runnable.exceptions import NodeNotFoundError
+
+SUCCESS_NODE = "success"
+FAIL_NODE = "fail"
+TERMINAL_NAMES = (SUCCESS_NODE, FAIL_NODE)
+"""Every graph has these two nodes, under these names."""
+
+
+class Task(Protocol):
+    """What a task node runs; the graph only describes it."""
+
+    def describe(self) -> dict[str, JsonValue]:
+        """Return the type, the command and the settings of the task."""
+        ...
+
+    def provides(self) -> Sequence[str]:
+        """Return the names of the parameters that it returns."""
+        ...
+
+    def required(self) -> Sequence[str]:
+        """Return the names of the parameters that it cannot do without."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogSettings:
+    """Which files a step fetches before it runs, and keeps afterwards."""
+
+    get: tuple[str, ...] = ()
+    """Glob patterns, relative to the catalog of the run."""
+    put: tuple[str, ...] = ()
+    """Glob patterns, relative to the compute folder."""
+    store_copy: bool = True
+    """Whether the files are copied, or only recorded."""
+
+    def describe(self) -> dict[str, JsonValue]:
+        """Return the settings as the run log has them."""
+        return {
+            "get": list(self.get),
+            "put": list(self.put),
+            "store_copy": self.store_copy,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """One node of a graph."""
+
+    node_type: ClassVar[str]
+
+    name: str
+    """Unique within its graph."""
+
+    def describe(self) -> dict[str, JsonValue]:
+        """Return what the run log records of the node."""
+        return {"node_type": self.node_type, "name": self.name}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuccessNode(Node):
+    """Ends its graph well."""
+
+    node_type: ClassVar[str] = "success"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailNode(Node):
+    """Ends its graph in failure."""
+
+    node_type: ClassVar[str] = "fail"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepNode(Node):
+    """A node that something follows."""
+
+    next_node: str
+    """What follows when it succeeds."""
+    on_failure: str = ""
+    """What follows when it fails; the graph's fail node if empty."""
+    overrides: Mapping[str, str] = field(default_factory=dict)
+    """Executor's name to the name of a block of its configuration."""
+    catalog: CatalogSettings | None = None
+    max_attempts: int = 1
+
+    def describe(self) -> dict[str, JsonValue]:
+        """Return what the run log records of the node."""
+        return {
+            # Not super(): slots make a new class, which its zero-argument form misses.
+            **Node.describe(self),
+            "next_node": self.next_node,
+            "on_failure": self.on_failure,
+            "overrides": dict(self.overrides),
+            "catalog": self.catalog.describe() if self.catalog else None,
+            "max_attempts": self.max_attempts,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StubNode(StepNode):
+    """Stands in for a task: does nothing, and succeeds."""
+
+    node_type: ClassVar[str] = "stub"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskNode(StepNode):
+    """Runs one task."""
+
+    node_type: ClassVar[str] = "task"
+
+    task: Task
+
+    def describe(self) -> dict[str, JsonValue]:
+        """Return what the run log records of the node."""
+        return {**StepNode.describe(self), **self.task.describe()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobNode(TaskNode):
+    """The one task of a job, which stands in no graph."""
+
+    node_type: ClassVar[str] = "job"
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A directed graph of steps; a value that any number of runs share."""
+
+    start_at: str
+    nodes: Mapping[str, Node]
+    """By name, in the order of their definition."""
+    name: str = ""
+    description: str = ""
+
+    def node(self, name: str) -> Node:
+        """Return a node.
+
+        Args:
+            name: Its name.
+
+        Raises:
+            NodeNotFoundError: If there is none of this name.
+        """
+        try:
+            return self.nodes[name]
+        except KeyError:
+            raise NodeNotFoundError(name, list(self.nodes)) from None
+
+    @cached_property
+    def described(self) -> dict[str, JsonValue]:
+        """The graph as the run log records it."""
+        return {
+            "start_at": self.start_at,
+            "name": self.name,
+            "description": self.description,
+            "nodes": {name: node.describe() for name, node in self.nodes.items()},
+        }
+
+    @cached_property
+    def hash(self) -> str:
+        """SHA-1 over the canonical JSON of `described`, 40 hexadecimal digits."""
+        text = json.dumps(self.described, sort_keys=True)
+        return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()

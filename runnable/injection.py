@@ -1,0 +1,153 @@
+"""Markers: how code says which services it needs.
+
+Theory of operation. `Provide["catalog"]` as the default of a keyword-only argument
+marks it; `inject` is dependency-injector's decorator and also *wires* the function as
+it is defined, before anybody can call it. So there is no list of modules to wire, no
+order of imports to keep and no wiring race. Who answers is the container of the
+current run; this module knows no container: the composition root connects itself with
+`connect`, and is loaded at the end of this module, whatever was imported first.
+"""
+
+import importlib
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from dependency_injector import wiring
+
+import runnable
+
+if TYPE_CHECKING:
+    # For type checkers `Provide` is a variable, which cannot be subclassed.
+    from dependency_injector.wiring import Provide as Provide  # noqa: PLC0414 - exported
+else:
+
+    class Provide(wiring.Provide):
+        """Mark a keyword-only argument that is to be injected.
+
+        Example:
+            >>> from runnable import Provide, inject
+            >>> @inject
+            ... def where(*, run_id: str = Provide["run_id"]) -> str:
+            ...     return run_id
+        """
+
+        def __getattr__(self, name: str) -> object:
+            if name.startswith("__"):
+                raise AttributeError(name)
+            msg = (
+                f"Provide[{self.provider!r}] was used (.{name}) but never injected. "
+                "Decorate the function with @runnable.inject, keep the marker a "
+                "default of a keyword-only argument, and check the service's name."
+            )
+            raise RuntimeError(msg)
+
+
+Function = TypeVar("Function", bound=Callable[..., object])
+
+
+@dataclass(frozen=True, slots=True)
+class InjectionPoint:
+    """One argument of one function that asks for a service."""
+
+    module: str
+    function: str
+    parameter: str
+    service: str
+
+
+_points: dict[tuple[str, str, str], InjectionPoint] = {}
+_wire: Callable[[str, list[str]], None] | None = None
+
+
+def inject(function: Function) -> Function:
+    """Give a function the services that its markers name, at each call.
+
+    Args:
+        function: A function, method, coroutine or generator function. Each marker
+            is the default of a keyword-only argument; an argument given explicitly
+            is used instead.
+
+    Returns:
+        The wired function, of the same signature.
+
+    Raises:
+        TypeError: If nothing is marked, or a marker is on a positional argument.
+
+    Example:
+        >>> @inject
+        ... def head(*, text: str = Provide["text"]) -> str:
+        ...     return text[:3]
+        >>> head(text="an explicit argument wins")
+        'an '
+    """
+    points = list(find_markers(function))
+    if not points:
+        msg = f"{_name_of(function)} has no marked argument; remove @inject"
+        raise TypeError(msg)
+    injected = wiring.inject(function)
+    for point in points:
+        _points[point.module, point.function, point.parameter] = point
+    if _wire is not None:
+        _wire(points[0].module, [point.service for point in points])
+    return injected
+
+
+def find_markers(function: Callable[..., object]) -> Iterator[InjectionPoint]:
+    """Find what a function asks for.
+
+    Args:
+        function: Any function.
+
+    Yields:
+        One point for each marked argument, in the order of the signature.
+
+    Raises:
+        TypeError: If a marked argument is not keyword-only.
+    """
+    for name, parameter in inspect.signature(function).parameters.items():
+        if not is_marker(parameter.default):
+            continue
+        if parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
+            msg = (
+                f"{_name_of(function)}: the marked argument {name!r} must be "
+                "keyword-only; put it after a bare *"
+            )
+            raise TypeError(msg)
+        service = str(parameter.default.provider)
+        yield InjectionPoint(function.__module__, function.__qualname__, name, service)
+
+
+def is_marker(value: object) -> bool:
+    """Tell whether a default value is an injection marker."""
+    return getattr(type(value), "__IS_MARKER__", False) is True
+
+
+def _name_of(function: Callable[..., object]) -> str:
+    return f"{function.__module__}.{function.__qualname__}"
+
+
+def injection_points() -> list[InjectionPoint]:
+    """List every argument in this process that asks for a service."""
+    return sorted(_points.values(), key=lambda point: (point.module, point.function))
+
+
+def connect(wire: Callable[[str, list[str]], None]) -> None:
+    """Connect the composition root; it calls this once, when it is loaded.
+
+    Args:
+        wire: Called with a module's name and names of services: wires what
+            `inject` decorated in this module.
+    """
+    global _wire  # noqa: PLW0603 - the one seam between markers and containers
+    _wire = wire
+    modules: dict[str, list[str]] = {}
+    for point in _points.values():
+        modules.setdefault(point.module, []).append(point.service)
+    for module, services in modules.items():
+        wire(module, services)
+
+
+# The package says what its composition root is; this module only loads it.
+importlib.import_module(runnable.COMPOSITION_ROOT)

@@ -1,0 +1,86 @@
+"""Readable names for runs."""
+
+import random
+import time
+
+from runnable.exceptions import DefinitionError
+
+_ADJECTIVES = """
+agile amber azure bold brave bright brisk calm clever cosmic crisp daring eager
+early fair fleet fresh gentle golden grand happy honest humble jolly keen kind
+lively lucid lunar mellow merry modest nimble noble patient polite prime proud quick
+quiet rapid ready royal rustic serene sharp silent simple sincere solar solid spry
+stable steady sturdy sunny swift tidy true vivid warm wise witty young
+""".split()  # noqa: SIM905 - a list of words, not of strings
+_SURNAMES = """
+abel babbage banach bayes bernoulli bohr boole borel cantor cauchy church curie
+dirac elion erdos euclid euler faraday fermat fermi feynman fisher franklin galois
+gauss germain godel hamilton hardy hawking hilbert hodgkin hopper huygens hypatia
+jacobi johnson kepler khayyam kolmogorov kovalevskaya lamarr laplace leibniz
+lovelace markov maxwell meitner mirzakhani newton noether pascal pauli planck
+poincare ramanujan riemann shannon sklodowska tao turing wiener yalow
+""".split()  # noqa: SIM905 - a list of words, not of strings
+
+
+def get_random_name(sep: str = "-") -> str:
+    """Make a name of an adjective and a surname.
+
+    Args:
+        sep: What stands between the two.
+
+    Returns:
+        One of some four thousand names; not unique by itself.
+
+    Example:
+        >>> len(get_random_name(sep=" ").split())
+        2
+    """
+    # The system's generator: user code that seeds `random` must not repeat run ids.
+    generator = random.SystemRandom()
+    return f"{generator.choice(_ADJECTIVES)}{sep}{generator.choice(_SURNAMES)}"
+
+
+def make_run_id() -> str:
+    """Make a run id: a random name, the local time and 40 random bits.
+
+    Returns:
+        For example `brave-noether-0915-k3v9q2xd`; never the same one twice.
+
+    Example:
+        >>> make_run_id() == make_run_id()
+        False
+    """
+    number = random.SystemRandom().getrandbits(40)
+    alphabet = "0123456789abcdefghijkmnpqrstvwxy"
+    letters = "".join(alphabet[number >> shift & 31] for shift in range(0, 40, 5))
+    return f"{get_random_name()}-{time.strftime('%H%M')}-{letters}"
+
+
+_MAX_LENGTH = 200
+
+
+def check_run_id(run_id: str) -> str:
+    """Refuse a run id that cannot be the name of a folder everywhere.
+
+    Args:
+        run_id: Any text.
+
+    Returns:
+        The same text.
+
+    Raises:
+        DefinitionError: If it is empty, too long, or has characters that would lead
+            out of the folder of its store.
+
+    Example:
+        >>> check_run_id("brave-noether-0915")
+        'brave-noether-0915'
+    """
+    bad = sorted({letter for letter in run_id if letter in "/\\:\0" or letter < " "})
+    if not run_id or run_id.startswith(".") or bad or len(run_id) > _MAX_LENGTH:
+        why = f"it has {', '.join(map(repr, bad))}" if bad else "it is no file name"
+        raise DefinitionError(
+            f"{run_id[:80]!r} cannot be a run id: {why}. Use up to {_MAX_LENGTH} "
+            "letters, digits, blanks, - _ and ., not beginning with a dot."
+        )
+    return run_id

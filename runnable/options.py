@@ -1,0 +1,34 @@
+"""What a caller says about a run, and what is in force for it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the caller of `execute` says; empty where nothing is said."""
+
+    configuration_file: str = ""
+    run_id: str = ""
+    tag: str = ""
+    parameters_file: str = ""
+    log_level: str = ""
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    services: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    """What is in force for a run: arguments, environment and files together."""
+
+    configuration_file: str
+    parameters_file: str
+    run_id: str
+    services: Mapping[str, object]
+    """A configuration or an instance for each kind."""
+    parameters: Mapping[str, object]
+    variables: Mapping[str, str]
+    retry_run_id: str = ""
+
+
+ResolveSettings = Callable[[Options], RunSettings]

@@ -1,0 +1,17 @@
+"""Parameters: JSON values, where they come from, and how functions get them."""
+
+from pydantic import JsonValue
+
+from runnable.parameters.binding import Binder, Offer, name_of
+from runnable.parameters.sources import read_parameters_file
+from runnable.parameters.values import copy_json, to_json
+
+__all__ = [
+    "Binder",
+    "JsonValue",
+    "Offer",
+    "copy_json",
+    "name_of",
+    "read_parameters_file",
+    "to_json",
+]

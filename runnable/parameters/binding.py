@@ -1,0 +1,200 @@
+"""Give a function the parameters that its signature asks for."""
+
+import argparse
+import functools
+import inspect
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from inspect import Parameter
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from runnable.exceptions import BindingError, ParameterMissingError
+from runnable.injection import is_marker
+
+Load = Callable[[], object]
+"""Gives the value of one parameter: a copy of its own, or an object from the store."""
+
+_PLAIN = (str, int, float, bool)
+_MISSING = object()
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A parameter that may be bound."""
+
+    load: Load
+    is_object: bool = False
+    """Whether it is a pickled object, which is passed on as it is."""
+
+
+def _unwrap(function: Callable[..., object]) -> Callable[..., object]:
+    inner: Callable[..., object] = inspect.unwrap(function)
+    while isinstance(inner, functools.partial):
+        inner = inspect.unwrap(inner.func)
+    if not inspect.isroutine(inner) and not inspect.isclass(inner):
+        inner = type(inner).__call__
+    return inner
+
+
+class Binder:
+    """How one function is given its parameters; read from its signature once.
+
+    Arguments with injection markers are left alone, since `inject` fills them.
+
+    Args:
+        function: Anything that can be called and has a signature.
+
+    Example:
+        >>> def area(width: float, height: float = 2.0) -> float:
+        ...     return width * height
+        >>> Binder(area).bind({"width": Offer(lambda: "1.5")})
+        ([], {'width': 1.5})
+    """
+
+    def __init__(self, function: Callable[..., object]) -> None:
+        self._function = function
+        self.name = name_of(function)
+        self._signature = inspect.signature(function)
+        self._named = [
+            parameter
+            for parameter in self._signature.parameters.values()
+            if parameter.kind not in {Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD}
+            and not is_marker(parameter.default)
+        ]
+        self._takes_rest = any(
+            parameter.kind is Parameter.VAR_KEYWORD
+            for parameter in self._signature.parameters.values()
+        )
+        self._adapters: dict[str, TypeAdapter[object]] = {}
+
+    @cached_property
+    def _annotations(self) -> dict[str, object]:
+        try:
+            return typing.get_type_hints(_unwrap(self._function), include_extras=True)
+        except (NameError, TypeError, AttributeError):
+            # A name that only type checkers know: keep those that stand as types.
+            return {
+                name: parameter.annotation
+                for name, parameter in self._signature.parameters.items()
+                if not isinstance(parameter.annotation, str)
+                and parameter.annotation is not Parameter.empty
+            }
+
+    def required(self) -> list[str]:
+        """Return the names of the parameters that the function cannot do without."""
+        return [
+            parameter.name
+            for parameter in self._named
+            if parameter.default is Parameter.empty
+            and self._annotations.get(parameter.name) is not argparse.Namespace
+        ]
+
+    def bind(
+        self, offers: Mapping[str, Offer]
+    ) -> tuple[list[object], dict[str, object]]:
+        """Choose and convert the arguments.
+
+        Args:
+            offers: What may be bound, by name.
+
+        Returns:
+            Positional and keyword arguments of the call.
+
+        Raises:
+            ParameterMissingError: If the function needs one that nobody offers.
+            BindingError: If a value cannot be converted to what is annotated.
+        """
+        positional: list[object] = []
+        keywords: dict[str, object] = {}
+        for parameter in self._named:
+            value = self._argument(parameter, offers)
+            if parameter.kind is Parameter.POSITIONAL_ONLY:
+                positional.append(parameter.default if value is _MISSING else value)
+            elif value is not _MISSING:
+                keywords[parameter.name] = value
+        if self._takes_rest:
+            keywords |= self._rest(offers)
+        return positional, keywords
+
+    def _argument(self, parameter: Parameter, offers: Mapping[str, Offer]) -> object:
+        name = parameter.name
+        offer = offers.get(name)
+        if offer is not None:
+            return self._converted(name, offer)
+        if self._annotations.get(name) is argparse.Namespace:
+            return argparse.Namespace(**self._rest(offers))
+        if parameter.default is Parameter.empty:
+            raise ParameterMissingError(self.name, name, sorted(offers))
+        return _MISSING
+
+    def _rest(self, offers: Mapping[str, Offer]) -> dict[str, object]:
+        named = self._signature.parameters
+        return {
+            name: offer.load() for name, offer in offers.items() if name not in named
+        }
+
+    def _converted(self, name: str, offer: Offer) -> object:
+        value = offer.load()
+        annotation = self._annotations.get(name)
+        if offer.is_object or annotation is None or annotation is typing.Any:
+            return value
+        if annotation in _PLAIN and type(value) is annotation:
+            return value
+        if (
+            inspect.isclass(annotation)
+            and issubclass(annotation, BaseModel)
+            and not isinstance(value, (Mapping, annotation))
+        ):
+            value = {name: value}
+        try:
+            return self._adapter(name, annotation).validate_python(value)
+        except ValidationError as error:
+            raise BindingError(
+                self.name, name, _shorten(value), _explain(annotation, error)
+            ) from error
+
+    def _adapter(self, name: str, annotation: Any) -> TypeAdapter[object]:
+        adapter = self._adapters.get(name)
+        if adapter is None:
+            config = ConfigDict(arbitrary_types_allowed=True)
+            if _has_own_config(annotation):
+                adapter = TypeAdapter(annotation)
+            else:
+                adapter = TypeAdapter(annotation, config=config)
+            self._adapters[name] = adapter
+        return adapter
+
+
+def _has_own_config(annotation: object) -> bool:
+    # pydantic refuses to configure a type that brings its own configuration.
+    return inspect.isclass(annotation) and (
+        issubclass(annotation, BaseModel)
+        or hasattr(annotation, "__dataclass_fields__")
+        or typing.is_typeddict(annotation)
+    )
+
+
+def name_of(function: Callable[..., object]) -> str:
+    """Return the dotted name of a function, also of partials and callables."""
+    inner = _unwrap(function)
+    module = getattr(inner, "__module__", None) or "builtins"
+    name = getattr(inner, "__qualname__", None) or type(inner).__qualname__
+    return f"{module}.{name}"
+
+
+def _shorten(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."  # noqa: PLR2004 - a line
+
+
+def _explain(annotation: object, error: ValidationError) -> str:
+    wanted = inspect.formatannotation(annotation)
+    findings = []
+    for finding in error.errors(include_input=False, include_url=False):
+        where = ".".join(str(part) for part in finding["loc"])
+        findings.append(f"{where}: {finding['msg']}" if where else finding["msg"])
+    return f"{wanted} ({'; '.join(findings)})"

@@ -1,0 +1,117 @@
+"""Turn what a task returns into a JSON value, or refuse it with its place."""
+
+import dataclasses
+import datetime as dt
+import decimal
+import enum
+import pathlib
+import uuid
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+
+from pydantic import BaseModel, JsonValue, TypeAdapter
+
+from runnable.exceptions import ValueNotStorableError
+
+_MAX_DEPTH = 200
+_TEXTUAL = (
+    dt.date,
+    dt.time,
+    dt.timedelta,
+    pathlib.PurePath,
+    uuid.UUID,
+    decimal.Decimal,
+)
+
+
+def to_json(value: object, place: str, depth: int = 0) -> JsonValue:
+    """Turn a value into JSON by pydantic's rules, where they are unambiguous.
+
+    Args:
+        value: Anything. Models and dataclasses become mappings, enums their values,
+            dates, paths, UUIDs and decimals text, numpy scalars and arrays numbers and
+            lists.
+        place: The name of the value, for errors; grows inwards.
+        depth: How deep the value stands.
+
+    Returns:
+        A value that shares no list or mapping with the one that was given.
+
+    Raises:
+        ValueNotStorableError: If some part is anything else; names its place.
+
+    Example:
+        >>> to_json({"at": dt.date(2026, 1, 31), "n": (1, 2)}, "x")
+        {'at': '2026-01-31', 'n': [1, 2]}
+    """
+    if value is None or isinstance(value, (str, bool, int, float)):
+        return _scalar(value, place)
+    if depth > _MAX_DEPTH:
+        raise ValueNotStorableError(place[:80], "value", "nested too deeply")
+    if isinstance(value, Mapping):
+        return _mapping(value, place, depth)
+    if isinstance(value, (list, tuple, AbstractSet, range)):
+        return [
+            to_json(item, f"{place}[{index}]", depth + 1)
+            for index, item in enumerate(value)
+        ]
+    return _converted(value, place, depth)
+
+
+def _scalar(value: str | float | None, place: str) -> JsonValue:
+    if isinstance(value, enum.Enum):
+        return to_json(value.value, place)
+    kind = type(value)
+    if kind in {str, bool, int, float, type(None)}:
+        return value
+    # A subclass, such as numpy.float64: keep its plain value.
+    for plain in (str, int, float):
+        if isinstance(value, plain):
+            return plain(value)
+    return value
+
+
+def _mapping(value: Mapping[object, object], place: str, depth: int) -> JsonValue:
+    result: dict[str, JsonValue] = {}
+    for key, item in value.items():
+        if not isinstance(key, str):
+            why = f"its key {key!r} is no text"
+            raise ValueNotStorableError(place, type(value).__name__, why)
+        result[str(key)] = to_json(item, f"{place}.{key}", depth + 1)
+    return result
+
+
+def _converted(value: object, place: str, depth: int) -> JsonValue:
+    if isinstance(value, BaseModel):
+        return to_json(value.model_dump(mode="json", by_alias=True), place, depth)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {
+            item.name: getattr(value, item.name) for item in dataclasses.fields(value)
+        }
+        return to_json(fields, place, depth)
+    if isinstance(value, enum.Enum):
+        return to_json(value.value, place, depth)
+    if isinstance(value, _TEXTUAL):
+        text: JsonValue = TypeAdapter(type(value)).dump_python(value, mode="json")
+        return text
+    if type(value).__module__ == "numpy":
+        return _from_numpy(value, place, depth)
+    raise ValueNotStorableError(place, type(value).__qualname__)
+
+
+def _from_numpy(value: object, place: str, depth: int) -> JsonValue:
+    # By duck typing, so that numpy is not imported for those who do not use it.
+    plain = getattr(value, "tolist", None)
+    converted = plain() if callable(plain) else value
+    if type(converted).__module__ == "numpy":
+        raise ValueNotStorableError(place, f"numpy.{type(value).__name__}")
+    return to_json(converted, place, depth + 1)
+
+
+def copy_json(value: JsonValue) -> JsonValue:
+    """Copy a JSON value, so that changing the copy leaves it as it is."""
+    if isinstance(value, dict):
+        return {key: copy_json(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [copy_json(item) for item in value]
+    return value

@@ -1,0 +1,5 @@
+"""Picklers: how objects become bytes."""
+
+from runnable.pickler.base import BasePickler
+
+__all__ = ["BasePickler"]

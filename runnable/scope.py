@@ -1,0 +1,223 @@
+"""The one `ContextVar`: which run, which step and which overrides hold here.
+
+Theory of operation. The variable holds an immutable `Scope`. Python gives a thread an
+empty one and an asyncio task a copy of its parent's, so a run is seen by the code it
+calls and by the tasks that code starts, and by nobody else. A context that is
+constructed becomes current and is replaced by the next one; `RunScope` *owns* a run:
+it closes what was made for it, last to first, and puts back what was current before it
+was constructed. It restores by setting, not by token, so that a generator may be
+closed in another context. An ended run that leaked into a later call is marked `over`,
+and whoever asks for one of its services is told so.
+
+This is a low layer: the composition root, which markers load, stands on it.
+"""
+
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Protocol, Self
+
+
+class Description(Protocol):
+    """What a scope knows of the context that describes a run."""
+
+    @property
+    def run_id(self) -> str:
+        """The id of the run."""
+        ...
+
+
+class Sink(Protocol):
+    """Where the output of a step goes."""
+
+    def write(self, text: str, /) -> object:
+        """Keep a piece of output."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StepScope:
+    """The step that is running: what only its code may see."""
+
+    path: str
+    attempt: int
+    environment: dict[str, str]
+    """Variables on top of the real environment, secrets among them."""
+    output: Sink
+
+
+@dataclass(slots=True, eq=False)
+class Run:
+    """A run that is current somewhere."""
+
+    context: Description
+    before: "Scope"
+    """What holds again when this run is over."""
+    container: object | None = None
+    """The container that answers its markers; None stands for the default one."""
+    entered: bool = False
+    over: bool = False
+    instances: dict[object, object] = field(default_factory=dict)
+    """What was made once for this run, by provider."""
+    closing: ExitStack = field(default_factory=ExitStack)
+    lock: threading.RLock = field(default_factory=threading.RLock)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Everything that holds in one execution context."""
+
+    run: Run | None = None
+    step: StepScope | None = None
+    overrides: Mapping[object, tuple[object, ...]] = field(default_factory=dict)
+    """Overriding services by provider, the innermost last."""
+
+
+_current: ContextVar[Scope] = ContextVar("runnable_scope", default=Scope())  # noqa: B039 - immutable
+
+
+def current_scope() -> Scope:
+    """Return what holds here."""
+    return _current.get()
+
+
+def enter_step(step: StepScope | None) -> Scope:
+    """Make a step current.
+
+    Args:
+        step: The step, or None for none.
+
+    Returns:
+        What held before, for `restore`.
+    """
+    scope = _current.get()
+    _current.set(Scope(scope.run, step, scope.overrides))
+    return scope
+
+
+def restore(scope: Scope) -> None:
+    """Make an earlier scope the current one again."""
+    _current.set(scope)
+
+
+def set_overrides(overrides: Mapping[object, tuple[object, ...]]) -> None:
+    """Replace the overrides that hold here."""
+    scope = _current.get()
+    _current.set(Scope(scope.run, scope.step, overrides))
+
+
+def set_run(run: Run | None, step: StepScope | None = None) -> None:
+    """Make a run current, or none; the overrides that hold here stay."""
+    _current.set(Scope(run, step, _current.get().overrides))
+
+
+def make_current(context: Description) -> None:
+    """Make a context current that nobody has entered yet; it replaces such a one."""
+    scope = _current.get()
+    replaced = scope.run is not None and not scope.run.entered
+    set_run(Run(context, scope.run.before if replaced and scope.run else scope))
+
+
+def live_run() -> Run | None:
+    """Return the current run, unless there is none or it is over."""
+    run = _current.get().run
+    return None if run is None or run.over else run
+
+
+def current_run(service: str) -> Run:
+    """Return the current run, for somebody who needs one.
+
+    Args:
+        service: What is asked for, for the error's text.
+
+    Returns:
+        The run, which is not over.
+
+    Raises:
+        RuntimeError: If no run is current here; the text names the cures.
+    """
+    run = _current.get().run
+    if run is not None and not run.over:
+        return run
+    raise RuntimeError(_explain(service, run))
+
+
+def _explain(service: str, ended: Run | None) -> str:
+    text = (
+        "No run context available in current execution context: "
+        f"{service!r} was asked for outside a run."
+    )
+    if ended is not None:
+        text += f" (The run {ended.context.run_id!r}, current here, is over.)"
+    thread = threading.current_thread()
+    if thread is not threading.main_thread():
+        text += (
+            f" Thread {thread.name!r} does not inherit a run: submit "
+            "runnable.context.propagate(function), or use "
+            "runnable.context.ContextThreadPool as the pool."
+        )
+    return text
+
+
+class RunScope:
+    """Own a run for the length of a `with` block.
+
+    Args:
+        context: Describes the run; becomes current, if it is not yet.
+        container: The container whose services the run uses; the default one, or
+            that of the run it is nested in, if None.
+
+    Example:
+        >>> from runnable.context import PipelineContext, RunScope, get_run_context
+        >>> with RunScope(PipelineContext(run_id="r1")):
+        ...     get_run_context().run_id
+        'r1'
+        >>> get_run_context() is None
+        True
+    """
+
+    def __init__(self, context: Description, container: object | None = None) -> None:
+        self._context = context
+        self._container = container
+        self._owned: Run | None = None
+
+    def __enter__(self) -> Self:
+        run = live_run()
+        if run is not None and run.context is self._context:
+            if run.entered:
+                return self  # joins a run that somebody else owns
+        else:
+            run = Run(self._context, current_scope())
+            set_run(run)
+        run.entered = True
+        outer = run.before.run.container if run.before.run is not None else None
+        run.container = self._container if self._container is not None else outer
+        self._owned = run
+        return self
+
+    def on_exit(self, callback: Callable[[], object]) -> None:
+        """Call something when the run is over; the last one first.
+
+        Args:
+            callback: Called once, also after a failure.
+        """
+        current_run("the run").closing.callback(callback)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        run = self._owned
+        if run is None:
+            return
+        try:
+            run.closing.__exit__(kind, error, traceback)
+        finally:
+            run.over = True
+            run.instances.clear()
+            set_run(run.before.run, run.before.step)

@@ -1,0 +1,130 @@
+"""From the arguments of `execute` to a run that is current."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+from runnable.context import PipelineContext, RunScope
+from runnable.datastore import AnyParameter, RunLog
+from runnable.engine import Runtime, json_parameters
+from runnable.exceptions import (
+    ParameterMissingError,
+    RetryValidationError,
+    ValueNotStorableError,
+)
+from runnable.executor import BasePipelineExecutor
+from runnable.graph import Graph, TaskNode
+from runnable.injection import Provide, inject
+from runnable.names import check_run_id, make_run_id
+from runnable.options import Options, ResolveSettings, RunSettings
+from runnable.service import Service
+
+
+class RunContainer(Protocol):
+    """A `containers.RunContainer`, as far as starting a run needs it."""
+
+    @property
+    def settings(self) -> Callable[[], ResolveSettings]:
+        """Makes what says what is in force for a run."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Launched:
+    """A run that is current, and has not recorded anything yet."""
+
+    graph: Graph
+    parameters: Mapping[str, AnyParameter]
+    executor: BasePipelineExecutor
+
+    async def execute(self, runtime: Runtime) -> RunLog:
+        """Run it to its end."""
+        return await self.executor.execute_graph(self.graph, self.parameters, runtime)
+
+
+@contextmanager
+def launch(
+    graph: Graph,
+    unprovided: Sequence[tuple[str, str]],
+    options: Options,
+    container: RunContainer | None,
+) -> Iterator[Launched]:
+    """Make a run current for the length of a `with` block.
+
+    Args:
+        graph: What is run.
+        unprovided: Steps and parameters that no step provides to them.
+        options: What the caller says.
+        container: The container that answers the run's markers, if not the default.
+
+    Yields:
+        What executes the run.
+
+    Raises:
+        ConfigurationError: If a file, key or value of the configuration is wrong.
+        ParameterMissingError: If nobody provides a parameter that a step needs.
+    """
+    settings = (container.settings() if container else _resolve_settings())(options)
+    if settings.retry_run_id:
+        why = "this version cannot resume runs yet; unset RUNNABLE_RETRY_RUN_ID"
+        raise RetryValidationError(settings.retry_run_id, why)
+    parameters = _initial(settings.parameters)
+    _check_parameters(graph, unprovided, parameters)
+    context = _make_context(options, settings)
+    with RunScope(context, container) as scope:
+        for kind, configured in settings.services.items():
+            service = getattr(context, kind, None)
+            # An instance that was given belongs to whoever gave it.
+            if isinstance(configured, Mapping) and isinstance(service, Service):
+                scope.on_exit(service.close)
+        yield Launched(graph, parameters, _executor())
+
+
+@inject
+def _resolve_settings(
+    *, settings: ResolveSettings = Provide["settings"]
+) -> ResolveSettings:
+    return settings
+
+
+@inject
+def _executor(
+    *, pipeline_executor: BasePipelineExecutor = Provide["pipeline_executor"]
+) -> BasePipelineExecutor:
+    return pipeline_executor
+
+
+def _make_context(options: Options, settings: RunSettings) -> PipelineContext:
+    services = dict(settings.services)
+    services.pop("job_executor", None)
+    return PipelineContext.model_validate({
+        "run_id": check_run_id(settings.run_id or make_run_id()),
+        "tag": options.tag,
+        "configuration_file": settings.configuration_file,
+        "parameters_file": settings.parameters_file,
+        "variables": settings.variables,
+        **services,
+    })
+
+
+def _initial(values: Mapping[str, object]) -> dict[str, AnyParameter]:
+    try:
+        return json_parameters(values)
+    except ValueNotStorableError as error:
+        advice = "A run starts with JSON values; let its first step make objects."
+        raise ValueNotStorableError(
+            error.place, error.kind, error.why, advice
+        ) from None
+
+
+def _check_parameters(
+    graph: Graph,
+    unprovided: Sequence[tuple[str, str]],
+    parameters: Mapping[str, AnyParameter],
+) -> None:
+    for step, name in unprovided:
+        node = graph.nodes[step]
+        if name not in parameters and isinstance(node, TaskNode):
+            command = str(node.task.describe()["command"])
+            raise ParameterMissingError(command, name, sorted(parameters), step)

@@ -1,0 +1,299 @@
+"""Steps and pipelines, as authors write them.
+
+The two refer to each other (a step may have a pipeline for its failure, and can be
+turned into a pipeline of its own), so they stand in one module.
+"""
+
+import abc
+from collections.abc import Mapping
+from typing import Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    InstanceOf,
+    PrivateAttr,
+    model_validator,
+)
+
+from runnable.datastore import RunLog
+from runnable.engine import InlineRuntime, LoopRuntime, run_by_hand
+from runnable.exceptions import DefinitionError, GraphError
+from runnable.graph import (
+    FAIL_NODE,
+    SUCCESS_NODE,
+    TERMINAL_NAMES,
+    FailNode,
+    Graph,
+    Node,
+    StepNode,
+    SuccessNode,
+    unprovided_parameters,
+    validate,
+)
+from runnable.options import Options
+from runnable.sdk.launch import RunContainer, launch
+
+
+class Step(BaseModel, abc.ABC):
+    """One step of a pipeline; each kind of step is a subclass."""
+
+    model_config = ConfigDict(
+        extra="forbid", arbitrary_types_allowed=True, defer_build=True
+    )
+
+    name: str
+    """Unique within its pipeline; without `.` and `%`."""
+    next_node: str = ""
+    """What follows; the next step of the list, if empty."""
+    terminate_with_success: bool = False
+    """Whether the pipeline succeeds after this step."""
+    terminate_with_failure: bool = False
+    """Whether the pipeline fails after this step."""
+    on_failure: "Pipeline | None" = None
+    """What is run instead of the rest, when this step fails."""
+
+    @model_validator(mode="after")
+    def _check_ends(self) -> Self:
+        ends = {
+            SUCCESS_NODE: self.terminate_with_success,
+            FAIL_NODE: self.terminate_with_failure,
+        }
+        if all(ends.values()):
+            raise ValueError(f"step {self.name!r} ends in success and in failure")
+        for node, ends_there in ends.items():
+            if ends_there and self.next_node not in {"", node}:
+                raise ValueError(
+                    f"step {self.name!r} ends the pipeline, and leads to "
+                    f"{self.next_node!r} as well"
+                )
+            if ends_there:
+                self.next_node = node
+        return self
+
+    @property
+    def internal_name(self) -> str:
+        """The name of the step, before it stands in a branch."""
+        return self.name
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    def __rshift__(self, other: "Step") -> "Step":
+        """Say that another step follows this one; returns the other."""
+        self._lead_to(other)
+        return other
+
+    def __lshift__(self, other: "Step") -> "Step":
+        """Say that this step follows another one; returns the other."""
+        other._lead_to(self)
+        return other
+
+    def _lead_to(self, other: "Step") -> None:
+        if self.next_node:
+            raise DefinitionError(
+                f"step {self.name!r} leads to {self.next_node!r} already, so it "
+                f"cannot lead to {other.name!r}"
+            )
+        self.next_node = other.name
+
+    def as_pipeline(self) -> "Pipeline":
+        """Return a pipeline of this one step, of the same name."""
+        return Pipeline(steps=[self], name=self.name)
+
+    @abc.abstractmethod
+    def make_node(self, next_node: str, on_failure: str) -> StepNode:
+        """Make the node that stands for this step in a graph.
+
+        Args:
+            next_node: What follows when it succeeds.
+            on_failure: What follows when it fails; empty for the fail node.
+
+        Returns:
+            The node.
+        """
+
+
+class Pipeline(BaseModel):
+    """Steps that follow each other; a value that any number of runs share.
+
+    Each step leads to the next one of the list, unless it says otherwise; the last
+    one ends the pipeline in success.
+
+    Example:
+        >>> from runnable import Pipeline, PythonTask, metric
+        >>> def double(x: int) -> int:
+        ...     return 2 * x
+        >>> pipeline = Pipeline(
+        ...     steps=[PythonTask(name="d", function=double, returns=[metric("y")])]
+        ... )
+        >>> in_memory = {"run_log_store": {"type": "memory"},
+        ...              "catalog": {"type": "do-nothing"}}
+        >>> run_log = pipeline.execute(parameters={"x": 21}, services=in_memory)
+        >>> run_log.status, run_log.metrics()
+        ('SUCCESS', {'y': 42})
+    """
+
+    model_config = ConfigDict(
+        extra="forbid", arbitrary_types_allowed=True, defer_build=True
+    )
+
+    steps: list[InstanceOf[Step]]
+    name: str = ""
+    description: str = ""
+    internal_branch_name: str = ""
+
+    _graph: Graph = PrivateAttr()
+    _unprovided: list[tuple[str, str]] = PrivateAttr()
+
+    def model_post_init(self, context: object, /) -> None:
+        """Assemble and check the graph; nothing runs that is not sound."""
+        super().model_post_init(context)
+        self._graph = _assemble(self)
+        self._unprovided = unprovided_parameters(self._graph)
+
+    @property
+    def add_terminal_nodes(self) -> bool:
+        """Whether the graph gets a success and a fail node; it always does."""
+        return True
+
+    def return_dag(self) -> Graph:
+        """Return the graph of this pipeline."""
+        return self._graph
+
+    def execute(
+        self,
+        configuration_file: str = "",
+        run_id: str = "",
+        tag: str = "",
+        parameters_file: str = "",
+        log_level: str = "",
+        *,
+        parameters: Mapping[str, object] | None = None,
+        services: Mapping[str, object] | None = None,
+        container: RunContainer | None = None,
+    ) -> RunLog:
+        """Run this pipeline, and wait for its end.
+
+        May be called any number of times, at once from any number of threads, and
+        also where an event loop is running.
+
+        Args:
+            configuration_file: Path relative to the working directory; else
+                `RUNNABLE_CONFIGURATION_FILE`, else `runnable-config.yaml`.
+            run_id: Of this run; else `RUNNABLE_RUN_ID`, else a new one.
+            tag: Any text that runs are found by.
+            parameters_file: YAML mapping; else `RUNNABLE_PARAMETERS_FILE`.
+            log_level: Handed to steps that run in another process.
+            parameters: JSON values by name; these win over all other sources.
+            services: Configurations or instances by kind, such as `catalog`.
+            container: A `containers.RunContainer` of your own.
+
+        Returns:
+            The log of the run.
+
+        Raises:
+            ExecutionFailedError: If the run ended in failure; the exception of the
+                failing step is its cause.
+            ParameterMissingError: If nobody provides what a step asks for.
+            ConfigurationError: If a file, key or value of the configuration is wrong.
+            RunLogExistsError: If the run id has been used.
+        """
+        options = Options(
+            configuration_file=configuration_file,
+            run_id=run_id,
+            tag=tag,
+            parameters_file=parameters_file,
+            log_level=log_level,
+            parameters=parameters or {},
+            services=services or {},
+        )
+        with launch(self._graph, self._unprovided, options, container) as launched:
+            return run_by_hand(launched.execute(InlineRuntime()))
+
+    async def execute_async(
+        self,
+        configuration_file: str = "",
+        run_id: str = "",
+        tag: str = "",
+        parameters_file: str = "",
+        log_level: str = "",
+        *,
+        parameters: Mapping[str, object] | None = None,
+        services: Mapping[str, object] | None = None,
+        container: RunContainer | None = None,
+    ) -> RunLog:
+        """Run this pipeline without blocking the event loop; else as `execute`.
+
+        Coroutine functions are awaited, other functions are called in threads.
+
+        Args:
+            configuration_file: As for `execute`.
+            run_id: As for `execute`.
+            tag: As for `execute`.
+            parameters_file: As for `execute`.
+            log_level: As for `execute`.
+            parameters: As for `execute`.
+            services: As for `execute`.
+            container: As for `execute`.
+
+        Returns:
+            The log of the run.
+
+        Raises:
+            ExecutionFailedError: If the run ended in failure.
+        """
+        options = Options(
+            configuration_file=configuration_file,
+            run_id=run_id,
+            tag=tag,
+            parameters_file=parameters_file,
+            log_level=log_level,
+            parameters=parameters or {},
+            services=services or {},
+        )
+        with launch(self._graph, self._unprovided, options, container) as launched:
+            return await launched.execute(LoopRuntime())
+
+
+# Subclasses in other modules do not see the name that `on_failure` refers to.
+Step.model_rebuild()
+
+
+def _assemble(pipeline: Pipeline) -> Graph:
+    """Turn steps into a graph."""
+    steps = pipeline.steps
+    if not steps:
+        raise DefinitionError("a pipeline needs at least one step")
+    nodes: dict[str, Node] = {}
+    findings: list[str] = []
+    following = [step.name for step in steps[1:]] + [SUCCESS_NODE]
+    for step, next_name in zip(steps, following, strict=True):
+        handler = step.on_failure.return_dag() if step.on_failure else None
+        node = step.make_node(
+            step.next_node or next_name, handler.start_at if handler else ""
+        )
+        findings += _add(nodes, node)
+        for other in handler.nodes.values() if handler else ():
+            # One pipeline may handle the failure of several steps.
+            if nodes.get(other.name) is not other and isinstance(other, StepNode):
+                findings += _add(nodes, other)
+    if findings:
+        raise GraphError(pipeline.name, findings)
+    nodes[SUCCESS_NODE] = SuccessNode(name=SUCCESS_NODE)
+    nodes[FAIL_NODE] = FailNode(name=FAIL_NODE)
+    graph = Graph(steps[0].name, nodes, pipeline.name, pipeline.description)
+    validate(graph)
+    return graph
+
+
+def _add(nodes: dict[str, Node], node: Node) -> list[str]:
+    name = node.name
+    if name in nodes:
+        return [f"two steps have the name {name!r}"]
+    nodes[name] = node
+    if name in TERMINAL_NAMES:
+        return [f"a step cannot have the name {name!r}, which every graph uses itself"]
+    if not name or "." in name or "%" in name:
+        return [f"{name!r} cannot name a step: a name is not empty and has no . and %"]
+    return []

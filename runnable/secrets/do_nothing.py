@@ -1,0 +1,19 @@
+"""Secrets that are all empty."""
+
+from runnable.secrets.base import BaseSecrets
+
+
+class DoNothingSecrets(BaseSecrets):
+    """Answers with an empty text: for trying out a pipeline without its secrets.
+
+    Example:
+        >>> DoNothingSecrets().get("TOKEN")
+        ''
+    """
+
+    service_name: str = "do-nothing"
+
+    def get(self, name: str) -> str:
+        """Return an empty text."""
+        del name
+        return ""

@@ -1,0 +1,19 @@
+"""Secrets that are variables of the environment."""
+
+import os
+
+from runnable.exceptions import SecretNotFoundError
+from runnable.secrets.base import BaseSecrets
+
+
+class EnvSecrets(BaseSecrets):
+    """Reads secrets from the environment of the process, and leaves them there."""
+
+    service_name: str = "env-secrets"
+
+    def get(self, name: str) -> str:
+        """Return the variable of this name."""
+        try:
+            return os.environ[name]
+        except KeyError:
+            raise SecretNotFoundError(name, "the environment") from None

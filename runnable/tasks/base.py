@@ -1,0 +1,96 @@
+"""What every kind of task has: a command, secrets, returns, and a call to make."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, JsonValue
+
+from runnable.context import JobContext, PipelineContext, get_run_context
+from runnable.exceptions import DefinitionError
+from runnable.parameters import Offer
+from runnable.tasks.returns import TaskReturns
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call that a runtime is to make."""
+
+    function: Callable[..., object]
+    args: Sequence[object] = ()
+    kwargs: Mapping[str, object] = field(default_factory=dict)
+
+
+def _from_names(value: object) -> object:
+    if isinstance(value, (list, tuple)):
+        return [TaskReturns(name=it) if isinstance(it, str) else it for it in value]
+    return value
+
+
+def _refuse_duplicates(returns: list[TaskReturns]) -> list[TaskReturns]:
+    names = [declared.name for declared in returns]
+    for name in names:
+        if names.count(name) > 1:
+            raise DefinitionError(f"the returned name {name!r} is declared twice")
+    return returns
+
+
+Returns = Annotated[
+    list[TaskReturns], BeforeValidator(_from_names), AfterValidator(_refuse_duplicates)
+]
+"""Declarations of returned values; a bare name declares JSON."""
+
+
+class BaseTaskType(BaseModel):
+    """A kind of task; a kind of your own defines `bind`.
+
+    Its fields are the settings that a task of this kind may have.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid", arbitrary_types_allowed=True, defer_build=True
+    )
+
+    task_type: str = ""
+    """The type name that this kind is found by; `command_type` in YAML."""
+    command: str = ""
+    """What is run, as text: a dotted function, a shell command, a notebook."""
+    secrets: list[str] = []
+    """Names of the secrets that this task, and nobody else, may read."""
+    returns: Returns = []
+
+    @property
+    def _context(self) -> PipelineContext | JobContext | None:
+        """The context of the run that the caller belongs to."""
+        return get_run_context()
+
+    def bind(self, offers: Mapping[str, Offer]) -> Call:
+        """Say which call runs this task.
+
+        Args:
+            offers: The parameters that the task may use, by name.
+
+        Returns:
+            The call; what it returns is matched with `returns`.
+        """
+        del offers
+        raise NotImplementedError(
+            f"{type(self).__qualname__} defines no bind(), so it cannot be run"
+        )
+
+    def describe(self) -> dict[str, JsonValue]:
+        """Return what the run log records of this task."""
+        return {
+            "command_type": self.task_type,
+            "command": self.command,
+            "returns": [{"name": it.name, "kind": it.kind} for it in self.returns],
+            "secrets": list(self.secrets),
+        }
+
+    def provides(self) -> list[str]:
+        """Return the names of the parameters that this task returns."""
+        return [declared.name for declared in self.returns]
+
+    def required(self) -> list[str]:
+        """Return the names of the parameters that it cannot do without."""
+        return []
