@@ -24,6 +24,9 @@ KINDS = (
 class Plugins:
     """The implementations that are installed; they are looked up once."""
 
+    def __init__(self) -> None:
+        self._loaded: dict[tuple[str, str], type[object]] = {}
+
     @cached_property
     def _entry_points(self) -> dict[str, dict[str, EntryPoint]]:
         found: dict[str, dict[str, EntryPoint]] = {}
@@ -56,6 +59,9 @@ class Plugins:
             >>> Plugins().find("catalog", "do-nothing").__name__
             'DoNothingCatalog'
         """
+        loaded = self._loaded.get((kind, name))
+        if loaded is not None:
+            return loaded
         entry_point = self._entry_points.get(kind, {}).get(name)
         if entry_point is None:
             raise ServiceNotFoundError(kind, name, self.names(kind))
@@ -71,6 +77,7 @@ class Plugins:
         if not inspect.isclass(found):
             problem = f"the {kind} {name!r} ({entry_point.value}) is not a class"
             raise ConfigurationError(problem)
+        self._loaded[kind, name] = found
         return found
 
     def make_service(self, kind: str, description: Mapping[str, object]) -> Service:

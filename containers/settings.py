@@ -23,6 +23,7 @@ from runnable.exceptions import ConfigurationError, did_you_mean
 from runnable.options import Options, RunSettings
 from runnable.parameters.sources import read_parameters_file
 
+_PREFIX = "RUNNABLE_"
 _DEFAULTS: dict[str, object] = {
     "pipeline_executor": {"type": "local"},
     "job_executor": {"type": "local"},
@@ -56,7 +57,7 @@ class Settings:
             ConfigurationError: If the configuration file or one of its keys is wrong.
             ParametersFileError: If the parameters file is.
         """
-        environment = os.environ
+        environment = _own_variables()
         configuration_file = (
             options.configuration_file
             or environment.get(defaults.RUNNABLE_CONFIGURATION_FILE, "")
@@ -65,13 +66,13 @@ class Settings:
         parameters_file = options.parameters_file or environment.get(
             defaults.RUNNABLE_PARAMETERS_FILE, ""
         )
-        named = _named_variables(defaults.VARIABLE_PREFIX)
+        named = _named(environment, defaults.VARIABLE_PREFIX)
         return RunSettings(
             configuration_file=configuration_file,
             parameters_file=parameters_file,
             run_id=options.run_id or environment.get(defaults.ENV_RUN_ID, ""),
             services=self._services(configuration_file, options.services, named),
-            parameters=_parameters(parameters_file, options.parameters),
+            parameters=_parameters(parameters_file, options.parameters, environment),
             variables=named,
             retry_run_id=environment.get(defaults.RETRY_RUN_ID, ""),
         )
@@ -142,13 +143,17 @@ def _check_kinds(content: Mapping[Any, object], place: str) -> dict[str, object]
     return checked
 
 
-def _parameters(parameters_file: str, given: Mapping[str, object]) -> dict[str, object]:
+def _parameters(
+    parameters_file: str,
+    given: Mapping[str, object],
+    environment: Mapping[str, str],
+) -> dict[str, object]:
     read = read_parameters_file(Path(parameters_file)) if parameters_file else {}
     # Variables have no case on some systems; a name of the file keeps its own.
     spelling = {name.lower(): name for name in read}
     from_environment = {
         spelling.get(name.lower(), name.lower()): _parse(text)
-        for name, text in _named_variables(defaults.PARAMETER_PREFIX).items()
+        for name, text in _named(environment, defaults.PARAMETER_PREFIX).items()
     }
     return {**read, **from_environment, **given}
 
@@ -161,9 +166,13 @@ def _parse(text: str) -> JsonValue:
     return parsed
 
 
-def _named_variables(prefix: str) -> dict[str, str]:
+def _own_variables() -> dict[str, str]:
+    return {name: os.environ[name] for name in os.environ if name.startswith(_PREFIX)}
+
+
+def _named(environment: Mapping[str, str], prefix: str) -> dict[str, str]:
     return {
         variable.removeprefix(prefix): value
-        for variable, value in os.environ.items()
+        for variable, value in environment.items()
         if variable.startswith(prefix)
     }

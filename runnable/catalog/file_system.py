@@ -20,6 +20,7 @@ from runnable.catalog.base import BaseCatalog, StoredObject, Write
 from runnable.catalog.hashing import HashingFile, copy_and_hash, hash_file
 from runnable.datastore import DataCatalog
 from runnable.exceptions import CatalogError, ObjectDamagedError
+from runnable.files import replacing
 from runnable.names import check_run_id
 
 _OBJECTS = "_objects"
@@ -64,7 +65,7 @@ class FileSystemCatalog(BaseCatalog):
         for path in self._matches(self._compute_folder, pattern, missing_ok=missing_ok):
             relative = path.relative_to(self._compute_folder)
             if store_copy:
-                with _replacing(root / relative) as file:
+                with replacing(str(root / relative)) as file:
                     content_hash = copy_and_hash(path, file)
             else:
                 content_hash = hash_file(path)
@@ -85,7 +86,7 @@ class FileSystemCatalog(BaseCatalog):
         for path in self._matches(root, pattern, missing_ok=False):
             relative = path.relative_to(root)
             target = self._compute_folder / relative
-            with _replacing(target) as file:
+            with replacing(str(target)) as file:
                 content_hash = copy_and_hash(path, file)
             brought.append(
                 DataCatalog(
@@ -126,7 +127,7 @@ class FileSystemCatalog(BaseCatalog):
     def put_text(self, name: str, text: str, *, run_id: str) -> None:
         """Keep a text, such as an execution log, under a name of its own."""
         content = text.encode("utf-8", "backslashreplace")
-        with _replacing(self._root(run_id) / name) as file:
+        with replacing(f"{self._root(run_id)}/{name}") as file:
             file.write(content)
 
     def put_object(
@@ -174,21 +175,3 @@ class FileSystemCatalog(BaseCatalog):
 def _as_file_name(text: str) -> str:
     # Readable where possible, and never two names for one file.
     return quote(text, safe=" ")
-
-
-@contextlib.contextmanager
-def _replacing(target: Path) -> Iterator[BinaryIO]:
-    """Write a file that appears at once and whole, or not at all."""
-    temporary = target.with_name(f".{secrets.token_hex(8)}.part")
-    try:
-        file = temporary.open("xb")
-    except FileNotFoundError:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        file = temporary.open("xb")
-    try:
-        with file:
-            yield file
-        temporary.replace(target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

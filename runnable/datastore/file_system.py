@@ -1,16 +1,17 @@
-"""A run log store in a folder: one journal a run, and a readable copy at the end.
+"""A run log store in a folder: the journal of each run, and a readable copy.
 
-Theory of operation. `<log_folder>/<run_id>.journal/` holds the segments of a journal,
-one for each process that writes to the run, so that processes never share a file. A
-record is appended with one `write` of one line; after a kill, the last line of a
-segment may be cut, and is then no record. `<run_id>.json` is the run log for people
-and other programs; it replaces an older one atomically when the run ends.
+Theory of operation. `<log_folder>/<run_id>.000001.jsonl` is the first segment of a
+journal; whoever creates it has begun the run. Another process that writes to the run
+takes the next free number, so that processes never share a file. A record is appended
+with one `write` of one line; after a kill, the last line of a segment may be cut, and
+is then no record. `<run_id>.json` is the run log for people and other programs; it
+replaces an older one atomically when the run ends.
 """
 
 import contextlib
+import itertools
 import os
-import socket
-import tempfile
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,11 +30,13 @@ from runnable.exceptions import (
     RunLogExistsError,
     RunLogNotFoundError,
 )
+from runnable.files import replacing
 from runnable.names import check_run_id
 
 Durability = Literal["none", "process", "disk"]
 
 _BUFFERED_BYTES = 64 * 1024
+_FILE_NAME = re.compile(r"(?P<run_id>[^.].*?)(\.[0-9]{6}\.jsonl|\.json)")
 
 
 class _FileJournal:
@@ -105,33 +108,30 @@ class FileSystemRunLogStore(BaseRunLogStore):
 
     def create(self, run_id: str) -> Journal:
         """Begin the journal of a new run."""
-        folder = self._journal_folder(run_id)
-        if self._snapshot_file(run_id).exists():
+        path = self._segment(run_id, 1)
+        if self._snapshot(run_id).exists():
             raise RunLogExistsError(run_id, str(self._root))
         try:
-            self._make(folder)
-        except FileExistsError:
-            raise RunLogExistsError(run_id, str(self._root)) from None
-        return _FileJournal(folder / _segment_name(1), self.durability)
-
-    def _make(self, folder: Path) -> None:
-        try:
-            folder.mkdir()
+            return _FileJournal(path, self.durability)
         except FileNotFoundError:
             self._root.mkdir(parents=True, exist_ok=True)
-            folder.mkdir()
+            return _FileJournal(path, self.durability)
+        except FileExistsError:
+            raise RunLogExistsError(run_id, str(self._root)) from None
 
     def read(self, run_id: str) -> Iterator[Record]:
         """Yield the records of a run, in the order they were written."""
-        folder = self._journal_folder(run_id)
-        if not folder.is_dir():
+        if not self._segment(run_id, 1).exists():
             raise RunLogNotFoundError(run_id, str(self._root))
-        return self._read(run_id, folder)
+        return self._read(run_id)
 
-    def _read(self, run_id: str, folder: Path) -> Iterator[Record]:
-        for segment in sorted(folder.glob("*.jsonl")):
+    def _read(self, run_id: str) -> Iterator[Record]:
+        for number in itertools.count(1):
+            segment = self._segment(run_id, number)
             try:
                 yield from _read_segment(segment)
+            except FileNotFoundError:
+                return
             except DamagedLineError as error:
                 raise RunLogDamagedError(run_id, str(segment), str(error)) from error
 
@@ -143,45 +143,31 @@ class FileSystemRunLogStore(BaseRunLogStore):
         loader: ObjectLoader | None = None,
     ) -> RunLog:
         """Read the log of a run from its journal, or from its copy if there is none."""
-        snapshot = self._snapshot_file(run_id)
-        if not self._journal_folder(run_id).is_dir() and snapshot.is_file():
+        snapshot = self._snapshot(run_id)
+        if not self._segment(run_id, 1).exists() and snapshot.is_file():
             return load_run_log(run_id, snapshot)
         return super().get_run_log_by_id(run_id, full, loader=loader)
 
     def finish(self, run_log: RunLog) -> None:
         """Write the copy that people and other programs read."""
-        content = dump_run_log(run_log)
-        descriptor, temporary = tempfile.mkstemp(dir=self._root, prefix=".snapshot-")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-                if self.durability == "disk":
-                    file.flush()
-                    os.fsync(descriptor)
-            Path(temporary).chmod(0o644)
-            Path(temporary).replace(self._snapshot_file(run_log.run_id))
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        target = str(self._snapshot(run_log.run_id))
+        with replacing(target, to_disk=self.durability == "disk") as file:
+            file.write(dump_run_log(run_log))
 
     def list_run_ids(self) -> list[str]:
         """List the ids of all runs, sorted."""
-        if not self._root.is_dir():
-            return []
-        return sorted({
-            entry.stem
-            for entry in self._root.iterdir()
-            if entry.suffix in {".journal", ".json"}
-        })
+        files = self._root.iterdir() if self._root.is_dir() else ()
+        found = (_FILE_NAME.fullmatch(file.name) for file in files)
+        return sorted({match["run_id"] for match in found if match})
 
     def get_summary(self) -> dict[str, str]:
         """Say what this store is and where it keeps run logs."""
         return {"Type": self.service_name, "Location": str(self._root)}
 
-    def _journal_folder(self, run_id: str) -> Path:
-        return self._root / f"{check_run_id(run_id)}.journal"
+    def _segment(self, run_id: str, number: int) -> Path:
+        return self._root / f"{check_run_id(run_id)}.{number:06}.jsonl"
 
-    def _snapshot_file(self, run_id: str) -> Path:
+    def _snapshot(self, run_id: str) -> Path:
         return self._root / f"{check_run_id(run_id)}.json"
 
 
@@ -194,7 +180,3 @@ def _read_segment(segment: Path) -> Iterator[Record]:
                 yield decode(line)
             except DamagedLineError as error:
                 raise DamagedLineError(f"line {number}: {error}") from error
-
-
-def _segment_name(number: int) -> str:
-    return f"{number:06}-{socket.gethostname()}-{os.getpid()}.jsonl"
