@@ -1,6 +1,7 @@
 """From the records of a journal to the run log."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from runnable import defaults
 from runnable.datastore.parameters import ObjectLoader, ObjectParameter
@@ -12,19 +13,16 @@ from runnable.datastore.records import (
     StepFinished,
     StepStarted,
 )
-from runnable.datastore.run_log import (
-    CodeIdentity,
-    JobLog,
-    RunLog,
-    StepAttempt,
-    StepLog,
-)
+from runnable.datastore.run_log import CodeIdentity, RunLog
 
 _JOB = "job"
 
 
 class Fold:
     """Builds the run log, record by record.
+
+    The state is plain dictionaries of what the models have as fields, so that a record
+    costs little; the models are built, and validated, once at the end.
 
     Args:
         run_id: The id of the run, for a journal that has no record yet.
@@ -33,33 +31,37 @@ class Fold:
     """
 
     def __init__(self, run_id: str, loader: ObjectLoader | None = None) -> None:
-        self.run_log = RunLog(run_id=run_id, status=defaults.CREATED)
+        self._run: dict[str, Any] = {"run_id": run_id, "status": defaults.CREATED}
+        self._run |= {"steps": {}, "parameters": {}, "run_config": {}}
         self._loader = loader
-        self._steps: dict[str, StepLog | JobLog] = {}
+        self._steps: dict[str, dict[str, Any]] = {}
         self._code: list[CodeIdentity] = []
         self._retry_indicator = ""
 
     def add(self, record: Record) -> None:
         """Take one more record into account."""
         match record:
-            case RunStarted():
-                self._run_started(record)
             case StepStarted():
                 self._step_started(record)
             case StepFinished():
                 self._step_finished(record)
+            case RunStarted():
+                self._run_started(record)
             case RunFinished():
-                self.run_log.status = record.status
+                self._run["status"] = record.status
+
+    def run_log(self) -> RunLog:
+        """Return the run log that the records so far amount to."""
+        return RunLog.model_validate(self._run)
 
     def _run_started(self, record: RunStarted) -> None:
-        self.run_log = RunLog(
-            run_id=record.run_id,
-            tag=record.tag,
-            dag_hash=record.dag_hash,
-            status=defaults.PROCESSING,
-            parameters=self._bound(record.parameters),
-            run_config=record.run_config,
-        )
+        self._run |= {
+            "tag": record.tag,
+            "dag_hash": record.dag_hash,
+            "status": defaults.PROCESSING,
+            "parameters": self._bound(record.parameters),
+            "run_config": record.run_config,
+        }
         self._code = record.code
         self._retry_indicator = str(record.run_config.get("retry_indicator", ""))
 
@@ -67,58 +69,49 @@ class Fold:
         step = self._steps.get(record.path)
         if step is None:
             step = self._steps[record.path] = self._new(record)
-        step.attempts.append(
-            StepAttempt.model_construct(
-                attempt_number=record.attempt,
-                start_time=record.at,
-                end_time="",
-                status=defaults.PROCESSING,
-                message="",
-                traceback="",
-                input_parameters=dict(self.run_log.parameters),
-                output_parameters={},
-                user_defined_metrics={},
-                retry_indicator=self._retry_indicator,
-                code_identities=self._code,
-            )
-        )
+        step["attempts"].append({
+            "attempt_number": record.attempt,
+            "start_time": record.at,
+            "status": defaults.PROCESSING,
+            "input_parameters": self._run["parameters"].copy(),
+            "retry_indicator": self._retry_indicator,
+            "code_identities": self._code,
+        })
 
-    def _new(self, record: StepStarted) -> StepLog | JobLog:
+    def _new(self, record: StepStarted) -> dict[str, Any]:
+        step: dict[str, Any] = {
+            "status": defaults.PROCESSING,
+            "attempts": [],
+            "data_catalog": [],
+        }
         if record.step_type == _JOB:
-            self.run_log.job = JobLog(
-                status=defaults.PROCESSING, code_identities=self._code
-            )
-            return self.run_log.job
-        step = StepLog.model_construct(
-            name=record.name,
-            internal_name=record.path,
-            status=defaults.PROCESSING,
-            step_type=record.step_type,
-            message="",
-            mock=False,
-            attempts=[],
-            branches={},
-            data_catalog=[],
-        )
-        self.run_log.steps[record.path] = step
+            self._run["job"] = step
+            step["code_identities"] = self._code
+        else:
+            self._run["steps"][record.path] = step
+            step["name"] = record.name
+            step["internal_name"] = record.path
+            step["step_type"] = record.step_type
         return step
 
     def _step_finished(self, record: StepFinished) -> None:
         step = self._steps[record.path]
-        step.status = record.status
-        step.data_catalog += record.files
-        attempt = step.attempts[-1]
-        attempt.end_time = record.at
-        attempt.status = record.status
-        attempt.message = record.message
-        attempt.traceback = record.traceback
-        attempt.output_parameters = self._bound(record.outputs)
-        attempt.user_defined_metrics = {
-            name: parameter
-            for name, parameter in attempt.output_parameters.items()
-            if parameter.kind == "metric"
+        step["status"] = record.status
+        step["data_catalog"] += record.files
+        outputs = self._bound(record.outputs)
+        step["attempts"][-1] |= {
+            "end_time": record.at,
+            "status": record.status,
+            "message": record.message,
+            "traceback": record.traceback,
+            "output_parameters": outputs,
+            "user_defined_metrics": {
+                name: parameter
+                for name, parameter in outputs.items()
+                if parameter.kind == "metric"
+            },
         }
-        self.run_log.parameters.update(attempt.output_parameters)
+        self._run["parameters"].update(outputs)
 
     def _bound(self, parameters: dict[str, AnyParameter]) -> dict[str, AnyParameter]:
         for parameter in parameters.values():
@@ -147,4 +140,4 @@ def fold(
     folding = Fold(run_id, loader)
     for record in records:
         folding.add(record)
-    return folding.run_log
+    return folding.run_log()

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, JsonValue
+from pydantic_core import from_json
 
 from runnable.datastore.parameters import (
     JsonParameter,
@@ -100,6 +101,10 @@ _END = b"}\n"
 _BODY_AT = len(_HEAD) + 8 + len(_MIDDLE)
 
 
+# Made once: json.dumps makes one at each call that has options.
+_ENCODER = json.JSONEncoder(separators=(",", ":"), default=lambda it: _plain(it))  # noqa: PLW0108 - defined below
+
+
 class DamagedLineError(ValueError):
     """A line of a journal is not what was written."""
 
@@ -120,7 +125,7 @@ def encode(record: Record) -> bytes:
     content: dict[str, object] = {"kind": record.kind}
     for name in _FIELDS[type(record)]:
         content[name] = getattr(record, name)
-    body = json.dumps(content, separators=(",", ":"), default=_plain).encode()
+    body = _ENCODER.encode(content).encode()
     return b"%b%08x%b%b%b" % (_HEAD, zlib.crc32(body), _MIDDLE, body, _END)
 
 
@@ -151,13 +156,22 @@ def decode(line: bytes) -> Record:
     expected = b"%b%08x%b" % (_HEAD, zlib.crc32(body), _MIDDLE)
     if not line.endswith(_END) or line[:_BODY_AT] != expected:
         raise DamagedLineError("its checksum does not match")
-    content = json.loads(body)
+    content = _parse(body)
     kind = _KINDS.get(content.pop("kind", ""))
     if kind is None:
         raise DamagedLineError(
             "its kind is unknown; a newer version may have written it"
         )
     return _build(kind, content)
+
+
+def _parse(body: bytes) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = from_json(body)
+    except ValueError:
+        # Half of a surrogate pair is text to Python and to JSON, not to UTF-8.
+        content = json.loads(body)
+    return content
 
 
 def _build(kind: type[Record], content: dict[str, Any]) -> Record:

@@ -18,7 +18,6 @@ from runnable.datastore import (
     Record,
     RunStarted,
 )
-from runnable.datastore.run_log import TIME_FORMAT
 from runnable.engine.runtimes import Runtime
 from runnable.pickler import BasePickler
 from runnable.secrets import BaseSecrets
@@ -26,7 +25,7 @@ from runnable.secrets import BaseSecrets
 
 def now() -> str:
     """Return the local time, as run logs have it."""
-    return dt.datetime.now().strftime(TIME_FORMAT)  # noqa: DTZ005 - as documented
+    return dt.datetime.now().isoformat(" ", "microseconds")  # noqa: DTZ005 - as documented
 
 
 @cache

@@ -2,8 +2,9 @@
 
 import importlib
 from collections.abc import Callable, Mapping
+from functools import cached_property
 
-from pydantic import Field, PrivateAttr
+from pydantic import Field
 
 from runnable.exceptions import DefinitionError
 from runnable.parameters import Binder, Offer, name_of
@@ -23,39 +24,34 @@ class PythonTaskType(BaseTaskType):
     function: Callable[..., object] | None = Field(default=None, exclude=True)
     """The function itself; imported by the dotted name in `command` if not given."""
 
-    _resolved: Callable[..., object] | None = PrivateAttr(default=None)
-    _binder: Binder | None = PrivateAttr(default=None)
-
     def model_post_init(self, context: object, /) -> None:
         """Name the command after the function, if there is one."""
         super().model_post_init(context)
         if self.function is not None and not self.command:
             self.command = name_of(self.function)
 
-    @property
+    @cached_property
     def resolved(self) -> Callable[..., object]:
         """The function to call."""
-        if self._resolved is None:
-            self._resolved = self.function or _import(self.command)
-        return self._resolved
+        return self.function or _import(self.command)
 
-    def _bind_with(self) -> Binder:
-        if self._binder is None:
-            try:
-                self._binder = Binder(self.resolved)
-            except ValueError as error:
-                problem = f"{self.command} has no signature that can be read: {error}"
-                raise DefinitionError(problem) from error
-        return self._binder
+    @cached_property
+    def binder(self) -> Binder:
+        """How the function is given its parameters."""
+        try:
+            return Binder(self.resolved)
+        except ValueError as error:
+            problem = f"{self.command} has no signature that can be read: {error}"
+            raise DefinitionError(problem) from error
 
     def bind(self, offers: Mapping[str, Offer]) -> Call:
         """Choose and convert the arguments of the function."""
-        args, kwargs = self._bind_with().bind(offers)
+        args, kwargs = self.binder.bind(offers)
         return Call(self.resolved, args, kwargs)
 
     def required(self) -> list[str]:
         """Return the names of the arguments that have no default."""
-        return self._bind_with().required()
+        return self.binder.required()
 
 
 def _import(command: str) -> Callable[..., object]:
