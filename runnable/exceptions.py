@@ -30,7 +30,6 @@ Each class keeps what it is about in positional fields (so it survives pickling)
 renders its text when asked: what is wrong, where, and what to do.
 """
 
-import difflib
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -53,6 +52,8 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
         >>> did_you_mean("catalgo", ["catalog", "secrets"])
         "Did you mean 'catalog'? Known: catalog, secrets."
     """
+    import difflib  # only an error pays for it
+
     names = sorted(known)
     listed = ", ".join(names) or "none"
     close = difflib.get_close_matches(name, names, n=1)

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import secrets
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -26,7 +25,7 @@ def replacing(target: str, *, to_disk: bool = False) -> Iterator[BinaryIO]:
         'hello'
     """
     folder = os.path.dirname(target)  # noqa: PTH120 - on a hot path
-    temporary = f"{folder}/.{secrets.token_hex(8)}.part"
+    temporary = f"{folder}/.{os.urandom(8).hex()}.part"
     try:
         file = open(temporary, "xb")  # noqa: PTH123, SIM115 - closed below
     except FileNotFoundError:

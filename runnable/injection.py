@@ -11,8 +11,7 @@ current run; this module knows no container: the composition root connects itsel
 import importlib
 import inspect
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from dependency_injector import wiring
 
@@ -47,8 +46,7 @@ else:
 Function = TypeVar("Function", bound=Callable[..., object])
 
 
-@dataclass(frozen=True, slots=True)
-class InjectionPoint:
+class InjectionPoint(NamedTuple):
     """One argument of one function that asks for a service."""
 
     module: str

@@ -1,11 +1,11 @@
 """What a caller says about a run, and what is in force for it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class Options(NamedTuple):
     """What the caller of `execute` says; empty where nothing is said."""
 
     configuration_file: str = ""
@@ -13,12 +13,11 @@ class Options:
     tag: str = ""
     parameters_file: str = ""
     log_level: str = ""
-    parameters: Mapping[str, object] = field(default_factory=dict)
-    services: Mapping[str, object] = field(default_factory=dict)
+    parameters: Mapping[str, object] = MappingProxyType({})
+    services: Mapping[str, object] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class RunSettings:
+class RunSettings(NamedTuple):
     """What is in force for a run: arguments, environment and files together."""
 
     configuration_file: str

@@ -17,8 +17,8 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Protocol, Self
+from types import MappingProxyType, TracebackType
+from typing import NamedTuple, Protocol, Self
 
 
 class Description(Protocol):
@@ -38,8 +38,7 @@ class Sink(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class StepScope:
+class StepScope(NamedTuple):
     """The step that is running: what only its code may see."""
 
     path: str
@@ -66,13 +65,12 @@ class Run:
     lock: threading.RLock = field(default_factory=threading.RLock)
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(NamedTuple):
     """Everything that holds in one execution context."""
 
     run: Run | None = None
     step: StepScope | None = None
-    overrides: Mapping[object, tuple[object, ...]] = field(default_factory=dict)
+    overrides: Mapping[object, tuple[object, ...]] = MappingProxyType({})
     """Overriding services by provider, the innermost last."""
 
 

@@ -3,8 +3,7 @@
 import abc
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from runnable import defaults
 from runnable.datastore import DataCatalog
@@ -15,8 +14,7 @@ Write = Callable[[BinaryIO], None]
 """Writes the bytes of an object; called once, with a file that only goes forward."""
 
 
-@dataclass(frozen=True, slots=True)
-class StoredObject:
+class StoredObject(NamedTuple):
     """What is known of an object that has been stored."""
 
     key: str

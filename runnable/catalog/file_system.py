@@ -7,7 +7,6 @@ their own relative paths; below `_objects/` in it are the objects that tasks ret
 import contextlib
 import hashlib
 import os
-import secrets
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
@@ -137,7 +136,7 @@ class FileSystemCatalog(BaseCatalog):
         root = self._root(run_id)
         place = root / _OBJECTS / _as_file_name(folder)
         place.mkdir(parents=True, exist_ok=True)
-        temporary = place / f".{secrets.token_hex(8)}.part"
+        temporary = place / f".{os.urandom(8).hex()}.part"
         try:
             with temporary.open("xb") as file:
                 hashing = HashingFile(file)

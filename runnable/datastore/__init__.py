@@ -9,6 +9,7 @@ from runnable.datastore.parameters import (
     ObjectParameter,
     Parameter,
     PickledParameter,
+    loader_of_run,
 )
 from runnable.datastore.records import (
     AnyParameter,
@@ -54,4 +55,5 @@ __all__ = [
     "StepLog",
     "StepStarted",
     "fold",
+    "loader_of_run",
 ]

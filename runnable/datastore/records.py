@@ -8,8 +8,7 @@ end of line; a line that was changed does not match its checksum.
 
 import json
 import zlib
-from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, JsonValue
 from pydantic_core import from_json
@@ -24,30 +23,24 @@ from runnable.datastore.run_log import CodeIdentity, DataCatalog
 AnyParameter = JsonParameter | MetricParameter | ObjectParameter
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunStarted:
+class RunStarted(NamedTuple):
     """A run has begun."""
-
-    kind: ClassVar[str] = "run_started"
 
     at: str
     """Local time, as in the run log."""
     run_id: str
-    tag: str = ""
-    dag_hash: str = ""
-    parameters: dict[str, AnyParameter] = field(default_factory=dict)
+    tag: str
+    dag_hash: str
+    parameters: dict[str, AnyParameter]
     """Those the run starts with."""
-    run_config: dict[str, JsonValue] = field(default_factory=dict)
-    code: list[CodeIdentity] = field(default_factory=list)
+    run_config: dict[str, JsonValue]
+    code: list[CodeIdentity]
     host: str = ""
     process_id: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepStarted:
+class StepStarted(NamedTuple):
     """A step has begun an attempt, with the parameters that its scope has now."""
-
-    kind: ClassVar[str] = "step_started"
 
     at: str
     path: str
@@ -56,28 +49,22 @@ class StepStarted:
     attempt: int = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepFinished:
+class StepFinished(NamedTuple):
     """An attempt of a step has ended, and the step with it."""
-
-    kind: ClassVar[str] = "step_finished"
 
     at: str
     path: str
     status: str
+    outputs: dict[str, AnyParameter]
+    """Declared returns; they become parameters of the step's scope."""
+    files: list[DataCatalog]
     attempt: int = 1
     message: str = ""
     traceback: str = ""
-    outputs: dict[str, AnyParameter] = field(default_factory=dict)
-    """Declared returns; they become parameters of the step's scope."""
-    files: list[DataCatalog] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunFinished:
+class RunFinished(NamedTuple):
     """A run has ended; nothing follows."""
-
-    kind: ClassVar[str] = "run_finished"
 
     at: str
     status: str
@@ -86,10 +73,12 @@ class RunFinished:
 Record = RunStarted | StepStarted | StepFinished | RunFinished
 
 _KINDS: dict[str, type[Record]] = {
-    record.kind: record
-    for record in (RunStarted, StepStarted, StepFinished, RunFinished)
+    "run_started": RunStarted,
+    "step_started": StepStarted,
+    "step_finished": StepFinished,
+    "run_finished": RunFinished,
 }
-_FIELDS = {record: [item.name for item in fields(record)] for record in _KINDS.values()}
+_NAMES = {record: name for name, record in _KINDS.items()}
 _PARAMETERS: dict[str, type[AnyParameter]] = {
     "json": JsonParameter,
     "metric": MetricParameter,
@@ -122,9 +111,7 @@ def encode(record: Record) -> bytes:
         >>> encode(RunFinished(at="now", status="SUCCESS"))[20:]
         b'"record":{"kind":"run_finished","at":"now","status":"SUCCESS"}}\n'
     """
-    content: dict[str, object] = {"kind": record.kind}
-    for name in _FIELDS[type(record)]:
-        content[name] = getattr(record, name)
+    content = {"kind": _NAMES[type(record)], **record._asdict()}
     body = _ENCODER.encode(content).encode()
     return b"%b%08x%b%b%b" % (_HEAD, zlib.crc32(body), _MIDDLE, body, _END)
 
@@ -187,4 +174,8 @@ def _build(kind: type[Record], content: dict[str, Any]) -> Record:
         content["files"] = [DataCatalog(**file) for file in content["files"]]
     if "code" in content:
         content["code"] = [CodeIdentity(**identity) for identity in content["code"]]
-    return kind(**content)
+    known = kind._fields
+    try:
+        return kind(**{name: content[name] for name in content if name in known})
+    except TypeError as error:
+        raise DamagedLineError(f"something is missing: {error}") from error

@@ -12,6 +12,7 @@ from runnable.datastore import (
     CodeVersions,
     RunFinished,
     RunLog,
+    loader_of_run,
 )
 from runnable.engine.runtimes import Runtime
 from runnable.engine.session import Scope, Services, Session, now, run_started
@@ -55,6 +56,7 @@ async def run(
     keeps_objects = context.object_serialisation and services.catalog.keeps_objects
     scope = Scope("", dict(parameters))
     session = Session(
+        loader=loader_of_run(),
         context=context,
         services=services,
         runtime=runtime,

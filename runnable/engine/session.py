@@ -4,8 +4,9 @@ import datetime as dt
 import os
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 from runnable.catalog import BaseCatalog
 from runnable.context import RunContext
@@ -33,8 +34,7 @@ def _host() -> str:
     return socket.gethostname()
 
 
-@dataclass(frozen=True, slots=True)
-class Services:
+class Services(NamedTuple):
     """The services of a run, resolved once."""
 
     catalog: BaseCatalog
@@ -54,7 +54,7 @@ class Scope:
     """Why the latest failing step failed."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Session:
     """One run, as the engine sees it."""
 
@@ -66,16 +66,8 @@ class Session:
     """Variables that every step of the run sees."""
     objects: dict[str, object] | None
     """Objects by key, in a run that keeps them in memory."""
-    loader: ObjectLoader = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Make what loads the objects of this run."""
-        in_memory = self.context.return_objects
-        services = self.services
-        loader = ObjectLoader(
-            self.context.run_id, services.catalog, services.pickler, in_memory
-        )
-        object.__setattr__(self, "loader", loader)
+    loader: ObjectLoader
+    """Loads the objects of the run."""
 
     def record(self, record: Record) -> None:
         """Keep a record; nothing is done or told before it is kept."""

@@ -7,8 +7,7 @@ table: what kind of node has ended, and how, says which way it goes.
 """
 
 import enum
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from runnable.graph import FAIL_NODE, FailNode, Graph, Node, StepNode, SuccessNode
 
@@ -46,15 +45,13 @@ TRANSITIONS: Final = {
 """Every legal transition; all others raise and change nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunNode:
+class RunNode(NamedTuple):
     """A command: run this node, and report its outcome."""
 
     node: Node
 
 
-@dataclass(frozen=True, slots=True)
-class Finish:
+class Finish(NamedTuple):
     """A command: the graph has been traversed."""
 
     succeeded: bool

@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import ClassVar, Protocol
+from typing import ClassVar, NamedTuple, Protocol
 
 from pydantic import JsonValue
 
@@ -33,8 +33,7 @@ class Task(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class CatalogSettings:
+class CatalogSettings(NamedTuple):
     """Which files a step fetches before it runs, and keeps afterwards."""
 
     get: tuple[str, ...] = ()
@@ -53,7 +52,7 @@ class CatalogSettings:
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Node:
     """One node of a graph."""
 
@@ -67,21 +66,21 @@ class Node:
         return {"node_type": self.node_type, "name": self.name}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class SuccessNode(Node):
     """Ends its graph well."""
 
+    __slots__ = ()
     node_type: ClassVar[str] = "success"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class FailNode(Node):
     """Ends its graph in failure."""
 
+    __slots__ = ()
     node_type: ClassVar[str] = "fail"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class StepNode(Node):
     """A node that something follows."""
 
@@ -107,14 +106,14 @@ class StepNode(Node):
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class StubNode(StepNode):
     """Stands in for a task: does nothing, and succeeds."""
 
+    __slots__ = ()
     node_type: ClassVar[str] = "stub"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TaskNode(StepNode):
     """Runs one task."""
 
@@ -127,14 +126,14 @@ class TaskNode(StepNode):
         return {**StepNode.describe(self), **self.task.describe()}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class JobNode(TaskNode):
     """The one task of a job, which stands in no graph."""
 
+    __slots__ = ()
     node_type: ClassVar[str] = "job"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Graph:
     """A directed graph of steps; a value that any number of runs share."""
 

@@ -1,14 +1,12 @@
 """Give a function the parameters that its signature asks for."""
 
-import argparse
 import functools
 import inspect
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from inspect import Parameter
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
@@ -22,8 +20,7 @@ _PLAIN = (str, int, float, bool)
 _MISSING = object()
 
 
-@dataclass(frozen=True)
-class Offer:
+class Offer(NamedTuple):
     """A parameter that may be bound."""
 
     load: Load
@@ -72,7 +69,7 @@ class Binder:
         self._adapters: dict[str, TypeAdapter[object]] = {}
 
     @cached_property
-    def _annotations(self) -> dict[str, object]:
+    def _annotations(self) -> dict[str, Any]:
         try:
             return typing.get_type_hints(_unwrap(self._function), include_extras=True)
         except (NameError, TypeError, AttributeError):
@@ -90,7 +87,7 @@ class Binder:
             parameter.name
             for parameter in self._named
             if parameter.default is Parameter.empty
-            and self._annotations.get(parameter.name) is not argparse.Namespace
+            and not _is_namespace(self._annotations.get(parameter.name))
         ]
 
     def bind(
@@ -125,8 +122,9 @@ class Binder:
         offer = offers.get(name)
         if offer is not None:
             return self._converted(name, offer)
-        if self._annotations.get(name) is argparse.Namespace:
-            return argparse.Namespace(**self._rest(offers))
+        annotation = self._annotations.get(name)
+        if annotation is not None and _is_namespace(annotation):
+            return annotation(**self._rest(offers))
         if parameter.default is Parameter.empty:
             raise ParameterMissingError(self.name, name, sorted(offers))
         return _MISSING
@@ -167,6 +165,13 @@ class Binder:
                 adapter = TypeAdapter(annotation, config=config)
             self._adapters[name] = adapter
         return adapter
+
+
+def _is_namespace(annotation: object) -> bool:
+    # By name: who does not use argparse does not import it.
+    return getattr(annotation, "__module__", "") == "argparse" and (
+        getattr(annotation, "__qualname__", "") == "Namespace"
+    )
 
 
 def _has_own_config(annotation: object) -> bool:

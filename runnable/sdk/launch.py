@@ -2,8 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from runnable.context import PipelineContext, RunScope
 from runnable.datastore import AnyParameter, RunLog
@@ -30,8 +29,7 @@ class RunContainer(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Launched:
+class Launched(NamedTuple):
     """A run that is current, and has not recorded anything yet."""
 
     graph: Graph

@@ -35,6 +35,18 @@ from runnable.options import Options
 from runnable.sdk.launch import RunContainer, launch
 
 
+class AnyPipeline(BaseModel, abc.ABC):
+    """What a step knows of pipelines, which consist of steps."""
+
+    model_config = ConfigDict(
+        extra="forbid", arbitrary_types_allowed=True, defer_build=True
+    )
+
+    @abc.abstractmethod
+    def return_dag(self) -> Graph:
+        """Return the graph of this pipeline."""
+
+
 class Step(BaseModel, abc.ABC):
     """One step of a pipeline; each kind of step is a subclass."""
 
@@ -50,7 +62,7 @@ class Step(BaseModel, abc.ABC):
     """Whether the pipeline succeeds after this step."""
     terminate_with_failure: bool = False
     """Whether the pipeline fails after this step."""
-    on_failure: "Pipeline | None" = None
+    on_failure: InstanceOf[AnyPipeline] | None = None
     """What is run instead of the rest, when this step fails."""
 
     @model_validator(mode="after")
@@ -114,7 +126,7 @@ class Step(BaseModel, abc.ABC):
         """
 
 
-class Pipeline(BaseModel):
+class Pipeline(AnyPipeline):
     """Steps that follow each other; a value that any number of runs share.
 
     Each step leads to the next one of the list, unless it says otherwise; the last
@@ -133,10 +145,6 @@ class Pipeline(BaseModel):
         >>> run_log.status, run_log.metrics()
         ('SUCCESS', {'y': 42})
     """
-
-    model_config = ConfigDict(
-        extra="forbid", arbitrary_types_allowed=True, defer_build=True
-    )
 
     steps: list[InstanceOf[Step]]
     name: str = ""
@@ -254,10 +262,6 @@ class Pipeline(BaseModel):
         )
         with launch(self._graph, self._unprovided, options, container) as launched:
             return await launched.execute(LoopRuntime())
-
-
-# Subclasses in other modules do not see the name that `on_failure` refers to.
-Step.model_rebuild()
 
 
 def _assemble(pipeline: Pipeline) -> Graph:

@@ -1,8 +1,8 @@
 """What every kind of task has: a command, secrets, returns, and a call to make."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Annotated
+from types import MappingProxyType
+from typing import Annotated, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, JsonValue
 
@@ -12,13 +12,12 @@ from runnable.parameters import Offer
 from runnable.tasks.returns import TaskReturns
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """One call that a runtime is to make."""
 
     function: Callable[..., object]
     args: Sequence[object] = ()
-    kwargs: Mapping[str, object] = field(default_factory=dict)
+    kwargs: Mapping[str, object] = MappingProxyType({})
 
 
 def _from_names(value: object) -> object:
