@@ -22,8 +22,13 @@ class InlineRuntime:
 
 def _run_to_end(coroutine: Coroutine[Any, Any, object]) -> object:
     # A thread of its own, because the caller's may be running a loop already.
-    with ContextThreadPool(max_workers=1) as pool, asyncio.Runner() as runner:
-        return pool.submit(runner.run, coroutine).result()
+    with ContextThreadPool(max_workers=1) as pool:
+        return pool.submit(_run_on_own_loop, coroutine).result()
+
+
+def _run_on_own_loop(coroutine: Coroutine[Any, Any, object]) -> object:
+    with asyncio.Runner() as runner:
+        return runner.run(coroutine)
 
 
 def run_by_hand(coroutine: Coroutine[Any, Any, T]) -> T:

@@ -1,0 +1,31 @@
+"""What all tests share: a folder of their own, and no run left over."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from containers import container
+from runnable.context import set_run_context
+from runnable.scope import set_overrides
+
+IN_MEMORY = {
+    "run_log_store": {"type": "memory"},
+    "catalog": {"type": "do-nothing"},
+}
+
+
+@pytest.fixture(autouse=True)
+def _alone(tmp_path, monkeypatch) -> Iterator[None]:
+    """Run each test in an empty folder, and let no run leak into the next one."""
+    monkeypatch.chdir(tmp_path)
+    yield
+    set_run_context(None)
+    set_overrides({})
+    for provider in container.providers.values():
+        assert not provider.overridden
+
+
+@pytest.fixture
+def in_memory() -> dict[str, object]:
+    """Services that write nothing to disk."""
+    return dict(IN_MEMORY)
