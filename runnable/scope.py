@@ -167,6 +167,8 @@ class RunScope:
         context: Describes the run; becomes current, if it is not yet.
         container: The container whose services the run uses; the default one, or
             that of the run it is nested in, if None.
+        before: What holds again afterwards; what held before the context was
+            constructed, if None.
 
     Example:
         >>> from runnable.context import PipelineContext, RunScope, get_run_context
@@ -177,9 +179,15 @@ class RunScope:
         True
     """
 
-    def __init__(self, context: Description, container: object | None = None) -> None:
+    def __init__(
+        self,
+        context: Description,
+        container: object | None = None,
+        before: Scope | None = None,
+    ) -> None:
         self._context = context
         self._container = container
+        self._before = before
         self._owned: Run | None = None
 
     def __enter__(self) -> Self:
@@ -191,6 +199,8 @@ class RunScope:
             run = Run(self._context, current_scope())
             set_run(run)
         run.entered = True
+        if self._before is not None:
+            run.before = self._before
         outer = run.before.run.container if run.before.run is not None else None
         run.container = self._container if self._container is not None else outer
         self._owned = run

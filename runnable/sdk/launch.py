@@ -16,6 +16,7 @@ from runnable.executor import BasePipelineExecutor
 from runnable.graph import Graph, TaskNode
 from runnable.injection import Provide, inject
 from runnable.names import check_run_id, make_run_id
+from runnable.scope import current_scope
 from runnable.options import Options, ResolveSettings, RunSettings
 from runnable.service import Service
 
@@ -69,8 +70,9 @@ def launch(
         raise RetryValidationError(settings.retry_run_id, why)
     parameters = _initial(settings.parameters)
     _check_parameters(graph, unprovided, parameters)
+    before = current_scope()
     context = _make_context(options, settings)
-    with RunScope(context, container) as scope:
+    with RunScope(context, container, before) as scope:
         for kind, configured in settings.services.items():
             service = getattr(context, kind, None)
             # An instance that was given belongs to whoever gave it.
