@@ -108,16 +108,19 @@ class FileSystemRunLogStore(BaseRunLogStore):
 
     def create(self, run_id: str) -> Journal:
         """Begin the journal of a new run."""
-        path = self._segment(run_id, 1)
         if self._snapshot(run_id).exists():
             raise RunLogExistsError(run_id, str(self._root))
+        try:
+            return self._open(self._segment(run_id, 1))
+        except FileExistsError:
+            raise RunLogExistsError(run_id, str(self._root)) from None
+
+    def _open(self, path: Path) -> Journal:
         try:
             return _FileJournal(path, self.durability)
         except FileNotFoundError:
             self._root.mkdir(parents=True, exist_ok=True)
             return _FileJournal(path, self.durability)
-        except FileExistsError:
-            raise RunLogExistsError(run_id, str(self._root)) from None
 
     def read(self, run_id: str) -> Iterator[Record]:
         """Yield the records of a run, in the order they were written."""

@@ -8,7 +8,13 @@ from functools import cached_property
 from inspect import Parameter
 from typing import Any, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    PydanticUserError,
+    TypeAdapter,
+    ValidationError,
+)
 
 from runnable.exceptions import BindingError, ParameterMissingError
 from runnable.injection import is_marker
@@ -158,13 +164,19 @@ class Binder:
     def _adapter(self, name: str, annotation: Any) -> TypeAdapter[object]:
         adapter = self._adapters.get(name)
         if adapter is None:
-            config = ConfigDict(arbitrary_types_allowed=True)
-            if _has_own_config(annotation):
-                adapter = TypeAdapter(annotation)
-            else:
-                adapter = TypeAdapter(annotation, config=config)
-            self._adapters[name] = adapter
+            adapter = self._adapters[name] = _make_adapter(annotation)
         return adapter
+
+
+def _make_adapter(annotation: Any) -> TypeAdapter[object]:
+    try:
+        if _has_own_config(annotation):
+            return TypeAdapter(annotation)
+        config = ConfigDict(arbitrary_types_allowed=True)
+        return TypeAdapter(annotation, config=config)
+    except PydanticUserError:
+        # No type that pydantic can check; the value is passed on as it is.
+        return TypeAdapter(Any)
 
 
 def _is_namespace(annotation: object) -> bool:

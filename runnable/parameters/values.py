@@ -14,6 +14,7 @@ from pydantic import BaseModel, JsonValue, TypeAdapter
 from runnable.exceptions import ValueNotStorableError
 
 _MAX_DEPTH = 200
+_MAX_BITS = 14_000  # Python reads and writes integers of at most 4300 digits
 _TEXTUAL = (
     dt.date,
     dt.time,
@@ -61,8 +62,9 @@ def to_json(value: object, place: str, depth: int = 0) -> JsonValue:
 def _scalar(value: str | float | None, place: str) -> JsonValue:
     if isinstance(value, enum.Enum):
         return to_json(value.value, place)
-    kind = type(value)
-    if kind in {str, bool, int, float, type(None)}:
+    if isinstance(value, int) and value.bit_length() > _MAX_BITS:
+        raise ValueNotStorableError(place, "integer", "it has too many digits")
+    if type(value) in {str, bool, int, float, type(None)}:
         return value
     # A subclass, such as numpy.float64: keep its plain value.
     for plain in (str, int, float):

@@ -16,8 +16,8 @@ from runnable.executor import BasePipelineExecutor
 from runnable.graph import Graph, TaskNode
 from runnable.injection import Provide, inject
 from runnable.names import check_run_id, make_run_id
-from runnable.scope import current_scope
 from runnable.options import Options, ResolveSettings, RunSettings
+from runnable.scope import current_scope
 from runnable.service import Service
 
 

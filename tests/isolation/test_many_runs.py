@@ -46,7 +46,9 @@ class TenantSecrets(BaseSecrets):
 
 
 @inject
-def where(*, run_id: str = Provide["run_id"], secrets: BaseSecrets = Provide["secrets"]):
+def where(
+    *, run_id: str = Provide["run_id"], secrets: BaseSecrets = Provide["secrets"]
+):
     return run_id, secrets.get("TOKEN")
 
 
@@ -241,7 +243,7 @@ def test_one_after_the_other(tmp_path, capfd):
 
 def break_current_run(monkeypatch):
     """The current run becomes a global, as it would be without a ContextVar."""
-    import runnable.scope as scope
+    from runnable import scope
 
     class Global:
         value = scope.Scope()
@@ -257,7 +259,7 @@ def break_current_run(monkeypatch):
 
 def break_environment(monkeypatch):
     """A step's variables are written to the real environment."""
-    import runnable.engine.step as step
+    from runnable.engine import step
 
     enter = step.enter_step
 

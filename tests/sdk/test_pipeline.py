@@ -30,8 +30,8 @@ from runnable.exceptions import (
     GraphError,
     ParameterMissingError,
     ParametersFileError,
-    ReturnsError,
     RetryValidationError,
+    ReturnsError,
     RunLogExistsError,
     RunLogNotFoundError,
     SecretNotFoundError,
@@ -106,7 +106,7 @@ def test_values_flow_by_name(in_memory):
         lambda *, x: 3 * x,
         lambda **rest: 3 * rest["x"],
     ],
-    ids="lambda partial keyword-partial method callable positional keyword rest".split(),
+    ids=["lambda", "partial", "keyword-partial", "method", "callable", "positional", "keyword", "rest"],
 )
 def test_any_callable_is_a_task(function, in_memory):
     assert run_one(function, in_memory, x=14) == 42
@@ -288,7 +288,12 @@ def test_arrows_say_what_follows(in_memory):
     assert b << c is c
     pipeline = Pipeline(steps=[a, c, Stub(name="b", terminate_with_success=True)])
 
-    assert list(pipeline.execute(services=in_memory).steps) == ["a", "c", "b", "success"]
+    assert list(pipeline.execute(services=in_memory).steps) == [
+        "a",
+        "c",
+        "b",
+        "success",
+    ]
     with pytest.raises(DefinitionError, match="leads to 'c' already"):
         a >> b
 
@@ -326,7 +331,10 @@ def test_files_go_to_the_catalog_and_come_back():
 
     assert run_log.parameters["text"].value == "1,2"
     assert Path(".catalog/r1/data/rows.csv").read_text() == "1,2"
-    put, got = run_log.steps["write"].data_catalog[0], run_log.steps["read"].data_catalog
+    put, got = (
+        run_log.steps["write"].data_catalog[0],
+        run_log.steps["read"].data_catalog,
+    )
     assert (put.name, put.stage, put.catalog_relative_path) == (
         "data/rows.csv",
         "put",
@@ -357,7 +365,12 @@ def test_the_environment_of_a_step(monkeypatch):
     monkeypatch.setenv("TOKEN", "s3cret")
 
     def look():
-        names = ("RUNNABLE_RUN_ID", "RUNNABLE_STEP_ATTEMPT", "RUNNABLE_RUN_TAG", "TOKEN")
+        names = (
+            "RUNNABLE_RUN_ID",
+            "RUNNABLE_STEP_ATTEMPT",
+            "RUNNABLE_RUN_TAG",
+            "TOKEN",
+        )
         assert dict(os.environ)["RUNNABLE_RUN_ID"] == os.getenv("RUNNABLE_RUN_ID")
         return {name: os.environ[name] for name in names}
 
@@ -440,7 +453,10 @@ class TestWrongDefinition:
             ([Stub(name="a", next_node="b")], "leads to 'b', which is no step"),
             ([Stub(name="a", next_node="a")], "in a circle: a -> a"),
             (
-                [Stub(name="a"), Stub(name="b", on_failure=Stub(name="a").as_pipeline())],
+                [
+                    Stub(name="a"),
+                    Stub(name="b", on_failure=Stub(name="a").as_pipeline()),
+                ],
                 "two steps have the name 'a'",
             ),
         ],
@@ -503,7 +519,12 @@ class TestWrongDefinition:
             ({"catalog": {"type": "file-sistem"}}, "Did you mean 'file-system'?"),
             ({"catalog": {}}, "say which with `type`"),
             (
-                {"catalog": {"type": "file-system", "config": {"catalog_locatoin": "x"}}},
+                {
+                    "catalog": {
+                        "type": "file-system",
+                        "config": {"catalog_locatoin": "x"},
+                    }
+                },
                 "Did you mean 'catalog_location'?",
             ),
             (
@@ -532,7 +553,9 @@ class TestWrongDefinition:
             Pipeline(steps=[Stub(name="s")]).execute(run_id=run_id)
 
     def test_initial_values_are_json(self, in_memory):
-        with pytest.raises(ValueNotStorableError, match="A run starts with JSON values"):
+        with pytest.raises(
+            ValueNotStorableError, match="A run starts with JSON values"
+        ):
             Pipeline(steps=[Stub(name="s")]).execute(
                 parameters={"x": {"y": [object()]}}, services=in_memory
             )

@@ -12,8 +12,8 @@ from sklearn.datasets import load_breast_cancer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import RocCurveDisplay, accuracy_score, recall_score, roc_auc_score
 from sklearn.model_selection import train_test_split
-from sklearn.pipeline import make_pipeline
 from sklearn.pipeline import Pipeline as Model
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from runnable import Catalog, Pipeline, PythonTask, metric, pickled, summarise

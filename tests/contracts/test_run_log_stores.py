@@ -1,0 +1,169 @@
+"""What every run log store promises, whatever it keeps run logs in."""
+
+import threading
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from runnable.datastore import (
+    JsonParameter,
+    MetricParameter,
+    RunFinished,
+    RunStarted,
+    StepFinished,
+    StepStarted,
+)
+from runnable.datastore.file_system import FileSystemRunLogStore
+from runnable.datastore.memory import MemoryRunLogStore
+from runnable.exceptions import (
+    DefinitionError,
+    RunLogExistsError,
+    RunLogNotFoundError,
+)
+
+RECORDS = [
+    RunStarted(
+        at="2026-01-31 10:00:00.000000",
+        run_id="r1",
+        tag="t",
+        dag_hash="h",
+        parameters={"x": JsonParameter(value=1)},
+        run_config={"retry_indicator": "2"},
+        code=[],
+    ),
+    StepStarted(at="2026-01-31 10:00:01.000000", path="a", name="a", step_type="task"),
+    StepFinished(
+        at="2026-01-31 10:00:02.000000",
+        path="a",
+        status="SUCCESS",
+        outputs={"y": MetricParameter(value=2)},
+        files=[],
+    ),
+    RunFinished(at="2026-01-31 10:00:03.000000", status="SUCCESS"),
+]
+
+
+@pytest.fixture(params=["memory", "none", "process", "disk"])
+def store(request, tmp_path):
+    if request.param == "memory":
+        return MemoryRunLogStore()
+    return FileSystemRunLogStore(
+        log_folder=str(tmp_path / "logs"), durability=request.param
+    )
+
+
+def write(store, run_id="r1", records=RECORDS):
+    journal = store.create(run_id)
+    for record in records:
+        journal.append(record)
+    journal.close()
+
+
+def test_records_come_back_in_order(store):
+    write(store)
+    assert list(store.read("r1")) == RECORDS
+
+
+def test_a_run_log_is_the_fold_of_its_records(store):
+    write(store)
+    run_log = store.get_run_log_by_id("r1", full=True)
+    assert (run_log.status, run_log.tag, run_log.dag_hash) == ("SUCCESS", "t", "h")
+    assert {name: it.value for name, it in run_log.parameters.items()} == {
+        "x": 1,
+        "y": 2,
+    }
+    (attempt,) = run_log.steps["a"].attempts
+    assert list(attempt.input_parameters) == ["x"]
+    assert list(attempt.user_defined_metrics) == ["y"]
+    assert attempt.retry_indicator == "2"
+    assert attempt.duration.total_seconds() == 1
+
+
+@pytest.mark.parametrize("count", range(5))
+def test_any_prefix_of_the_records_is_a_run_log(store, count):
+    write(store, records=RECORDS[:count])
+    run_log = store.get_run_log_by_id("r1")
+    expected = ["CREATED", "PROCESSING", "PROCESSING", "PROCESSING", "SUCCESS"]
+    assert run_log.status == expected[count]
+
+
+def test_a_finished_run_can_be_read_by_people(store):
+    write(store)
+    run_log = store.get_run_log_by_id("r1")
+    store.finish(run_log)
+    assert store.get_run_log_by_id("r1") == run_log
+    assert store.list_run_ids() == ["r1"]
+
+
+def test_a_run_id_is_used_once(store):
+    write(store)
+    with pytest.raises(RunLogExistsError):
+        store.create("r1")
+
+
+def test_of_many_that_create_a_run_at_once_one_succeeds(store):
+    barrier = threading.Barrier(8)
+    outcomes = []
+
+    def create():
+        barrier.wait()
+        try:
+            store.create("r1").close()
+            outcomes.append("created")
+        except RunLogExistsError:
+            outcomes.append("exists")
+
+    threads = [threading.Thread(target=create) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes) == ["created"] + ["exists"] * 7
+
+
+def test_threads_write_to_one_run(store):
+    journal = store.create("r1")
+    journal.append(RECORDS[0])
+
+    def write_many(name):
+        for number in range(200):
+            journal.append(
+                StepStarted(at="", path=f"{name}-{number}", name=name, step_type="stub")
+            )
+
+    threads = [threading.Thread(target=write_many, args=(str(n),)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    journal.close()
+    assert len(store.get_run_log_by_id("r1").steps) == 1600
+
+
+def test_an_unknown_run(store):
+    with pytest.raises(RunLogNotFoundError):
+        store.get_run_log_by_id("nope")
+    assert store.list_run_ids() == []
+
+
+def test_a_run_id_that_leads_elsewhere(store):
+    if isinstance(store, MemoryRunLogStore):
+        pytest.skip("a key of a dictionary leads nowhere")
+    with pytest.raises(DefinitionError):
+        store.create("../r1")
+    with pytest.raises(DefinitionError):
+        store.get_run_log_by_id("../r1")
+
+
+def test_it_says_where_it_is(store):
+    assert set(store.get_summary()) == {"Type", "Location"}
+
+
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(run_ids=st.sets(st.from_regex(r"[a-z0-9][a-z0-9._ -]{0,20}", fullmatch=True)))
+def test_run_ids_are_listed_as_they_are(run_ids, tmp_path_factory):
+    store = FileSystemRunLogStore(log_folder=str(tmp_path_factory.mktemp("logs")))
+    for run_id in run_ids:
+        write(store, run_id)
+    assert set(store.list_run_ids()) == run_ids

@@ -1,0 +1,81 @@
+"""Graphs: what is wrong with them, and what they lack."""
+
+import time
+
+import pytest
+
+from runnable import Pipeline, PythonTask, Stub
+from runnable.exceptions import GraphError, NodeNotFoundError
+from runnable.graph import (
+    FailNode,
+    Graph,
+    StubNode,
+    SuccessNode,
+    execution_log_name,
+    join,
+    unprovided_parameters,
+    validate,
+)
+
+
+def graph(start_at="a", **edges):
+    nodes = {
+        name: StubNode(name=name, next_node=after, on_failure=failure)
+        for name, (after, failure) in edges.items()
+    }
+    nodes |= {"success": SuccessNode(name="success"), "fail": FailNode(name="fail")}
+    return Graph(start_at, nodes)
+
+
+@pytest.mark.parametrize(
+    ("made", "text"),
+    [
+        (graph("z", a=("success", "")), "starts at 'z', which is no step"),
+        (graph(a=("b", "")), "step 'a' leads to 'b', which is no step"),
+        (graph(a=("success", "b")), "step 'a' leads to 'b'"),
+        (graph(a=("b", ""), b=("a", "")), "in a circle: a -> b -> a"),
+        (graph(a=("b", ""), b=("success", "a")), "in a circle: a -> b -> a"),
+        (graph(a=("success", ""), b=("success", "")), "'b' can never be reached"),
+    ],
+)
+def test_findings(made, text):
+    with pytest.raises(GraphError, match=text):
+        validate(made)
+
+
+def test_a_sound_graph():
+    validate(graph(a=("b", "c"), b=("success", "c"), c=("fail", "")))
+
+
+def test_an_unknown_node():
+    with pytest.raises(NodeNotFoundError, match="Did you mean 'success'"):
+        graph(a=("success", "")).node("sucess")
+
+
+def test_a_long_pipeline_is_checked_quickly():
+    steps = [
+        PythonTask(name=f"s{n}", function=lambda x: x, returns=["x"])
+        for n in range(3000)
+    ]
+    before = time.process_time()
+    made = Pipeline(steps=steps).return_dag()
+    assert unprovided_parameters(made) == [("s0", "x")]
+    assert time.process_time() - before < 20  # quadratic would take minutes
+
+
+def test_the_hash_follows_the_description():
+    def made(name="a", description=""):
+        return Pipeline(steps=[Stub(name=name)], description=description).return_dag()
+
+    assert made().hash == made().hash
+    assert len({made().hash, made("b").hash, made(description="x").hash}) == 3
+
+
+def test_paths():
+    assert join("", "a") == "a"
+    assert join("a.b", "c") == "a.b.c"
+    name = execution_log_name("pa.b1.s 1", 1)
+    assert name.startswith("pab1s1")
+    assert len(name) == len("pab1s1") + 3 + len(".execution.log")
+    assert len({name, execution_log_name("pa.b1.s 1", 2)}) == 2
+    assert execution_log_name("ab", 1) != execution_log_name("a b", 1)
