@@ -23,6 +23,7 @@ from runnable.files import replacing
 from runnable.names import check_run_id
 
 _OBJECTS = "_objects"
+_LONGEST_NAME = 120
 _EXECUTION_LOG = ".execution.log"
 
 
@@ -172,5 +173,9 @@ class FileSystemCatalog(BaseCatalog):
 
 
 def _as_file_name(text: str) -> str:
-    # Readable where possible, and never two names for one file.
-    return quote(text, safe=" ")
+    # Readable where possible, never two names for one file, never too long for one.
+    name = quote(text, safe=" ")
+    if len(name) > _LONGEST_NAME:
+        digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+        return f"{name[:_LONGEST_NAME]}~{digest}"
+    return name

@@ -106,7 +106,16 @@ def test_values_flow_by_name(in_memory):
         lambda *, x: 3 * x,
         lambda **rest: 3 * rest["x"],
     ],
-    ids=["lambda", "partial", "keyword-partial", "method", "callable", "positional", "keyword", "rest"],
+    ids=[
+        "lambda",
+        "partial",
+        "keyword-partial",
+        "method",
+        "callable",
+        "positional",
+        "keyword",
+        "rest",
+    ],
 )
 def test_any_callable_is_a_task(function, in_memory):
     assert run_one(function, in_memory, x=14) == 42

@@ -1,0 +1,205 @@
+"""What every catalog promises, and what those that keep things promise beside."""
+
+import hashlib
+import threading
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from runnable.catalog.do_nothing import DoNothingCatalog
+from runnable.catalog.file_system import FileSystemCatalog
+from runnable.exceptions import CatalogError, ObjectDamagedError
+
+
+@pytest.fixture
+def keeping():
+    return FileSystemCatalog()
+
+
+@pytest.fixture
+def folder():
+    Path("data/deep").mkdir(parents=True)
+    Path("data/a.csv").write_text("a")
+    Path("data/deep/b.csv").write_text("b")
+    Path("c.txt").write_text("c")
+
+
+@pytest.mark.parametrize("catalog", [DoNothingCatalog(), "file-system"])
+def test_puts_and_gets_are_per_run(catalog, folder):
+    catalog = FileSystemCatalog() if catalog == "file-system" else catalog
+    entries = catalog.put("c.txt", run_id="r1")
+    catalog.put_text("note.execution.log", "x", run_id="r1")
+    got = catalog.get("c.txt", run_id="r1")
+    assert [entry.name for entry in entries] == [entry.name for entry in got]
+    assert set(catalog.get_summary()) == {"Type", "Location"}
+
+
+def test_what_is_put_is_recorded_with_its_hash(keeping, folder):
+    entries = keeping.put("data/**/*.csv", run_id="r1")
+    assert [entry.name for entry in entries] == ["data/a.csv", "data/deep/b.csv"]
+    assert entries[0].data_hash == hashlib.sha256(b"a").hexdigest()
+    assert entries[0].catalog_relative_path == "r1/data/a.csv"
+    assert Path(".catalog/r1/data/deep/b.csv").read_text() == "b"
+
+
+def test_without_a_copy_a_file_is_recorded_only(keeping, folder):
+    (entry,) = keeping.put("c.txt", store_copy=False, run_id="r1")
+    assert entry.data_hash == hashlib.sha256(b"c").hexdigest()
+    assert not Path(".catalog").exists()
+
+
+def test_a_run_sees_its_own_files_only(keeping, folder):
+    keeping.put("c.txt", run_id="r1")
+    with pytest.raises(CatalogError, match="matches no file"):
+        keeping.get("c.txt", run_id="r2")
+
+
+def test_execution_logs_and_objects_are_not_brought_back(keeping, folder):
+    keeping.put("c.txt", run_id="r1")
+    keeping.put_text("s.execution.log", "x", run_id="r1")
+    keeping.put_object("s", "o.pickle", lambda file: file.write(b"x"), run_id="r1")
+    assert [entry.name for entry in keeping.get("**/*", run_id="r1")] == ["c.txt"]
+
+
+def test_the_catalog_does_not_swallow_itself(keeping, folder):
+    keeping.put("**/*", run_id="r1")
+    entries = keeping.put("**/*", run_id="r2")
+    assert [entry.name for entry in entries] == [
+        "c.txt",
+        "data/a.csv",
+        "data/deep/b.csv",
+    ]
+
+
+def test_nothing_that_matches(keeping):
+    with pytest.raises(CatalogError, match=r"'\*.csv' matches no file in "):
+        keeping.put("*.csv", run_id="r1")
+    assert keeping.put("*.csv", allow_file_not_found_exc=True, run_id="r1") == []
+
+
+@pytest.mark.parametrize("pattern", ["../x", "/etc/passwd", "a/../../x", ""])
+def test_patterns_stay_within_the_folder(keeping, pattern):
+    for operation in (keeping.put, keeping.get):
+        with pytest.raises(CatalogError, match="within the compute folder"):
+            operation(pattern, run_id="r1")
+
+
+def test_links_stay_within_the_folder(keeping, tmp_path, tmp_path_factory):
+    outside = tmp_path_factory.mktemp("outside") / "secret"
+    outside.write_text("x")
+    Path("link").symlink_to(outside)
+    with pytest.raises(CatalogError, match="a link that leads out of the folder"):
+        keeping.put("link", run_id="r1")
+
+
+def test_another_compute_folder(folder):
+    catalog = FileSystemCatalog(compute_data_folder="data")
+    (entry,) = catalog.put("*.csv", run_id="r1")
+    assert entry.name == "a.csv"
+    Path("data/a.csv").unlink()
+    catalog.get("a.csv", run_id="r1")
+    assert Path("data/a.csv").read_text() == "a"
+    with pytest.raises(CatalogError, match="has no folder"):
+        FileSystemCatalog(compute_data_folder="nope").put("*", run_id="r1")
+
+
+def test_readers_never_see_half_a_file(keeping):
+    """One writer replaces a file again and again while others read it."""
+    contents = {letter * 200_000 for letter in "ab"}
+    target = Path(".catalog/r1/big.txt")
+    keeping.put_text("big.txt", "a" * 200_000, run_id="r1")
+    stop = threading.Event()
+    seen = set()
+
+    def read():
+        while not stop.is_set():
+            seen.add(target.read_text())
+
+    readers = [threading.Thread(target=read) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    for number in range(60):
+        keeping.put_text("big.txt", "ab"[number % 2] * 200_000, run_id="r1")
+    stop.set()
+    for reader in readers:
+        reader.join()
+    assert seen <= contents
+    assert [path.name for path in target.parent.iterdir()] == ["big.txt"]
+
+
+def test_a_failed_write_leaves_nothing(keeping):
+    def fail(file):
+        file.write(b"half")
+        raise RuntimeError("disk on fire")
+
+    with pytest.raises(RuntimeError, match="on fire"):
+        keeping.put_object("s", "o.pickle", fail, run_id="r1")
+    assert [path for path in Path(".catalog").rglob("*") if path.is_file()] == []
+
+
+class TestObjects:
+    """Objects are stored by place and content, and verified."""
+
+    def put(self, catalog, content=b"content", place="s", name="o.pickle"):
+        return catalog.put_object(
+            place, name, lambda file: file.write(content), run_id="r1"
+        )
+
+    def read(self, catalog, stored):
+        with catalog.open_verified(stored.key, stored.sha256, run_id="r1") as file:
+            return file.read()
+
+    def test_round_trip(self, keeping):
+        stored = self.put(keeping)
+        assert stored.size_bytes == 7
+        assert stored.sha256 == hashlib.sha256(b"content").hexdigest()
+        assert self.read(keeping, stored) == b"content"
+
+    def test_equal_names_do_not_collide(self, keeping):
+        stored = [
+            self.put(keeping, place=place, content=content)
+            for place in ("a b", "a/b", "a%20b", "ab")
+            for content in (b"1", b"2")
+        ]
+        assert len({one.key for one in stored}) == 8
+        assert [self.read(keeping, one) for one in stored] == [b"1", b"2"] * 4
+
+    @settings(
+        max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    )
+    @given(
+        place=st.text(min_size=1, max_size=20), name=st.text(min_size=1, max_size=20)
+    )
+    def test_no_name_leads_out_of_the_catalog(self, keeping, place, name):
+        try:
+            stored = self.put(keeping, place=place, name=name + ".pickle")
+        except UnicodeEncodeError:
+            return  # half of a surrogate pair names no file
+        path = Path(".catalog/r1").resolve() / stored.key
+        assert path.resolve().is_relative_to(Path(".catalog/r1/_objects").resolve())
+        assert self.read(keeping, stored) == b"content"
+
+    def test_a_tampered_object_is_refused(self, keeping):
+        stored = self.put(keeping)
+        (Path(".catalog/r1") / stored.key).write_bytes(b"c0ntent")
+        with pytest.raises(ObjectDamagedError, match="is not what was stored"):
+            self.read(keeping, stored)
+
+    def test_a_missing_object_is_named(self, keeping):
+        stored = self.put(keeping)
+        (Path(".catalog/r1") / stored.key).unlink()
+        with pytest.raises(CatalogError, match="is not in the catalog of run 'r1'"):
+            self.read(keeping, stored)
+
+    def test_a_catalog_that_keeps_nothing_refuses(self):
+        catalog = DoNothingCatalog()
+        assert not catalog.keeps_objects
+        with pytest.raises(CatalogError, match="keeps nothing"):
+            self.put(catalog)
+        with (
+            pytest.raises(CatalogError, match="keeps nothing"),
+            catalog.open_verified("k", "h", run_id="r1"),
+        ):
+            pass

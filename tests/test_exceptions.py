@@ -1,0 +1,69 @@
+"""Errors say what is wrong, where, and what to do; and survive pickling."""
+
+import pickle
+
+import pytest
+
+from runnable import exceptions
+from runnable.datastore import RunLog
+from runnable.exceptions import RunnableError, did_you_mean
+
+EXAMPLES = [
+    (exceptions.RunnableError("text"), "text"),
+    (exceptions.DefinitionError("text"), "text"),
+    (exceptions.GraphError("p", ["one"]), "pipeline 'p' cannot run: one"),
+    (exceptions.GraphError("", ["one", "two"]), "for 2 reasons:\n  - one\n  - two"),
+    (exceptions.NodeNotFoundError("lod", ["load"]), "Did you mean 'load'?"),
+    (exceptions.BranchNotFoundError("x"), "no branch 'x'"),
+    (exceptions.NodeMethodCallError("text"), "text"),
+    (exceptions.TerminalNodeError("text"), "text"),
+    (exceptions.ConfigurationError("wrong", "c.yaml"), "c.yaml: wrong"),
+    (exceptions.ServiceNotFoundError("catalog", "x", ["y"]), "no catalog of type 'x'"),
+    (exceptions.ParametersFileError("wrong", "p.yaml"), "p.yaml: wrong"),
+    (
+        exceptions.ExecutionFailedError("r1", RunLog(run_id="r1"), "step 's': E"),
+        "Run 'r1' failed: step 's': E",
+    ),
+    (exceptions.RunError("text"), "text"),
+    (exceptions.ExecutionFailedError("r1"), "Run 'r1' failed"),
+    (exceptions.BindingError("f", "x", "'a'", "int"), "f() cannot be given"),
+    (exceptions.ParameterMissingError("f", "x", ["y"], "s"), "Step 's': f() needs"),
+    (exceptions.ReturnsError("f", ["a", "b"], 1), "declares 2: a, b"),
+    (exceptions.ValueNotStorableError("a.b", "set"), "a.b is a set"),
+    (exceptions.CommandCallError("text"), "text"),
+    (exceptions.SecretNotFoundError("T", "the vault"), "no secret 'T' in the vault"),
+    (exceptions.RetryValidationError("r1", "changed"), "cannot be retried: changed"),
+    (exceptions.StoreError("text"), "text"),
+    (exceptions.RunLogExistsError("r1", "here"), "'r1' exists already in here"),
+    (exceptions.RunLogNotFoundError("r1", "here"), "no run 'r1' in here"),
+    (exceptions.RunLogDamagedError("r1", "f:1", "torn"), "damaged: f:1: torn"),
+    (exceptions.StepLogNotFoundError("r1", "s"), "'r1' has no step 's'"),
+    (exceptions.BranchLogNotFoundError("r1", "b"), "'r1' has no branch 'b'"),
+    (exceptions.JobLogNotFoundError("r1"), "'r1' is not a job"),
+    (exceptions.EntityNotFoundError("text"), "text"),
+    (exceptions.CatalogError("f.csv", "is missing"), "'f.csv' is missing"),
+    (exceptions.ObjectDamagedError("o", "is damaged"), "'o' is damaged"),
+]
+
+
+@pytest.mark.parametrize(("error", "text"), EXAMPLES, ids=lambda it: type(it).__name__)
+def test_text_and_pickling(error, text):
+    assert text in str(error)
+    again = pickle.loads(pickle.dumps(error))
+    assert type(again) is type(error)
+    assert str(again) == str(error)
+    assert vars(again) == vars(error)
+
+
+def test_every_error_has_an_example():
+    shown = {type(error) for error, _ in EXAMPLES}
+    assert {
+        error
+        for error in vars(exceptions).values()
+        if isinstance(error, type) and issubclass(error, RunnableError)
+    } == shown
+
+
+def test_suggestions():
+    assert did_you_mean("zzz", []) == "Known: none."
+    assert did_you_mean("a", ["b", "aa"]).endswith("Known: aa, b.")
