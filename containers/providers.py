@@ -115,6 +115,15 @@ class ContextScoped(providers.Provider[T]):
         """Make, or find, the answer that no override replaces."""
         raise NotImplementedError
 
+    def source(self) -> str:
+        """Say where the answer comes from."""
+        return ""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.source()})"
+
+    __str__ = __repr__
+
     def _provide(self, args: tuple[object, ...], kwargs: dict[str, object]) -> T:
         if overriding := current_scope().overrides.get(self):
             answer: Any = overriding[-1]
@@ -161,6 +170,10 @@ class FromRun(ContextScoped[T]):
     def make(self) -> T:
         """Return what the current run has."""
         return self._get(current_run(self._path or "run_context").context)  # type: ignore[no-any-return]  # by attribute path
+
+    def source(self) -> str:
+        """Return the attribute path."""
+        return repr(self._path)
 
     def copy_for_container(self, memo: dict[int, object]) -> "FromRun[T]":
         """Make an equal provider for another container."""
@@ -214,6 +227,10 @@ class OncePerRun(ContextScoped[T]):
         elif isinstance(service, AbstractContextManager):
             return run.closing.enter_context(service)
         return service
+
+    def source(self) -> str:
+        """Return the name of the factory."""
+        return str(getattr(self.factory, "__qualname__", self.factory))
 
     def copy_for_container(self, memo: dict[int, object]) -> "OncePerRun[T]":
         """Make an equal provider for another container, its arguments' copies too."""

@@ -1,30 +1,30 @@
 """Every error that `runnable` raises on purpose.
 
-```
-RunnableError
-├── DefinitionError            the author of a pipeline must act
-│   ├── GraphError             several findings about one graph
-│   ├── NodeNotFoundError, BranchNotFoundError
-│   └── NodeMethodCallError, TerminalNodeError
-├── ConfigurationError         the operator must act
-│   ├── ServiceNotFoundError
-│   └── ParametersFileError
-├── RunError                   this run cannot go on, or did not end well
-│   ├── ExecutionFailedError
-│   ├── BindingError
-│   ├── ParameterMissingError
-│   ├── ReturnsError
-│   ├── ValueNotStorableError
-│   ├── CommandCallError
-│   ├── SecretNotFoundError
-│   └── RetryValidationError
-└── StoreError                 something kept is missing, present or damaged
-    ├── RunLogExistsError, RunLogNotFoundError, RunLogDamagedError
-    ├── StepLogNotFoundError, BranchLogNotFoundError, JobLogNotFoundError
-    ├── EntityNotFoundError
-    └── CatalogError
-        └── ObjectDamagedError
-```
+The tree of their classes::
+
+    RunnableError
+    ├── DefinitionError            the author of a pipeline must act
+    │   ├── GraphError             several findings about one graph
+    │   ├── NodeNotFoundError, BranchNotFoundError
+    │   └── NodeMethodCallError, TerminalNodeError
+    ├── ConfigurationError         the operator must act
+    │   ├── ServiceNotFoundError
+    │   └── ParametersFileError
+    ├── RunError                   this run cannot go on, or did not end well
+    │   ├── ExecutionFailedError
+    │   ├── BindingError
+    │   ├── ParameterMissingError
+    │   ├── ReturnsError
+    │   ├── ValueNotStorableError
+    │   ├── CommandCallError
+    │   ├── SecretNotFoundError
+    │   └── RetryValidationError
+    └── StoreError                 something kept is missing, present or damaged
+        ├── RunLogExistsError, RunLogNotFoundError, RunLogDamagedError
+        ├── StepLogNotFoundError, BranchLogNotFoundError, JobLogNotFoundError
+        ├── EntityNotFoundError
+        └── CatalogError
+            └── ObjectDamagedError
 
 Each class keeps what it is about in positional fields (so it survives pickling) and
 renders its text when asked: what is wrong, where, and what to do.

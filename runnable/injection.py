@@ -75,9 +75,9 @@ def inject(function: Function) -> Function:
 
     Example:
         >>> @inject
-        ... def head(*, text: str = Provide["text"]) -> str:
-        ...     return text[:3]
-        >>> head(text="an explicit argument wins")
+        ... def head(*, run_id: str = Provide["run_id"]) -> str:
+        ...     return run_id[:3]
+        >>> head(run_id="an explicit argument wins")
         'an '
     """
     points = list(find_markers(function))

@@ -67,7 +67,7 @@ class StepAttempt(_Record):
     attempt_number: int
     """From 1."""
     start_time: str = ""
-    """Local time, `YYYY-MM-DD HH:MM:SS.ffffff`."""
+    """Local time; year first, with microseconds, without a zone."""
     end_time: str = ""
     status: str = defaults.FAIL
     message: str = ""

@@ -6,6 +6,7 @@ even number.
 
 import zlib
 
+_LONGEST_BYTES = 200  # a file name has room for 255
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
@@ -39,9 +40,10 @@ def execution_log_name(path: str, attempt: int) -> str:
 
     Example:
         >>> execution_log_name("hello stub", 1)
-        'hellostubRHQ.execution.log'
+        'hellostubCSI.execution.log'
     """
     letters = "".join(filter(str.isalnum, path))
+    letters = letters.encode()[:_LONGEST_BYTES].decode(errors="ignore")
     number = zlib.crc32(f"{path}\0{attempt}".encode())
     suffix = "".join(_DIGITS[number // 36**place % 36] for place in range(3))
     return f"{letters}{suffix}.execution.log"

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from runnable.datastore import RunLog, StepAttempt
+from runnable.datastore import ObjectParameter, RunLog, StepAttempt
 
 
 def summarise(run_log: RunLog) -> str:
@@ -12,8 +12,8 @@ def summarise(run_log: RunLog) -> str:
         run_log: The log of the run.
 
     Returns:
-        Lines for people: status, steps, metrics, and the places of the run log and
-        of the artifacts.
+        Lines for people, with status, steps, metrics, and the places of the run log
+        and of the artifacts.
 
     Example:
         >>> print(summarise(RunLog(run_id="r1", status="SUCCESS")))
@@ -27,6 +27,7 @@ def summarise(run_log: RunLog) -> str:
     lines += _table("Steps", [(name, f"{status:8} {at}") for name, status, at in steps])
     metrics = run_log.metrics()
     lines += _table("Metrics", [(name, _shown(it)) for name, it in metrics.items()])
+    lines += _table("Artifacts", _artifacts(run_log))
     lines += _table("Where things are", _places(run_log))
     for step in run_log.all_steps():
         if step.attempts and step.attempts[-1].message:
@@ -43,12 +44,27 @@ def _shown(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
+def _artifacts(run_log: RunLog) -> list[tuple[str, str]]:
+    files = [
+        (file.name, file.catalog_relative_path)
+        for step in run_log.all_steps()
+        for file in step.data_catalog
+        if file.stage == "put"
+    ]
+    objects = [
+        (name, f"{run_log.run_id}/{parameter.key}")
+        for name, parameter in run_log.parameters.items()
+        if isinstance(parameter, ObjectParameter) and parameter.sha256
+    ]
+    return [*files, *objects]
+
+
 def _places(run_log: RunLog) -> list[tuple[str, str]]:
     config = run_log.run_config
     places = []
     for label, kind, option, suffix in (
         ("run log", "run_log_store", "log_folder", ".json"),
-        ("artifacts", "catalog", "catalog_location", "/"),
+        ("catalog", "catalog", "catalog_location", "/"),
     ):
         service = config.get(kind)
         if isinstance(service, Mapping) and option in service:

@@ -298,6 +298,8 @@ def _add(nodes: dict[str, Node], node: Node) -> list[str]:
     nodes[name] = node
     if name in TERMINAL_NAMES:
         return [f"a step cannot have the name {name!r}, which every graph uses itself"]
-    if not name or "." in name or "%" in name:
-        return [f"{name!r} cannot name a step: a name is not empty and has no . and %"]
+    if not name or "." in name or "%" in name or not name.isprintable():
+        return [
+            f"{name!r} cannot name a step: a name is printable text without . and %"
+        ]
     return []

@@ -63,7 +63,7 @@ class TaskStep(Step):
     overrides: dict[str, str] = {}
     """Executor's name to the name of a block of its configuration."""
     returns: Returns = []
-    """What the task returns: names, or `json`, `pickled` and `metric` of them."""
+    """Names of what the task returns, or `json`, `pickled` and `metric` of them."""
     secrets: list[str] = []
     """Names of the secrets that this task, and nobody else, may read."""
 

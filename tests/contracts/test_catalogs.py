@@ -169,9 +169,8 @@ class TestObjects:
     @settings(
         max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture]
     )
-    @given(
-        place=st.text(min_size=1, max_size=20), name=st.text(min_size=1, max_size=20)
-    )
+    @example(place="\U0001f600" * 50, name="\U0001f600" * 50)
+    @given(place=st.text(min_size=1), name=st.text(min_size=1))
     def test_no_name_leads_out_of_the_catalog(self, keeping, place, name):
         try:
             stored = self.put(keeping, place=place, name=name + ".pickle")

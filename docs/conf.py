@@ -1,0 +1,19 @@
+"""How the documentation is built."""
+
+project = "runnable"
+author = "the authors of runnable"
+copyright = "the authors of runnable"  # noqa: A001 - Sphinx's name
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+html_theme = "furo"
+html_title = "runnable"
+exclude_patterns = ["_build", "examples/**/README.md"]
+source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
+myst_enable_extensions = ["colon_fence"]
+myst_heading_anchors = 3
+autodoc_typehints = "description"
+autodoc_typehints_description_target = "documented"
+autodoc_member_order = "bysource"
+autodoc_default_options = {"members": True, "show-inheritance": False}
+default_role = "code"
+# Types of other libraries, and our private ones, have no page here.
+nitpick_ignore_regex = [("py:(class|obj)", ".*")]

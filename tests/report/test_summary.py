@@ -1,0 +1,49 @@
+"""The summary that people read after a run."""
+
+from pathlib import Path
+
+import pytest
+
+from runnable import (
+    Catalog,
+    ExecutionFailedError,
+    Pipeline,
+    PythonTask,
+    metric,
+    pickled,
+    summarise,
+)
+
+
+def test_it_says_what_happened_and_where_things_are():
+    def work():
+        Path("picture.png").write_bytes(b"x")
+        return 0.98765, [1]
+
+    step = PythonTask(
+        name="work",
+        function=work,
+        returns=[metric("accuracy"), pickled("model")],
+        catalog=Catalog(put=["picture.png"]),
+    )
+    text = summarise(Pipeline(steps=[step]).execute(run_id="r1"))
+
+    assert text.startswith("Run r1: SUCCESS\nSteps:\n  work     SUCCESS ")
+    assert "Metrics:\n  accuracy  0.9877\n" in text
+    assert "  picture.png  r1/picture.png\n" in text
+    assert "  model        r1/_objects/work/model-" in text
+    assert "  run log  .run_log_store/r1.json\n" in text
+    assert text.endswith("  catalog  .catalog/r1/")
+
+
+def test_it_says_why_a_run_failed(in_memory):
+    def fail():
+        raise ValueError("no rows")
+
+    with pytest.raises(ExecutionFailedError) as caught:
+        Pipeline(steps=[PythonTask(name="load", function=fail)]).execute(
+            services=in_memory
+        )
+    text = summarise(caught.value.run_log)
+    assert ": FAIL\n" in text
+    assert text.endswith("load: ValueError: no rows")
