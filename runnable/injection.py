@@ -85,6 +85,7 @@ def inject(function: Function) -> Function:
         msg = f"{_name_of(function)} has no marked argument; remove @inject"
         raise TypeError(msg)
     injected = wiring.inject(function)
+    injected.__module__ = points[0].module
     for point in points:
         _points[point.module, point.function, point.parameter] = point
     if _wire is not None:
@@ -114,7 +115,7 @@ def find_markers(function: Callable[..., object]) -> Iterator[InjectionPoint]:
             )
             raise TypeError(msg)
         service = str(parameter.default.provider)
-        yield InjectionPoint(function.__module__, function.__qualname__, name, service)
+        yield InjectionPoint(_module_of(function), function.__qualname__, name, service)
 
 
 def is_marker(value: object) -> bool:
@@ -122,8 +123,13 @@ def is_marker(value: object) -> bool:
     return getattr(type(value), "__IS_MARKER__", False) is True
 
 
+def _module_of(function: Callable[..., object]) -> str:
+    # What is run by exec() in a bare namespace belongs to no module.
+    return function.__module__ or "__main__"
+
+
 def _name_of(function: Callable[..., object]) -> str:
-    return f"{function.__module__}.{function.__qualname__}"
+    return f"{_module_of(function)}.{function.__qualname__}"
 
 
 def injection_points() -> list[InjectionPoint]:

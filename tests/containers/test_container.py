@@ -321,6 +321,15 @@ class TestMarkers:
             assert Thing().method() == Thing.static() == next(generate()) == "r1"
             assert Thing().method(run_id="mine") == "mine"
 
+    def test_functions_of_no_module(self):
+        namespace = {"inject": inject, "Provide": Provide}
+        exec(
+            "@inject\ndef ask(*, run_id=Provide['run_id']):\n    return run_id",
+            namespace,
+        )
+        with scope("r1"):
+            assert namespace["ask"]() == "r1"
+
     async def test_coroutine_functions(self):
         @inject
         async def ask(*, run_id: str = Provide["run_id"]) -> str:
