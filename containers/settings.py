@@ -22,6 +22,7 @@ from runnable import defaults
 from runnable.exceptions import ConfigurationError, did_you_mean
 from runnable.options import Options, RunSettings
 from runnable.parameters.sources import read_parameters_file
+from runnable.yaml_files import read_mapping
 
 _PREFIX = "RUNNABLE_"
 _DEFAULTS: dict[str, object] = {
@@ -85,7 +86,8 @@ class Settings:
     ) -> dict[str, object]:
         chosen = dict(_DEFAULTS)
         if configuration_file:
-            chosen |= _read_configuration(Path(configuration_file), named)
+            content = read_mapping(Path(configuration_file), "configuration file")
+            chosen |= _check_kinds(_substitute(content, named), configuration_file)
         chosen |= _check_kinds(given, "services")
         for kind in KINDS:
             provider = self._container.providers.get(kind)
@@ -96,24 +98,7 @@ class Settings:
 
 def _default_file() -> str:
     default = defaults.USER_CONFIG_FILE
-    return default if Path(default).is_file() else ""
-
-
-def _read_configuration(path: Path, named: Mapping[str, str]) -> dict[str, object]:
-    import yaml  # only who has a file pays
-
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        problem = f"the configuration file cannot be read: {error.strerror}"
-        raise ConfigurationError(problem, str(path)) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        problem = f"the configuration file is no valid YAML: {error}"
-        raise ConfigurationError(problem, str(path)) from error
-    if not isinstance(content, Mapping | None):
-        problem = "the configuration file must be a mapping of services"
-        raise ConfigurationError(problem, str(path))
-    return _check_kinds(_substitute(content or {}, named), str(path))
+    return default if os.path.isfile(default) else ""  # noqa: PTH113 - on a hot path
 
 
 def _substitute(value: Any, named: Mapping[str, str]) -> Any:

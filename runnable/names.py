@@ -1,5 +1,7 @@
 """Readable names for runs."""
 
+import base64
+import os
 import random
 import time
 
@@ -50,9 +52,7 @@ def make_run_id() -> str:
         >>> make_run_id() == make_run_id()
         False
     """
-    number = random.SystemRandom().getrandbits(40)
-    alphabet = "0123456789abcdefghijkmnpqrstvwxy"
-    letters = "".join(alphabet[number >> shift & 31] for shift in range(0, 40, 5))
+    letters = base64.b32hexencode(os.urandom(5)).decode().lower()
     return f"{get_random_name()}-{time.strftime('%H%M')}-{letters}"
 
 

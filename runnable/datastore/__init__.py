@@ -9,7 +9,6 @@ from runnable.datastore.parameters import (
     ObjectParameter,
     Parameter,
     PickledParameter,
-    loader_of_run,
 )
 from runnable.datastore.records import (
     AnyParameter,
@@ -55,5 +54,4 @@ __all__ = [
     "StepLog",
     "StepStarted",
     "fold",
-    "loader_of_run",
 ]

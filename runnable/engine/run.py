@@ -10,9 +10,9 @@ from runnable.datastore import (
     AnyParameter,
     CodeIdentity,
     CodeVersions,
+    ObjectLoader,
     RunFinished,
     RunLog,
-    loader_of_run,
 )
 from runnable.engine.runtimes import Runtime
 from runnable.engine.session import Scope, Services, Session, now, run_started
@@ -56,7 +56,9 @@ async def run(
     keeps_objects = context.object_serialisation and services.catalog.keeps_objects
     scope = Scope("", dict(parameters))
     session = Session(
-        loader=loader_of_run(),
+        loader=ObjectLoader(
+            context.run_id, services.catalog, services.pickler, context.return_objects
+        ),
         context=context,
         services=services,
         runtime=runtime,

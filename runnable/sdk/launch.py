@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import NamedTuple, Protocol
 
 from runnable.context import PipelineContext, RunScope
+from runnable.context.models import MakeService
 from runnable.datastore import AnyParameter, RunLog
 from runnable.engine import Runtime, json_parameters
 from runnable.exceptions import (
@@ -71,13 +72,11 @@ def launch(
     parameters = _initial(settings.parameters)
     _check_parameters(graph, unprovided, parameters)
     before = current_scope()
-    context = _make_context(options, settings)
+    services, made = _make_services(settings.services)
+    context = _make_context(options, settings, services)
     with RunScope(context, container, before) as scope:
-        for kind, configured in settings.services.items():
-            service = getattr(context, kind, None)
-            # An instance that was given belongs to whoever gave it.
-            if isinstance(configured, Mapping) and isinstance(service, Service):
-                scope.on_exit(service.close)
+        for service in made:
+            scope.on_exit(service.close)
         yield Launched(graph, parameters, _executor())
 
 
@@ -95,9 +94,26 @@ def _executor(
     return pipeline_executor
 
 
-def _make_context(options: Options, settings: RunSettings) -> PipelineContext:
-    services = dict(settings.services)
-    services.pop("job_executor", None)
+@inject
+def _make_services(
+    configured: Mapping[str, object],
+    *,
+    make_service: MakeService = Provide["make_service"],
+) -> tuple[dict[str, object], list[Service]]:
+    """Return the services of a pipeline, and those of them that the run owns."""
+    services = {kind: it for kind, it in configured.items() if kind != "job_executor"}
+    made = []
+    for kind, service in services.items():
+        # An instance that was given belongs to whoever gave it.
+        if isinstance(service, Mapping):
+            made.append(make_service(kind, service))
+            services[kind] = made[-1]
+    return services, made
+
+
+def _make_context(
+    options: Options, settings: RunSettings, services: Mapping[str, object]
+) -> PipelineContext:
     return PipelineContext.model_validate({
         "run_id": check_run_id(settings.run_id or make_run_id()),
         "tag": options.tag,
