@@ -3,6 +3,7 @@
 import base64
 import os
 import random
+import re
 import time
 
 from runnable.exceptions import DefinitionError
@@ -57,6 +58,8 @@ def make_run_id() -> str:
 
 
 _MAX_LENGTH = 200
+_BAD_LETTERS = r"[/\\:\x00-\x1f\ud800-\udfff]"
+_BAD = re.compile(_BAD_LETTERS).search
 
 
 def check_run_id(run_id: str) -> str:
@@ -76,8 +79,8 @@ def check_run_id(run_id: str) -> str:
         >>> check_run_id("brave-noether-0915")
         'brave-noether-0915'
     """
-    bad = sorted({letter for letter in run_id if letter in "/\\:\0" or letter < " "})
-    if not run_id or run_id.startswith(".") or bad or len(run_id) > _MAX_LENGTH:
+    if not run_id or run_id[0] == "." or len(run_id) > _MAX_LENGTH or _BAD(run_id):
+        bad = sorted(set(re.findall(_BAD_LETTERS, run_id)))
         why = f"it has {', '.join(map(repr, bad))}" if bad else "it is no file name"
         raise DefinitionError(
             f"{run_id[:80]!r} cannot be a run id: {why}. Use up to {_MAX_LENGTH} "

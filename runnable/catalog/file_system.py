@@ -127,7 +127,8 @@ class FileSystemCatalog(BaseCatalog):
     def put_text(self, name: str, text: str, *, run_id: str) -> None:
         """Keep a text, such as an execution log, under a name of its own."""
         content = text.encode("utf-8", "backslashreplace")
-        with replacing(f"{self._root(run_id)}/{name}") as file:
+        folder = f"{self._location}/{check_run_id(run_id)}/{self.compute_data_folder}"
+        with replacing(os.path.normpath(f"{folder}/{name}")) as file:
             file.write(content)
 
     def put_object(

@@ -8,10 +8,11 @@ end of line; a line that was changed does not match its checksum.
 
 import json
 import zlib
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from pydantic import BaseModel, JsonValue
-from pydantic_core import from_json
+from pydantic import JsonValue
+from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from runnable.datastore.parameters import (
     JsonParameter,
@@ -90,10 +91,6 @@ _END = b"}\n"
 _BODY_AT = len(_HEAD) + 8 + len(_MIDDLE)
 
 
-# Made once: json.dumps makes one at each call that has options.
-_ENCODER = json.JSONEncoder(separators=(",", ":"), default=lambda it: _plain(it))  # noqa: PLW0108 - defined below
-
-
 class DamagedLineError(ValueError):
     """A line of a journal is not what was written."""
 
@@ -105,26 +102,50 @@ def encode(record: Record) -> bytes:
         record: Any record.
 
     Returns:
-        One line of JSON, ASCII, with its end of line.
+        One line of JSON with its end of line.
 
     Example:
         >>> encode(RunFinished(at="now", status="SUCCESS"))[20:]
         b'"record":{"kind":"run_finished","at":"now","status":"SUCCESS"}}\n'
     """
-    content = {"kind": _NAMES[type(record)], **record._asdict()}
-    body = _ENCODER.encode(content).encode()
+    content: dict[str, object] = {"kind": _NAMES[type(record)]}
+    for name, value in zip(record._fields, record, strict=True):
+        plain = _PLAIN.get(name)
+        content[name] = value if plain is None else plain(value)
+    body = _dump(content)
     return b"%b%08x%b%b%b" % (_HEAD, zlib.crc32(body), _MIDDLE, body, _END)
 
 
-def _plain(value: object) -> object:
-    # A parameter's description is derived from its value.
-    match value:
-        case JsonParameter() | MetricParameter():
-            return {"kind": value.kind, "value": value.value}
-        case ObjectParameter() | BaseModel():
-            return value.model_dump(mode="json", exclude={"description"})
-        case _:
-            raise TypeError(f"{type(value).__name__} cannot be recorded")
+def _dump(content: dict[str, object]) -> bytes:
+    try:
+        return to_json(content, inf_nan_mode="constants")
+    except PydanticSerializationError:
+        # Half of a surrogate pair is text to Python and to JSON, not to UTF-8.
+        return json.dumps(content, separators=(",", ":")).encode()
+
+
+def _plain_parameters(parameters: dict[str, AnyParameter]) -> dict[str, Any]:
+    return {name: _plain_parameter(it) for name, it in parameters.items()}
+
+
+def _plain_parameter(parameter: AnyParameter) -> dict[str, Any]:
+    # A description is derived from the value.
+    if isinstance(parameter, ObjectParameter):
+        return parameter.model_dump(mode="json", exclude={"description"})
+    return {"kind": parameter.kind, "value": parameter.value}
+
+
+def _plain_models(models: list[DataCatalog] | list[CodeIdentity]) -> list[Any]:
+    return [model.model_dump(mode="json") for model in models]
+
+
+_PLAIN: dict[str, Callable[[Any], object]] = {
+    "parameters": _plain_parameters,
+    "outputs": _plain_parameters,
+    "files": _plain_models,
+    "code": _plain_models,
+}
+"""How fields that hold more than JSON become JSON."""
 
 
 def decode(line: bytes) -> Record:

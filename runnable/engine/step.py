@@ -7,8 +7,6 @@ recorded and goes on.
 """
 
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from runnable import defaults
@@ -124,20 +122,14 @@ async def _run_task(
         defaults.ATTEMPT_NUMBER: str(attempt.number),
         **secrets,
     }
-    with _entered(attempt, variables):
+    step = StepScope(attempt.path, attempt.number, variables, attempt.output)
+    outer = enter_step(step)
+    try:
         call = task.bind(offers(scope.parameters, session))
         result = await session.runtime.invoke(call)
-    attempt.outputs = outputs(task, result, attempt.path, session)
-
-
-@contextmanager
-def _entered(attempt: Attempt, variables: dict[str, str]) -> Iterator[None]:
-    step = StepScope(attempt.path, attempt.number, variables, attempt.output)
-    before = enter_step(step)
-    try:
-        yield
     finally:
-        restore(before)
+        restore(outer)
+    attempt.outputs = outputs(task, result, attempt.path, session)
 
 
 def _note_failure(attempt: Attempt, error: BaseException) -> None:
