@@ -98,7 +98,7 @@ class Settings:
 
 def _default_file() -> str:
     default = defaults.USER_CONFIG_FILE
-    return default if os.path.isfile(default) else ""  # noqa: PTH113 - on a hot path
+    return default if os.path.isfile(default) else ""
 
 
 def _substitute(value: Any, named: Mapping[str, str]) -> Any:

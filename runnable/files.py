@@ -27,10 +27,10 @@ def replacing(target: str, *, to_disk: bool = False) -> Iterator[BinaryIO]:
     folder = os.path.dirname(target)  # noqa: PTH120 - on a hot path
     temporary = f"{folder}/.{os.urandom(8).hex()}.part"
     try:
-        file = open(temporary, "xb")  # noqa: PTH123, SIM115 - closed below
+        file = open(temporary, "xb")  # noqa: SIM115 - closed below
     except FileNotFoundError:
         os.makedirs(folder, exist_ok=True)  # noqa: PTH103 - on a hot path
-        file = open(temporary, "xb")  # noqa: PTH123, SIM115 - closed below
+        file = open(temporary, "xb")  # noqa: SIM115 - closed below
     try:
         with file:
             yield file

@@ -42,7 +42,7 @@ _FILE_NAME = re.compile(r"(?P<run_id>[^.].*?)(\.[0-9]{6}\.jsonl|\.json)")
 class _FileJournal:
     """One segment; the lock keeps the threads of this process in order."""
 
-    def __init__(self, path: Path, durability: Durability) -> None:
+    def __init__(self, path: str, durability: Durability) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
         self._descriptor = os.open(path, flags, 0o644)
         self._durability = durability
@@ -108,14 +108,14 @@ class FileSystemRunLogStore(BaseRunLogStore):
 
     def create(self, run_id: str) -> Journal:
         """Begin the journal of a new run."""
-        if self._snapshot(run_id).exists():
+        if os.path.exists(self._snapshot(run_id)):
             raise RunLogExistsError(run_id, str(self._root))
         try:
             return self._open(self._segment(run_id, 1))
         except FileExistsError:
             raise RunLogExistsError(run_id, str(self._root)) from None
 
-    def _open(self, path: Path) -> Journal:
+    def _open(self, path: str) -> Journal:
         try:
             return _FileJournal(path, self.durability)
         except FileNotFoundError:
@@ -124,7 +124,7 @@ class FileSystemRunLogStore(BaseRunLogStore):
 
     def read(self, run_id: str) -> Iterator[Record]:
         """Yield the records of a run, in the order they were written."""
-        if not self._segment(run_id, 1).exists():
+        if not os.path.exists(self._segment(run_id, 1)):
             raise RunLogNotFoundError(run_id, str(self._root))
         return self._read(run_id)
 
@@ -136,7 +136,7 @@ class FileSystemRunLogStore(BaseRunLogStore):
             except FileNotFoundError:
                 return
             except DamagedLineError as error:
-                raise RunLogDamagedError(run_id, str(segment), str(error)) from error
+                raise RunLogDamagedError(run_id, segment, str(error)) from error
 
     def get_run_log_by_id(
         self,
@@ -147,13 +147,13 @@ class FileSystemRunLogStore(BaseRunLogStore):
     ) -> RunLog:
         """Read the log of a run from its journal, or from its copy if there is none."""
         snapshot = self._snapshot(run_id)
-        if not self._segment(run_id, 1).exists() and snapshot.is_file():
-            return load_run_log(run_id, snapshot)
+        if not os.path.exists(self._segment(run_id, 1)) and os.path.isfile(snapshot):
+            return load_run_log(run_id, Path(snapshot))
         return super().get_run_log_by_id(run_id, full, loader=loader)
 
     def finish(self, run_log: RunLog) -> None:
         """Write the copy that people and other programs read."""
-        target = str(self._snapshot(run_log.run_id))
+        target = self._snapshot(run_log.run_id)
         with replacing(target, to_disk=self.durability == "disk") as file:
             file.write(dump_run_log(run_log))
 
@@ -167,15 +167,17 @@ class FileSystemRunLogStore(BaseRunLogStore):
         """Say what this store is and where it keeps run logs."""
         return {"Type": self.service_name, "Location": str(self._root)}
 
-    def _segment(self, run_id: str, number: int) -> Path:
-        return self._root / f"{check_run_id(run_id)}.{number:06}.jsonl"
+    # Paths of runs are plain text: they are made several times a run.
 
-    def _snapshot(self, run_id: str) -> Path:
-        return self._root / f"{check_run_id(run_id)}.json"
+    def _segment(self, run_id: str, number: int) -> str:
+        return f"{self._root}/{check_run_id(run_id)}.{number:06}.jsonl"
+
+    def _snapshot(self, run_id: str) -> str:
+        return f"{self._root}/{check_run_id(run_id)}.json"
 
 
-def _read_segment(segment: Path) -> Iterator[Record]:
-    with segment.open("rb") as lines:
+def _read_segment(segment: str) -> Iterator[Record]:
+    with open(segment, "rb") as lines:
         for number, line in enumerate(lines, start=1):
             if not line.endswith(b"\n"):
                 return  # cut by a kill: it was never acknowledged
