@@ -47,7 +47,23 @@ class _Parameter(BaseModel):
     model_config = ConfigDict(defer_build=True, ser_json_inf_nan="constants")
 
 
-class JsonParameter(_Parameter):
+class _JsonValued(_Parameter):
+    value: JsonValue
+
+    @computed_field  # type: ignore[prop-decorator]  # mypy knows no decorated property
+    @property
+    def description(self) -> JsonValue:
+        """The value; long text is cut."""
+        if isinstance(self.value, str) and len(self.value) > _SHOWN_LETTERS:
+            return self.value[:_SHOWN_LETTERS] + "..."
+        return self.value
+
+    def get_value(self) -> JsonValue:
+        """Return the value."""
+        return self.value
+
+
+class JsonParameter(_JsonValued):
     """A parameter that is a JSON value.
 
     Example:
@@ -56,34 +72,12 @@ class JsonParameter(_Parameter):
     """
 
     kind: Literal["json"] = "json"
-    value: JsonValue
-
-    @computed_field  # type: ignore[prop-decorator]  # mypy knows no decorated property
-    @property
-    def description(self) -> JsonValue:
-        """The value; long text is cut."""
-        return _describe(self.value)
-
-    def get_value(self) -> JsonValue:
-        """Return the value."""
-        return self.value
 
 
-class MetricParameter(_Parameter):
+class MetricParameter(_JsonValued):
     """A JSON value that measures how well a run did."""
 
     kind: Literal["metric"] = "metric"
-    value: JsonValue
-
-    @computed_field  # type: ignore[prop-decorator]  # mypy knows no decorated property
-    @property
-    def description(self) -> JsonValue:
-        """The value; long text is cut."""
-        return _describe(self.value)
-
-    def get_value(self) -> JsonValue:
-        """Return the value."""
-        return self.value
 
 
 class ObjectParameter(_Parameter):
@@ -167,9 +161,3 @@ def loader_of_run(
     """Return what loads the objects of the current run."""
     kept = run_context.return_objects
     return ObjectLoader(run_context.run_id, catalog, pickler, kept)
-
-
-def _describe(value: JsonValue) -> JsonValue:
-    if isinstance(value, str) and len(value) > _SHOWN_LETTERS:
-        return value[:_SHOWN_LETTERS] + "..."
-    return value

@@ -5,7 +5,7 @@ turned into a pipeline of its own), so they stand in one module.
 """
 
 import abc
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Self
 
 from pydantic import (
@@ -146,7 +146,7 @@ class Pipeline(AnyPipeline):
         ('SUCCESS', {'y': 42})
     """
 
-    steps: list[InstanceOf[Step]]
+    steps: Sequence[InstanceOf[Step]]
     name: str = ""
     description: str = ""
     internal_branch_name: str = ""

@@ -1,12 +1,13 @@
 """The kinds of steps that an author writes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from runnable.graph import CatalogSettings, StepNode, StubNode, TaskNode
 from runnable.sdk.pipeline import Step
-from runnable.tasks import BaseTaskType, PythonTaskType, Returns
+from runnable.tasks import BaseTaskType, PythonTaskType, TaskReturns, as_returns
 
 
 class Catalog(BaseModel):
@@ -62,7 +63,7 @@ class TaskStep(Step):
     catalog: Catalog | None = None
     overrides: dict[str, str] = {}
     """Executor's name to the name of a block of its configuration."""
-    returns: Returns = []
+    returns: Annotated[Sequence[str | TaskReturns], AfterValidator(as_returns)] = []
     """Names of what the task returns, or `json`, `pickled` and `metric` of them."""
     secrets: list[str] = []
     """Names of the secrets that this task, and nobody else, may read."""
@@ -112,7 +113,9 @@ class PythonTask(TaskStep):
     def make_task(self) -> BaseTaskType:
         """Make the task that this step runs."""
         return PythonTaskType(
-            function=self.function, returns=self.returns, secrets=list(self.secrets)
+            function=self.function,
+            returns=as_returns(self.returns),
+            secrets=list(self.secrets),
         )
 
 

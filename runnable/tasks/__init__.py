@@ -1,15 +1,15 @@
 """How one command is run: the kinds of tasks and what they return."""
 
-from runnable.tasks.base import BaseTaskType, Call, Returns
+from runnable.tasks.base import BaseTaskType, Call
 from runnable.tasks.python import PythonTaskType
-from runnable.tasks.returns import TaskReturns, json, metric, pickled
+from runnable.tasks.returns import TaskReturns, as_returns, json, metric, pickled
 
 __all__ = [
     "BaseTaskType",
     "Call",
     "PythonTaskType",
-    "Returns",
     "TaskReturns",
+    "as_returns",
     "json",
     "metric",
     "pickled",

@@ -4,12 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Annotated, NamedTuple
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, JsonValue
+from pydantic import BaseModel, BeforeValidator, ConfigDict, JsonValue
 
 from runnable.context import JobContext, PipelineContext, get_run_context
-from runnable.exceptions import DefinitionError
 from runnable.parameters import Offer
-from runnable.tasks.returns import TaskReturns
+from runnable.tasks.returns import TaskReturns, as_returns
 
 
 class Call(NamedTuple):
@@ -18,26 +17,6 @@ class Call(NamedTuple):
     function: Callable[..., object]
     args: Sequence[object] = ()
     kwargs: Mapping[str, object] = MappingProxyType({})
-
-
-def _from_names(value: object) -> object:
-    if isinstance(value, (list, tuple)):
-        return [TaskReturns(name=it) if isinstance(it, str) else it for it in value]
-    return value
-
-
-def _refuse_duplicates(returns: list[TaskReturns]) -> list[TaskReturns]:
-    names = [declared.name for declared in returns]
-    for name in names:
-        if names.count(name) > 1:
-            raise DefinitionError(f"the returned name {name!r} is declared twice")
-    return returns
-
-
-Returns = Annotated[
-    list[TaskReturns], BeforeValidator(_from_names), AfterValidator(_refuse_duplicates)
-]
-"""Declarations of returned values; a bare name declares JSON."""
 
 
 class BaseTaskType(BaseModel):
@@ -56,7 +35,7 @@ class BaseTaskType(BaseModel):
     """What is run, as text: a dotted function, a shell command, a notebook."""
     secrets: list[str] = []
     """Names of the secrets that this task, and nobody else, may read."""
-    returns: Returns = []
+    returns: Annotated[list[TaskReturns], BeforeValidator(as_returns)] = []
 
     @property
     def _context(self) -> PipelineContext | JobContext | None:

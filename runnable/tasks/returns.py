@@ -1,8 +1,11 @@
 """What a task declares that it returns."""
 
+from collections.abc import Iterable
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
+
+from runnable.exceptions import DefinitionError
 
 Kind = Literal["json", "object", "metric"]
 
@@ -53,3 +56,27 @@ def metric(name: str) -> TaskReturns:
         'metric'
     """
     return TaskReturns(name=name, kind="metric")
+
+
+def as_returns(declared: Iterable[str | TaskReturns]) -> list[TaskReturns]:
+    """Turn declarations of returned values into one form.
+
+    Args:
+        declared: Bare names, which declare JSON, or declarations.
+
+    Returns:
+        A declaration for each, in order.
+
+    Raises:
+        DefinitionError: If a name is declared twice.
+
+    Example:
+        >>> [one.kind for one in as_returns(["rows", metric("accuracy")])]
+        ['json', 'metric']
+    """
+    returns = [json(one) if isinstance(one, str) else one for one in declared]
+    names = [one.name for one in returns]
+    for name in names:
+        if names.count(name) > 1:
+            raise DefinitionError(f"the returned name {name!r} is declared twice")
+    return returns

@@ -1,0 +1,100 @@
+"""What users write is accepted by type checkers, and has the types they expect.
+
+Not run: `make types` checks it.
+"""
+
+from typing import assert_type
+
+from containers import FromRun, OncePerRun, RunContainer, container
+from runnable import (
+    ExecutionFailedError,
+    Pipeline,
+    Provide,
+    PythonTask,
+    Stub,
+    get_run_log,
+    inject,
+    json,
+    metric,
+    pickled,
+)
+from runnable.catalog import BaseCatalog
+from runnable.context import (
+    JobContext,
+    PipelineContext,
+    get_run_context,
+    propagate,
+    set_run_context,
+)
+from runnable.datastore import RunLog
+from runnable.secrets import BaseSecrets
+
+
+class FakeSecrets(BaseSecrets):
+    """A fake that a test passes in."""
+
+    def get(self, name: str) -> str:
+        """Return the name."""
+        return name
+
+
+class Session:
+    """A service of the user's own."""
+
+    def __init__(self, run_id: str) -> None:
+        self.run_id = run_id
+
+
+class AppContainer(RunContainer):
+    """The user's own container."""
+
+    tenant: FromRun[str] = FromRun("tag")
+    session: OncePerRun[Session] = OncePerRun(Session, RunContainer.run_id)
+
+
+@inject
+def work(x: int, *, catalog: BaseCatalog = Provide["catalog"]) -> float:
+    """Use a parameter and a service."""
+    assert_type(catalog, BaseCatalog)
+    return float(x)
+
+
+assert_type(work(1), float)
+assert_type(container.catalog(), BaseCatalog)
+assert_type(container.run_id(), str)
+assert_type(AppContainer().session(), Session)
+assert_type(propagate(work)(1), float)
+assert_type(get_run_context(), PipelineContext | JobContext | None)
+set_run_context(None)
+
+pipeline = Pipeline(
+    name="mine",
+    steps=[
+        PythonTask(
+            name="a",
+            function=work,
+            returns=["x", json("y"), pickled("z"), metric("m")],
+            secrets=["TOKEN"],
+            on_failure=Pipeline(steps=[Stub(name="tell")]),
+        ),
+        Stub(name="b", terminate_with_success=True),
+    ],
+)
+with container.secrets.override(FakeSecrets()):
+    run_log = pipeline.execute(
+        parameters={"x": 1},
+        services={"catalog": {"type": "do-nothing"}},
+        container=AppContainer(),
+    )
+assert_type(run_log, RunLog)
+assert_type(get_run_log("r1"), RunLog)
+try:
+    pipeline.execute()
+except ExecutionFailedError as error:
+    assert_type(error.run_log, RunLog | None)
+    assert_type(error.run_id, str)
+
+
+async def asynchronous() -> None:
+    """Await a run."""
+    assert_type(await pipeline.execute_async(), RunLog)
