@@ -13,7 +13,10 @@ myst_heading_anchors = 3
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"
 autodoc_member_order = "bysource"
-autodoc_default_options = {"members": True, "show-inheritance": False}
+autodoc_default_options = {
+    "members": True,
+    "exclude-members": "model_config, model_post_init",
+}
 default_role = "code"
 # Types of other libraries, and our private ones, have no page here.
 nitpick_ignore_regex = [("py:(class|obj)", ".*")]
