@@ -8,6 +8,9 @@ from containers import container
 from runnable.context import set_run_context
 from runnable.scope import set_overrides
 
+# Checked by type checkers, and run by `make bench`; they hold no tests.
+collect_ignore = ["typing", "benchmarks"]
+
 IN_MEMORY = {
     "run_log_store": {"type": "memory"},
     "catalog": {"type": "do-nothing"},

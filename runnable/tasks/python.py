@@ -41,7 +41,10 @@ class PythonTaskType(BaseTaskType):
         try:
             return Binder(self.resolved)
         except ValueError as error:
-            problem = f"{self.command} has no signature that can be read: {error}"
+            problem = (
+                f"{self.command} has no signature that can be read; wrap it in a "
+                "function or lambda of your own"
+            )
             raise DefinitionError(problem) from error
 
     def bind(self, offers: Mapping[str, Offer]) -> Call:

@@ -150,8 +150,11 @@ def sampled_environment() -> Iterator[list[str]]:
 
     def sample() -> None:
         while not stop.is_set():
-            if dict(os.environ) != before:
-                changes.append(str(set(os.environ.items()) ^ set(before.items())))
+            try:
+                if dict(os.environ) != before:
+                    changes.append(str(set(os.environ.items()) ^ set(before.items())))
+            except RuntimeError as error:  # it changed while it was read
+                changes.append(str(error))
             time.sleep(0)
 
     sampler = threading.Thread(target=sample)

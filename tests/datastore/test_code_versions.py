@@ -1,0 +1,64 @@
+"""Which version of the user's code runs."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from runnable import Pipeline, Stub
+from runnable.datastore import CodeVersions
+
+
+def git(*arguments):
+    identity = ["-c", "user.name=me", "-c", "user.email=me@example.invalid"]
+    command = ["git", *identity, *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+@pytest.fixture
+def repository():
+    git("init", "-q", "-b", "main")
+    Path("a.py").write_text("1")
+    Path("old name.py").write_text("a long enough content to be seen as renamed\n" * 9)
+    git("add", ".")
+    git("commit", "-q", "-m", "first")
+    git("remote", "add", "origin", "https://me:hunter2@example.invalid/repo")
+
+
+def test_a_clean_repository(repository):
+    version = CodeVersions().of(Path.cwd())
+    assert version.commit == git("rev-parse", "HEAD").strip()
+    assert version.changed == ()
+    assert version.remote == "https://example.invalid/repo"
+
+
+def test_what_differs_from_the_commit(repository):
+    Path("a.py").write_text("2")
+    Path("new file.py").write_text("1")
+    git("mv", "old name.py", "new name.py")
+    changed = CodeVersions().of(Path.cwd()).changed
+    assert sorted(changed) == ["a.py", "new file.py", "new name.py"]
+
+
+def test_outside_a_repository():
+    version = CodeVersions().of(Path.cwd())
+    assert (version.commit, version.changed) == (None, ())
+
+
+def test_before_the_first_commit():
+    git("init", "-q")
+    assert CodeVersions().of(Path.cwd()).commit is None
+
+
+def test_git_is_not_asked_at_each_run(repository):
+    versions = CodeVersions()
+    first = versions.of(Path.cwd())
+    Path("a.py").write_text("2")
+    assert versions.of(Path.cwd()) is first
+
+
+def test_it_is_recorded_with_each_attempt(repository, in_memory):
+    run_log = Pipeline(steps=[Stub(name="s")]).execute(services=in_memory)
+    (identity,) = run_log.steps["s"].attempts[0].code_identities
+    assert identity.code_identifier == git("rev-parse", "HEAD").strip()
+    assert identity.code_identifier_dependable
