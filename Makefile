@@ -19,6 +19,7 @@ $(READY): pyproject.toml .ci/constraints.txt
 demo: $(READY) ## Run the main job: a tracked pipeline on real clinical data
 	@mkdir -p $(DEMO)
 	@cd $(DEMO) && $(CURDIR)/$(BIN)/python $(CURDIR)/docs/examples/breast_cancer/pipeline.py
+	@echo "All of it is in $(DEMO)/"
 
 test: $(READY) ## Run the tests, the doctests and the examples
 	$(BIN)/python -m pytest -n 2

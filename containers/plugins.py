@@ -41,12 +41,13 @@ class Plugins:
         """List the type names that a kind has, sorted."""
         return sorted(self._entry_points.get(kind, {}))
 
-    def find(self, kind: str, name: str) -> type[object]:
+    def find(self, kind: str, name: str, place: str = "") -> type[object]:
         """Find an implementation.
 
         Args:
             kind: Such as `catalog`; also the entry point group.
             name: Such as `file-system`.
+            place: The file that says so, for errors.
 
         Returns:
             The class.
@@ -64,7 +65,7 @@ class Plugins:
             return loaded
         entry_point = self._entry_points.get(kind, {}).get(name)
         if entry_point is None:
-            raise ServiceNotFoundError(kind, name, self.names(kind))
+            raise ServiceNotFoundError(kind, name, self.names(kind), place)
         try:
             found = entry_point.load()
         except (ImportError, AttributeError) as error:
@@ -73,20 +74,23 @@ class Plugins:
                 f"the {kind} {name!r} of {owner} cannot be loaded from "
                 f"{entry_point.value!r}: {error}"
             )
-            raise ConfigurationError(problem) from error
+            raise ConfigurationError(problem, place) from error
         if not inspect.isclass(found):
             problem = f"the {kind} {name!r} ({entry_point.value}) is not a class"
-            raise ConfigurationError(problem)
+            raise ConfigurationError(problem, place)
         self._loaded[kind, name] = found
         return found
 
-    def make_service(self, kind: str, description: Mapping[str, object]) -> Service:
+    def make_service(
+        self, kind: str, description: Mapping[str, object], place: str = ""
+    ) -> Service:
         """Construct a service from its configuration.
 
         Args:
             kind: Such as `catalog`.
             description: `{"type": name, "config": {option: value}}`; without
                 `config`, the keys beside `type` are the options.
+            place: The file that says so, for errors.
 
         Returns:
             The service.
@@ -96,36 +100,45 @@ class Plugins:
                 an unknown option, or an option has a wrong value. The values of
                 options are not repeated, since secrets may be among them.
         """
-        options = {key: value for key, value in description.items() if key != "type"}
         name = description.get("type")
         if not isinstance(name, str):
-            problem = f"{kind}: say which with `type`, one of {self.names(kind)}"
-            raise ConfigurationError(problem)
-        config = options.pop("config", None) or (
-            {} if "config" in description else options
-        )
-        if not isinstance(config, Mapping) or ("config" in description and options):
-            extra = ", ".join(map(repr, options)) or "no mapping"
-            problem = f"{kind}: `config` must hold all options of {name!r}: {extra}"
-            raise ConfigurationError(problem)
-        implementation = self.find(kind, name)
+            wrong = " ".join(
+                did_you_mean(str(key), ["type", "config"]) for key in description
+            )
+            problem = f"{kind}: say which with `type`, one of {self.names(kind)}. "
+            raise ConfigurationError(problem + wrong, place)
+        options = _options(kind, name, description, place)
+        implementation = self.find(kind, name, place)
         try:
-            service = implementation(**config)
+            service = implementation(**options)
         except ValidationError as error:
-            raise ConfigurationError(
-                _explain(kind, name, implementation, error)
-            ) from None
+            problem = _explain(kind, name, implementation, error)
+            raise ConfigurationError(problem, place) from None
         if not isinstance(service, Service):
             problem = f"{kind} {name!r} is no runnable.service.Service"
-            raise ConfigurationError(problem)
+            raise ConfigurationError(problem, place)
         return service
+
+
+def _options(
+    kind: str, name: str, description: Mapping[str, object], place: str
+) -> Mapping[str, object]:
+    beside = {key: value for key, value in description.items() if key != "type"}
+    if "config" not in beside:
+        return beside
+    config = beside.pop("config") or {}
+    if not isinstance(config, Mapping) or beside:
+        extra = ", ".join(map(repr, beside)) or "it is no mapping"
+        problem = f"{kind}: `config` must hold all options of {name!r}: {extra}"
+        raise ConfigurationError(problem, place)
+    return config
 
 
 def _explain(
     kind: str, name: str, implementation: type[object], error: ValidationError
 ) -> str:
     fields: Mapping[str, object] = getattr(implementation, "model_fields", {})
-    options = [key for key in fields if not key.startswith("service_")]
+    options = ["config", *(key for key in fields if not key.startswith("service_"))]
     problems = []
     for finding in error.errors(include_input=False, include_url=False):
         option = ".".join(str(part) for part in finding["loc"])

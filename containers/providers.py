@@ -3,8 +3,9 @@
 Theory of operation. dependency-injector keeps the overrides of a provider in the
 provider, so they hold for the whole process. Here they are kept in the scope of the
 caller, by provider: `with container.catalog.override(fake):` holds for this thread or
-task and what it starts. The library's own methods that build on `override` and
-`reset_last_overriding` (`override_providers`, `Container.override`) work unchanged.
+task and the asyncio tasks that it starts. The library's own methods that build on
+`override` and `reset_last_overriding` (`override_providers`, `Container.override`) work
+unchanged.
 """
 
 import inspect
@@ -54,7 +55,7 @@ class ContextScoped(providers.Provider[T]):
         self.disable_async_mode()
 
     def override(self, provider: object) -> Overriding:  # type: ignore[override] # pyright: ignore[reportIncompatibleMethodOverride]  # the stub names a class with private state
-        """Answer with something else, in this thread or task and what it starts.
+        """Answer with something else, in this thread or task and tasks it starts.
 
         Args:
             provider: A service, or a provider that makes it.

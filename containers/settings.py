@@ -7,6 +7,7 @@ parameters: the argument, then `RUNNABLE_PRM_<name>`, then the parameters file.
 """
 
 import json
+import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,8 +25,10 @@ from runnable.options import Options, RunSettings
 from runnable.parameters.sources import read_parameters_file
 from runnable.yaml_files import read_mapping
 
+logger = logging.getLogger(__name__)
+
 _PREFIX = "RUNNABLE_"
-_DEFAULTS: dict[str, object] = {
+_DEFAULTS: dict[str, dict[str, str]] = {
     "pipeline_executor": {"type": "local"},
     "job_executor": {"type": "local"},
     "run_log_store": {"type": "file-system"},
@@ -67,33 +70,48 @@ class Settings:
         parameters_file = options.parameters_file or environment.get(
             defaults.RUNNABLE_PARAMETERS_FILE, ""
         )
+        _check_arguments(options)
         named = _named(environment, defaults.VARIABLE_PREFIX)
+        from_file = _from_file(configuration_file, named)
         return RunSettings(
             configuration_file=configuration_file,
             parameters_file=parameters_file,
             run_id=options.run_id or environment.get(defaults.ENV_RUN_ID, ""),
-            services=self._services(configuration_file, options.services, named),
+            services=self._services(from_file, options.services),
+            places=dict.fromkeys(from_file, configuration_file),
             parameters=_parameters(parameters_file, options.parameters, environment),
             variables=named,
             retry_run_id=environment.get(defaults.RETRY_RUN_ID, ""),
         )
 
     def _services(
-        self,
-        configuration_file: str,
-        given: Mapping[str, object],
-        named: Mapping[str, str],
+        self, from_file: Mapping[str, object], given: Mapping[str, object]
     ) -> dict[str, object]:
-        chosen = dict(_DEFAULTS)
-        if configuration_file:
-            content = read_mapping(Path(configuration_file), "configuration file")
-            chosen |= _check_kinds(_substitute(content, named), configuration_file)
-        chosen |= _check_kinds(given, "services")
+        chosen = {**_DEFAULTS, **from_file, **_check_kinds(given, "services")}
         for kind in KINDS:
             provider = self._container.providers.get(kind)
             if isinstance(provider, ContextScoped) and provider.overridden:
                 chosen[kind] = provider()
         return chosen
+
+
+def _check_arguments(options: Options) -> None:
+    for name in ("parameters", "services"):
+        if not isinstance(getattr(options, name), Mapping):
+            raise ConfigurationError(f"the argument {name!r} must be a mapping")
+    for name in ("configuration_file", "parameters_file", "run_id", "tag"):
+        if not isinstance(getattr(options, name), str | os.PathLike):
+            raise ConfigurationError(
+                f"the argument {name!r} must be text; values for the pipeline are "
+                "given as execute(parameters={...})"
+            )
+
+
+def _from_file(configuration_file: str, named: Mapping[str, str]) -> dict[str, object]:
+    if not configuration_file:
+        return {}
+    content = read_mapping(Path(configuration_file), "configuration file")
+    return _check_kinds(_substitute(content, named), str(configuration_file))
 
 
 def _default_file() -> str:
@@ -103,7 +121,14 @@ def _default_file() -> str:
 
 def _substitute(value: Any, named: Mapping[str, str]) -> Any:
     if isinstance(value, str):
-        return Template(value).safe_substitute(named)
+        template = Template(value)
+        for name in template.get_identifiers():
+            if name not in named:
+                variable = defaults.VARIABLE_PREFIX + name
+                logger.warning(
+                    "Configuration: %s stays; %s is not set", value, variable
+                )
+        return template.safe_substitute(named)
     if isinstance(value, Mapping):
         return {key: _substitute(item, named) for key, item in value.items()}
     if isinstance(value, list):
@@ -123,6 +148,12 @@ def _check_kinds(content: Mapping[Any, object], place: str) -> dict[str, object]
             raise ConfigurationError(problem, place)
         if kind not in KINDS:
             problem = f"unknown key {str(key)!r}. {did_you_mean(kind, KINDS)}"
+            raise ConfigurationError(problem, place)
+        if isinstance(value, str | type | None):
+            problem = (
+                f"{key}: {value!r} is no service; write a mapping with `type`, such as "
+                f"{{'type': {_DEFAULTS[kind]['type']!r}}}, or give an instance"
+            )
             raise ConfigurationError(problem, place)
         checked[kind] = value
     return checked

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     )
     from runnable.tasks import json, metric, pickled
 
+# Without `json`, so that a star import does not hide the standard module.
 __all__ = [
     "Catalog",
     "ExecutionFailedError",

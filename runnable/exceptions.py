@@ -128,16 +128,20 @@ class ConfigurationError(RunnableError):
 class ServiceNotFoundError(ConfigurationError):
     """No implementation of this kind has this type name."""
 
-    def __init__(self, kind: str, name: str, known: Sequence[str] = ()) -> None:
-        RunnableError.__init__(self, kind, name, known)
+    def __init__(
+        self, kind: str, name: str, known: Sequence[str] = (), place: str = ""
+    ) -> None:
+        RunnableError.__init__(self, kind, name, known, place)
         self.kind = kind
         self.name = name
         self.known = known
+        self.place = place
 
     def __str__(self) -> str:
         hint = did_you_mean(self.name, self.known)
+        place = f"{self.place}: " if self.place else ""
         return (
-            f"There is no {self.kind} of type {self.name!r}. {hint} "
+            f"{place}There is no {self.kind} of type {self.name!r}. {hint} "
             f"Packages add one with an entry point in the group {self.kind!r}."
         )
 
@@ -292,7 +296,7 @@ class RunLogExistsError(StoreError):
         place = f" in {self.place}" if self.place else ""
         return (
             f"Run {self.run_id!r} exists already{place}. Choose another run id, or "
-            "set RUNNABLE_RETRY_RUN_ID to retry it."
+            "none to get a new one; RUNNABLE_RUN_ID may hold the old one."
         )
 
 
@@ -306,7 +310,10 @@ class RunLogNotFoundError(StoreError):
 
     def __str__(self) -> str:
         place = f" in {self.place}" if self.place else ""
-        return f"There is no run {self.run_id!r}{place}"
+        return (
+            f"There is no run {self.run_id!r}{place}. If it was kept elsewhere, name "
+            "the same configuration_file or services as for its execution."
+        )
 
 
 class RunLogDamagedError(StoreError):

@@ -11,6 +11,7 @@ current run; this module knows no container: the composition root connects itsel
 import importlib
 import inspect
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from dependency_injector import wiring
@@ -153,5 +154,16 @@ def connect(wire: Callable[[str, list[str]], None]) -> None:
         wire(module, services)
 
 
-# The package says what its composition root is; this module only loads it.
-importlib.import_module(runnable.COMPOSITION_ROOT)
+def _load_composition_root() -> None:
+    # The package says what its composition root is; this module only loads it.
+    root = importlib.import_module(runnable.COMPOSITION_ROOT)
+    folders = {Path(str(module.__file__)).parents[1] for module in (root, runnable)}
+    if len(folders) > 1:
+        msg = (
+            f"{root.__file__} hides the package {runnable.COMPOSITION_ROOT!r} that "
+            "belongs to runnable; rename it"
+        )
+        raise ImportError(msg)
+
+
+_load_composition_root()

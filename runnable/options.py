@@ -26,6 +26,8 @@ class RunSettings(NamedTuple):
     services: Mapping[str, object]
     """A configuration or an instance for each kind."""
     parameters: Mapping[str, object]
+    places: Mapping[str, str]
+    """The file that says which service, by kind."""
     variables: Mapping[str, str]
     retry_run_id: str = ""
 

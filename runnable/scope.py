@@ -146,7 +146,8 @@ def current_run(service: str) -> Run:
 def _explain(service: str, ended: Run | None) -> str:
     text = (
         "No run context available in current execution context: "
-        f"{service!r} was asked for outside a run."
+        f"{service!r} was asked for outside a run. Ask within one, or pass the "
+        "argument yourself."
     )
     if ended is not None:
         text += f" (The run {ended.context.run_id!r}, current here, is over.)"

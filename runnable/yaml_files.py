@@ -30,9 +30,9 @@ def read_mapping(path: Path, what: str) -> dict[Any, Any]:
         content = yaml.load(path.read_text(encoding="utf-8"), loader)  # noqa: S506 - safe
     except OSError as error:
         problem = f"the {what} cannot be read: {error.strerror}"
-        raise kind(problem, str(path)) from error
+        raise kind(problem, str(path)) from None
     except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
-        raise kind(f"the {what} is no valid YAML: {error}", str(path)) from error
+        raise kind(f"the {what} is no valid YAML: {error}", str(path)) from None
     if not isinstance(content, Mapping | None):
         problem = f"the {what} must be a mapping"
         raise kind(problem, str(path))

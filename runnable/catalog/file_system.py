@@ -113,7 +113,10 @@ class FileSystemCatalog(BaseCatalog):
             if not self._is_own(path, folder):
                 matches.append(path)
         if not matches and not missing_ok:
-            raise CatalogError(pattern, f"matches no file in {folder}")
+            hint = ""
+            if (folder / pattern).is_dir():
+                hint = f"; it is a folder, so write '{pattern}/*' or '{pattern}/**/*'"
+            raise CatalogError(pattern, f"matches no file in {folder}{hint}")
         return matches
 
     def _is_own(self, path: Path, folder: Path) -> bool:

@@ -29,7 +29,9 @@ from runnable.service import Service
 class MakeService(Protocol):
     """Makes a service from its configuration."""
 
-    def __call__(self, kind: str, description: Mapping[str, object]) -> Service:
+    def __call__(
+        self, kind: str, description: Mapping[str, object], place: str = ""
+    ) -> Service:
         """Find the implementation and construct it."""
         ...
 

@@ -9,7 +9,6 @@ from runnable.context import RunContext
 from runnable.datastore import (
     AnyParameter,
     CodeIdentity,
-    CodeVersions,
     ObjectLoader,
     RunFinished,
     RunLog,
@@ -20,18 +19,14 @@ from runnable.engine.step import run_step
 from runnable.engine.traversal import Finish, Outcome, RunNode, Traversal
 from runnable.exceptions import ExecutionFailedError
 from runnable.graph import Graph, JobNode
-from runnable.injection import Provide, inject
 
 
-@inject
 async def run(
     work: Graph | JobNode,
     parameters: Mapping[str, AnyParameter],
     runtime: Runtime,
     services: Services,
-    *,
-    context: RunContext = Provide["run_context"],
-    code_versions: CodeVersions = Provide["code_versions"],
+    context: RunContext,
 ) -> RunLog:
     """Run a pipeline, or the one task of a job.
 
@@ -41,7 +36,6 @@ async def run(
         runtime: How functions are called.
         services: Where everything is kept.
         context: Describes the run.
-        code_versions: Tells which version of the user's code runs.
 
     Returns:
         The log of the run.
@@ -67,7 +61,7 @@ async def run(
         objects=None if keeps_objects else context.return_objects,
     )
     try:
-        code = CodeIdentity.of(code_versions.of(Path.cwd()))
+        code = CodeIdentity.of(services.code_versions.of(Path.cwd()))
         session.record(run_started(context, dict(parameters), code))
         succeeded = await _run_recorded(work, scope, session)
     finally:

@@ -14,6 +14,7 @@ from runnable.datastore import (
     AnyParameter,
     BaseRunLogStore,
     CodeIdentity,
+    CodeVersions,
     Journal,
     ObjectLoader,
     Record,
@@ -41,6 +42,7 @@ class Services(NamedTuple):
     secrets: BaseSecrets
     pickler: BasePickler
     run_log_store: BaseRunLogStore
+    code_versions: CodeVersions
 
 
 @dataclass(slots=True)

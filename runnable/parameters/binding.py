@@ -159,7 +159,7 @@ class Binder:
         except ValidationError as error:
             raise BindingError(
                 self.name, name, _shorten(value), _explain(annotation, error)
-            ) from error
+            ) from None  # pydantic's text is in ours
 
     def _adapter(self, name: str, annotation: Any) -> TypeAdapter[object]:
         adapter = self._adapters.get(name)

@@ -26,4 +26,4 @@ def read_parameters_file(path: Path) -> dict[str, JsonValue]:
     try:
         return {str(name): to_json(value, str(name)) for name, value in content.items()}
     except ValueNotStorableError as error:
-        raise ParametersFileError(str(error), str(path)) from error
+        raise ParametersFileError(str(error), str(path)) from None

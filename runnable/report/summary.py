@@ -20,6 +20,11 @@ def summarise(run_log: RunLog) -> str:
         Run r1: SUCCESS
     """
     lines = [f"Run {run_log.run_id}: {run_log.status}"]
+    lines += [
+        f"  {step.internal_name}: {step.attempts[-1].message}"
+        for step in run_log.all_steps()
+        if step.attempts and step.attempts[-1].message
+    ]
     steps = [
         (step.internal_name, step.status, _seconds(step.attempts))
         for step in run_log.all_steps()
@@ -29,9 +34,6 @@ def summarise(run_log: RunLog) -> str:
     lines += _table("Metrics", [(name, _shown(it)) for name, it in metrics.items()])
     lines += _table("Artifacts", _artifacts(run_log))
     lines += _table("Where things are", _places(run_log))
-    for step in run_log.all_steps():
-        if step.attempts and step.attempts[-1].message:
-            lines.append(f"{step.internal_name}: {step.attempts[-1].message}")
     return "\n".join(lines)
 
 

@@ -1,26 +1,22 @@
 """Read the logs of runs."""
 
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import cast
 
 from runnable.catalog import BaseCatalog
-from runnable.context.models import MakeService
 from runnable.datastore import BaseRunLogStore, ObjectLoader, RunLog
-from runnable.exceptions import ConfigurationError
-from runnable.injection import Provide, inject
-from runnable.options import Options, ResolveSettings
+from runnable.options import Options
 from runnable.pickler import BasePickler
+from runnable.sdk.services import PORTS, make_services, resolve_settings
 
-T = TypeVar("T")
+_NEEDED = {kind: PORTS[kind] for kind in ("run_log_store", "catalog", "pickler")}
 
 
-@inject
 def get_run_log(
     run_id: str,
     configuration_file: str | None = None,
     *,
-    settings: ResolveSettings = Provide["settings"],
-    make_service: MakeService = Provide["make_service"],
+    services: Mapping[str, object] | None = None,
 ) -> RunLog:
     """Read the log of a run, finished or not.
 
@@ -28,28 +24,31 @@ def get_run_log(
         run_id: The id of the run.
         configuration_file: Says where run logs and objects are; found as for
             `Pipeline.execute` if None.
-        settings: Brings configuration together.
-        make_service: Makes the services it names.
+        services: As for `Pipeline.execute`.
 
     Returns:
         The run log; `get_value()` of its parameters also loads stored objects.
 
     Raises:
-        RunLogNotFoundError: If there is no such run.
+        RunLogNotFoundError: If there is no such run where the configuration says.
+        RunLogDamagedError: If a record of the run was changed.
         ConfigurationError: If the configuration is wrong.
+
+    Example:
+        >>> from runnable import Pipeline, Stub
+        >>> from runnable.datastore.memory import MemoryRunLogStore
+        >>> services = {"run_log_store": MemoryRunLogStore()}
+        >>> _ = Pipeline(steps=[Stub(name="s")]).execute(
+        ...     run_id="r1", services={**services, "catalog": {"type": "do-nothing"}}
+        ... )
+        >>> get_run_log("r1", services=services).status
+        'SUCCESS'
     """
-    services = settings(Options(configuration_file=configuration_file or "")).services
-
-    def service(kind: str, port: type[T]) -> T:
-        configured = services[kind]
-        if isinstance(configured, Mapping):
-            configured = make_service(kind, configured)
-        if not isinstance(configured, port):
-            raise ConfigurationError(f"{kind} is no {port.__name__}")
-        return configured
-
-    store = service("run_log_store", BaseRunLogStore)  # type: ignore[type-abstract]  # a port to compare with
-    catalog = service("catalog", BaseCatalog)  # type: ignore[type-abstract]  # likewise
-    pickler = service("pickler", BasePickler)  # type: ignore[type-abstract]  # likewise
-    loader = ObjectLoader(run_id, catalog, pickler, {})
+    options = Options(
+        configuration_file=configuration_file or "", services=services or {}
+    )
+    made, _ = make_services(resolve_settings()(options), _NEEDED)
+    store = cast("BaseRunLogStore", made["run_log_store"])
+    catalog = cast("BaseCatalog", made["catalog"])
+    loader = ObjectLoader(run_id, catalog, cast("BasePickler", made["pickler"]), {})
     return store.get_run_log_by_id(run_id, full=True, loader=loader)

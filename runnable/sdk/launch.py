@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from typing import NamedTuple, Protocol
 
 from runnable.context import PipelineContext, RunScope
-from runnable.context.models import MakeService
 from runnable.datastore import AnyParameter, RunLog
 from runnable.engine import Runtime, json_parameters
 from runnable.exceptions import (
@@ -18,8 +17,8 @@ from runnable.graph import Graph, TaskNode
 from runnable.injection import Provide, inject
 from runnable.names import check_run_id, make_run_id
 from runnable.options import Options, ResolveSettings, RunSettings
-from runnable.scope import current_scope
-from runnable.service import Service
+from runnable.scope import current_scope, enter_step, live_run, restore
+from runnable.sdk.services import PORTS, make_services, resolve_settings
 
 
 class RunContainer(Protocol):
@@ -65,14 +64,14 @@ def launch(
         ConfigurationError: If a file, key or value of the configuration is wrong.
         ParameterMissingError: If nobody provides a parameter that a step needs.
     """
-    settings = (container.settings() if container else _resolve_settings())(options)
+    settings = _in_force(options, container)
     if settings.retry_run_id:
         why = "this version cannot resume runs yet; unset RUNNABLE_RETRY_RUN_ID"
         raise RetryValidationError(settings.retry_run_id, why)
     parameters = _initial(settings.parameters)
     _check_parameters(graph, unprovided, parameters)
     before = current_scope()
-    services, made = _make_services(settings.services)
+    services, made = make_services(settings, PORTS)
     context = _make_context(options, settings, services)
     with RunScope(context, container, before) as scope:
         for service in made:
@@ -80,11 +79,17 @@ def launch(
         yield Launched(graph, parameters, _executor())
 
 
-@inject
-def _resolve_settings(
-    *, settings: ResolveSettings = Provide["settings"]
-) -> ResolveSettings:
-    return settings
+def _in_force(options: Options, container: RunContainer | None) -> RunSettings:
+    # What a step sees in the environment is its own run's: the run nested in it looks
+    # at the real one, and is not the run that RUNNABLE_RUN_ID names.
+    nested = live_run() is not None
+    outer = enter_step(None)
+    try:
+        resolve = container.settings() if container else resolve_settings()
+        settings = resolve(options)
+    finally:
+        restore(outer)
+    return settings._replace(run_id=options.run_id) if nested else settings
 
 
 @inject
@@ -92,23 +97,6 @@ def _executor(
     *, pipeline_executor: BasePipelineExecutor = Provide["pipeline_executor"]
 ) -> BasePipelineExecutor:
     return pipeline_executor
-
-
-@inject
-def _make_services(
-    configured: Mapping[str, object],
-    *,
-    make_service: MakeService = Provide["make_service"],
-) -> tuple[dict[str, object], list[Service]]:
-    """Return the services of a pipeline, and those of them that the run owns."""
-    services = {kind: it for kind, it in configured.items() if kind != "job_executor"}
-    made = []
-    for kind, service in services.items():
-        # An instance that was given belongs to whoever gave it.
-        if isinstance(service, Mapping):
-            made.append(make_service(kind, service))
-            services[kind] = made[-1]
-    return services, made
 
 
 def _make_context(

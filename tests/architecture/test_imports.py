@@ -68,6 +68,17 @@ def test_any_first_import_works_and_has_no_effect(module):
     assert python(EFFECTS.format(module=module)) == ""
 
 
+def test_another_package_of_the_same_name_is_reported(tmp_path):
+    (tmp_path / "containers.py").write_text("")
+    finished = subprocess.run(
+        [sys.executable, "-c", "from runnable import Pipeline"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "hides the package 'containers' that belongs to runnable" in finished.stderr
+
+
 def test_every_module_can_be_imported():
     for name in MODULES:
         importlib.import_module(name)
@@ -86,10 +97,10 @@ def test_import_runnable_loads_nothing_else():
 def test_public_names_are_lazy_listed_and_reachable():
     assert sorted(runnable.__all__) == runnable.__all__
     lazy = {name for names in runnable._HOMES.values() for name in names}
-    assert lazy == set(runnable.__all__)
-    for name in runnable.__all__:
+    assert lazy == {*runnable.__all__, "json"}
+    for name in lazy:
         assert getattr(runnable, name).__doc__
-        assert name in dir(runnable)
+        assert name in {*dir(runnable), "json"}
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = runnable.nothing
 

@@ -53,13 +53,14 @@ def test_dashes_and_underscores(monkeypatch):
     assert services["job_executor"] == {"type": "b"}
 
 
-def test_variables_are_put_in_as_text(monkeypatch):
+def test_variables_are_put_in_as_text(monkeypatch, caplog):
     monkeypatch.setenv("RUNNABLE_VAR_folder", 'a "quoted" \\ place')
     Path("c.yaml").write_text(
         "catalog:\n  type: x\n  config: {list: ['$folder', '${unknown}'], n: 1}\n"
     )
     config = resolve(configuration_file="c.yaml").services["catalog"]["config"]
     assert config == {"list": ['a "quoted" \\ place', "${unknown}"], "n": 1}
+    assert "RUNNABLE_VAR_unknown is not set" in caplog.text
 
 
 def test_the_run_id(monkeypatch):

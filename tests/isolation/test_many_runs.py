@@ -377,6 +377,28 @@ def test_a_nested_run_has_its_own_scope(outcome, in_memory):
     assert log.read_text() == "before\nafter\n"
 
 
+@pytest.mark.parametrize("named", [False, True])
+def test_a_nested_run_has_an_id_and_settings_of_its_own(named, monkeypatch):
+    """It takes nothing from the step around it, nor the id that names that run."""
+    Path("c.yaml").write_text("catalog: {type: do-nothing}\n")
+    if named:
+        monkeypatch.setenv("RUNNABLE_RUN_ID", "outer")
+
+    def nested() -> list[str]:
+        inner = Pipeline(steps=[PythonTask(name="in", function=pause)])
+        run_log = inner.execute()
+        return [run_log.run_id, run_log.run_config["catalog"]["service_name"]]
+
+    pipeline = Pipeline(steps=[PythonTask(name="o", function=nested, returns=["in"])])
+    run_id = "" if named else "outer"
+    run_log = pipeline.execute(run_id=run_id, configuration_file="c.yaml")
+
+    assert run_log.run_id == "outer"
+    inner_id, catalog = run_log.parameters["in"].value
+    assert inner_id != "outer"
+    assert catalog == "file-system"
+
+
 async def test_cancelling_a_nested_run_brings_the_outer_scope_back(in_memory):
     started = asyncio.Event()
 

@@ -45,5 +45,5 @@ def test_it_says_why_a_run_failed(in_memory):
             services=in_memory
         )
     text = summarise(caught.value.run_log)
-    assert ": FAIL\n" in text
-    assert text.endswith("load: ValueError: no rows")
+    assert text.splitlines()[0].endswith(": FAIL")
+    assert text.splitlines()[1] == "  load: ValueError: no rows"

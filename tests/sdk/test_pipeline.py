@@ -21,6 +21,7 @@ from runnable import (
     metric,
     pickled,
 )
+from runnable.catalog.do_nothing import DoNothingCatalog
 from runnable.exceptions import (
     BindingError,
     CatalogError,
@@ -541,6 +542,15 @@ class TestWrongDefinition:
                 "option 'durability'",
             ),
             ({"executor": {"type": "mocked"}}, "write 'pipeline-executor'"),
+            ({"catalog": "do-nothing"}, "'do-nothing' is no service; write a mapping"),
+            ({"catalog": DoNothingCatalog}, "is no service"),
+            ({"secrets": DoNothingCatalog()}, "a DoNothingCatalog cannot be one"),
+            ({"secrets": object()}, "cannot be one, since it has no get"),
+            ({"catalog": {"typ": "do-nothing"}}, "Did you mean 'type'?"),
+            (
+                {"catalog": {"type": "file-system", "confg": {}}},
+                "Did you mean 'config'?",
+            ),
         ],
     )
     def test_configuration(self, services, text):
@@ -548,6 +558,26 @@ class TestWrongDefinition:
             Pipeline(steps=[Stub(name="s")]).execute(services=services)
         assert text in str(caught.value)
         assert list(Path().iterdir()) == []
+
+    @pytest.mark.parametrize(
+        ("arguments", "text"),
+        [
+            ({"configuration_file": {"x": 1}}, r"given as execute\(parameters="),
+            ({"parameters": [1]}, "'parameters' must be a mapping"),
+            ({"services": [1]}, "'services' must be a mapping"),
+        ],
+    )
+    def test_arguments(self, arguments, text):
+        with pytest.raises(ConfigurationError, match=text):
+            Pipeline(steps=[Stub(name="s")]).execute(**arguments)
+
+    def test_a_wrong_file_is_named_with_what_is_wrong_in_it(self):
+        Path("c.yaml").write_text("catalog: {type: file-system, colour: red}\n")
+        with pytest.raises(ConfigurationError, match=r"c\.yaml: catalog .*'colour'"):
+            Pipeline(steps=[Stub(name="s")]).execute(configuration_file="c.yaml")
+        Path("c.yaml").write_text("catalog: {type: nosuch}\n")
+        with pytest.raises(ServiceNotFoundError, match=r"c\.yaml: There is no catalog"):
+            Pipeline(steps=[Stub(name="s")]).execute(configuration_file="c.yaml")
 
     def test_an_unknown_service_lists_those_there_are(self):
         with pytest.raises(ServiceNotFoundError) as caught:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from pydantic import BaseModel
 from sklearn.datasets import load_breast_cancer
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import RocCurveDisplay, accuracy_score, recall_score, roc_auc_score
+from sklearn.metrics import accuracy_score, recall_score, roc_auc_score, roc_curve
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import Pipeline as Model
 from sklearn.pipeline import make_pipeline
@@ -74,10 +74,15 @@ def draw(scores: Array, test_set: dict, roc_auc: float, picture: str) -> None:
     """Draw the ROC curve as a PNG."""
     figure = Figure(figsize=(5, 5), layout="constrained")
     axes = figure.subplots()
-    RocCurveDisplay.from_predictions(
-        test_set["y"], scores, ax=axes, plot_chance_level=True, name="model"
+    false_positives, true_positives, _ = roc_curve(test_set["y"], scores)
+    axes.plot(false_positives, true_positives, label=f"model (AUC {roc_auc:.3f})")
+    axes.plot([0, 1], [0, 1], "k--", label="chance")
+    axes.set(
+        title="Malignant or benign",
+        xlabel="share of benign tumours called malignant",
+        ylabel="share of malignant tumours found",
     )
-    axes.set_title(f"Malignant or benign: AUC {roc_auc:.3f}")
+    axes.legend(loc="lower right")
     figure.savefig(picture, dpi=120)
 
 

@@ -1,0 +1,79 @@
+"""From what is in force for a run to its services."""
+
+from collections.abc import Mapping
+
+from runnable.catalog import BaseCatalog
+from runnable.context.models import MakeService
+from runnable.datastore import BaseRunLogStore
+from runnable.exceptions import ConfigurationError
+from runnable.executor import BasePipelineExecutor
+from runnable.injection import Provide, inject
+from runnable.options import ResolveSettings, RunSettings
+from runnable.pickler import BasePickler
+from runnable.secrets import BaseSecrets
+from runnable.service import Service
+
+PORTS: dict[str, type[Service]] = {
+    "catalog": BaseCatalog,
+    "secrets": BaseSecrets,
+    "pickler": BasePickler,
+    "run_log_store": BaseRunLogStore,
+    "pipeline_executor": BasePipelineExecutor,
+}
+"""What a service of each kind must be able to do, for the run of a pipeline."""
+
+
+@inject
+def resolve_settings(
+    *, settings: ResolveSettings = Provide["settings"]
+) -> ResolveSettings:
+    """Return what says what is in force for a run."""
+    return settings
+
+
+@inject
+def make_services(
+    settings: RunSettings,
+    ports: Mapping[str, type[Service]],
+    *,
+    make_service: MakeService = Provide["make_service"],
+) -> tuple[dict[str, object], list[Service]]:
+    """Make the services that are configured, and check those that are given.
+
+    Args:
+        settings: What is in force.
+        ports: The kinds that are needed.
+        make_service: Constructs one from its configuration.
+
+    Returns:
+        The services by kind, and those of them that were made here and are to be
+        closed. An instance that was given belongs to whoever gave it.
+
+    Raises:
+        ConfigurationError: If one cannot be made, or cannot do what its kind must.
+    """
+    services: dict[str, object] = {}
+    made: list[Service] = []
+    for kind, port in ports.items():
+        service = settings.services[kind]
+        if isinstance(service, Mapping):
+            made.append(make_service(kind, service, settings.places.get(kind, "")))
+            service = made[-1]
+        if not isinstance(service, port):
+            _check_abilities(kind, service, port)
+        services[kind] = service
+    return services, made
+
+
+def _check_abilities(kind: str, service: object, port: type[Service]) -> None:
+    # A fake need not be derived from the port; a service of another kind is no fake.
+    needed: frozenset[str] = getattr(port, "__abstractmethods__", frozenset())
+    missing = [name for name in sorted(needed) if not hasattr(service, name)]
+    if missing or isinstance(service, Service):
+        name = type(service).__qualname__
+        why = f"since it has no {', '.join(missing)}" if missing else "by its class"
+        problem = (
+            f"{kind}: a {name} cannot be one, {why}. Derive it from "
+            f"{port.__module__.removesuffix('.base')}.{port.__name__}."
+        )
+        raise ConfigurationError(problem)
