@@ -65,6 +65,7 @@ async def run_step(node: Node, scope: Scope, session: Session) -> Outcome:
     )
     try:
         await _try(node, attempt, scope, session)
+        _keep_log(attempt, session)
         attempt.status = defaults.SUCCESS
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the step boundary
         _note_failure(attempt, error)
@@ -137,28 +138,34 @@ def _note_failure(attempt: Attempt, error: BaseException) -> None:
     attempt.error = error
 
 
+def _keep_log(attempt: Attempt, session: Session, traceback_text: str = "") -> None:
+    session.services.catalog.put_text(
+        execution_log_name(attempt.path, attempt.number),
+        attempt.output.text() + traceback_text,
+        run_id=session.context.run_id,
+    )
+
+
 def _finish(attempt: Attempt, session: Session) -> None:
-    error = attempt.error
-    text = "".join(traceback.format_exception(error)) if error is not None else ""
-    try:
-        session.services.catalog.put_text(
-            execution_log_name(attempt.path, attempt.number),
-            attempt.output.text() + text,
-            run_id=session.context.run_id,
+    error, text = attempt.error, ""
+    if error is not None:
+        text = "".join(traceback.format_exception(error))
+        try:
+            _keep_log(attempt, session, text)
+        except Exception as problem:  # noqa: BLE001 - the step has failed already
+            error.add_note(f"its execution log could not be kept: {problem!r}")
+    session.record(
+        StepFinished(
+            at=now(),
+            path=attempt.path,
+            status=attempt.status,
+            attempt=attempt.number,
+            message=_in_one_line(error),
+            traceback=text,
+            outputs=attempt.outputs if error is None else {},
+            files=[*attempt.put, *attempt.got],
         )
-    finally:
-        session.record(
-            StepFinished(
-                at=now(),
-                path=attempt.path,
-                status=attempt.status,
-                attempt=attempt.number,
-                message=_in_one_line(error),
-                traceback=text,
-                outputs=attempt.outputs if error is None else {},
-                files=[*attempt.put, *attempt.got],
-            )
-        )
+    )
 
 
 def _in_one_line(error: BaseException | None) -> str:

@@ -40,9 +40,11 @@ TRANSITIONS: Final = {
     (Place.STEP, Outcome.SUCCEEDED): Way.NEXT,
     (Place.STEP, Outcome.FAILED): Way.ON_FAILURE,
     (Place.SUCCESS, Outcome.SUCCEEDED): Way.END_WELL,
+    (Place.SUCCESS, Outcome.FAILED): Way.END_BADLY,
     (Place.FAIL, Outcome.SUCCEEDED): Way.END_BADLY,
+    (Place.FAIL, Outcome.FAILED): Way.END_BADLY,
 }
-"""Every legal transition; all others raise and change nothing."""
+"""Every transition. A terminal node runs nothing, but its log may not be kept."""
 
 
 class RunNode(NamedTuple):
@@ -95,16 +97,12 @@ class Traversal:
             The next command, also in `command`.
 
         Raises:
-            IllegalTransitionError: If this place has no such outcome, or the
-                traversal has ended.
+            IllegalTransitionError: If the traversal has ended.
         """
         if not isinstance(self.command, RunNode):
             raise IllegalTransitionError(f"{outcome} after the end of the traversal")
         node = self.command.node
-        way = TRANSITIONS.get((_place_of(node), outcome))
-        if way is None:
-            raise IllegalTransitionError(f"{node.node_type} {node.name!r} {outcome}")
-        self.command = self._go(way, node)
+        self.command = self._go(TRANSITIONS[_place_of(node), outcome], node)
         return self.command
 
     def _go(self, way: Way, node: Node) -> Command:

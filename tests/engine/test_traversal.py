@@ -1,5 +1,8 @@
 """The state machine takes legal transitions only, and always comes to an end."""
 
+import itertools
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +12,7 @@ from runnable.engine.traversal import (
     Finish,
     IllegalTransitionError,
     Outcome,
+    Place,
     RunNode,
     Traversal,
     diagram,
@@ -55,18 +59,27 @@ def test_a_traversal_follows_the_outcomes_to_an_end(graph, outcomes):
     assert traversal.advance(Outcome.SUCCEEDED) == Finish(node.name == "success")
 
 
+@given(graphs(), st.sampled_from(Outcome))
+def test_after_the_end_everything_raises_and_changes_nothing(graph, outcome):
+    traversal = Traversal(graph)
+    while not isinstance(traversal.command, Finish):
+        traversal.advance(Outcome.SUCCEEDED)
+    before = traversal.command
+    with pytest.raises(IllegalTransitionError, match="after the end"):
+        traversal.advance(outcome)
+    assert traversal.command is before
+
+
 @given(graphs())
-def test_an_illegal_outcome_raises_and_changes_nothing(graph):
+def test_a_terminal_node_that_fails_ends_badly(graph):
     traversal = Traversal(graph)
     while isinstance(traversal.command.node, StepNode):
         traversal.advance(Outcome.SUCCEEDED)
-    before = traversal.command
-    with pytest.raises(IllegalTransitionError):
-        traversal.advance(Outcome.FAILED)
-    assert traversal.command is before
-    traversal.advance(Outcome.SUCCEEDED)
-    with pytest.raises(IllegalTransitionError, match="after the end"):
-        traversal.advance(Outcome.SUCCEEDED)
+    assert traversal.advance(Outcome.FAILED) == Finish(succeeded=False)
+
+
+def test_the_table_is_complete():
+    assert set(TRANSITIONS) == set(itertools.product(Place, Outcome))
 
 
 def test_the_diagram_shows_every_transition():
@@ -76,3 +89,8 @@ def test_the_diagram_shows_every_transition():
             line.strip().startswith(str(place)) and f"{outcome} / {way}" in line
             for line in text.splitlines()
         )
+
+
+def test_the_documents_show_this_diagram():
+    overview = Path(__file__).parents[2] / "docs/architecture/overview.md"
+    assert diagram() in overview.read_text()

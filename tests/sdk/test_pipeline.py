@@ -649,6 +649,21 @@ class TestFailingStep:
         assert caught.value.run_log.status == "FAIL"
         assert text in caught.value.run_log.steps["s"].attempts[0].message
 
+    @pytest.mark.parametrize("function", [one, boom])
+    def test_a_catalog_that_fails(self, function, in_memory):
+        class Full(DoNothingCatalog):
+            def put_text(self, name, text, *, run_id):
+                raise OSError(28, "No space left on device")
+
+        pipeline = Pipeline(steps=[task("s", function)])
+        with pytest.raises((ExecutionFailedError, OSError)) as caught:
+            pipeline.execute(services={**in_memory, "catalog": Full()})
+        assert isinstance(caught.value, ExecutionFailedError)
+        cause = caught.value.__cause__
+        assert isinstance(cause, OSError if function is one else LookupError)
+        assert "No space left" in str(cause) + "".join(cause.__notes__)
+        assert caught.value.run_log.status == "FAIL"
+
     def test_its_failure_path_is_taken(self, in_memory):
         handler = Stub(name="tell").as_pipeline()
         step = task("s", one, secrets=["NOPE"], on_failure=handler)
