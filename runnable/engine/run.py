@@ -14,8 +14,15 @@ from runnable.datastore import (
     RunLog,
 )
 from runnable.engine.runtimes import Runtime
-from runnable.engine.session import Scope, Services, Session, now, run_started
-from runnable.engine.step import run_step
+from runnable.engine.session import (
+    Failure,
+    Scope,
+    Services,
+    Session,
+    now,
+    run_started,
+)
+from runnable.engine.step import in_one_line, run_step
 from runnable.engine.traversal import Finish, Outcome, RunNode, Traversal
 from runnable.exceptions import ExecutionFailedError
 from runnable.graph import Graph, JobNode
@@ -69,7 +76,8 @@ async def run(
         run_log = store.get_run_log_by_id(context.run_id, loader=session.loader)
         store.finish(run_log)
     if not succeeded:
-        raise _failed(run_log, scope.failure) from scope.failure
+        failure = scope.failure
+        raise _failed(run_log, failure) from failure.error if failure else None
     return run_log
 
 
@@ -111,12 +119,10 @@ async def traverse(graph: Graph, scope: Scope, session: Session) -> bool:
                 return succeeded
 
 
-def _failed(run_log: RunLog, failure: BaseException | None) -> ExecutionFailedError:
-    failing = [step for step in run_log.all_steps() if step.status == defaults.FAIL]
-    reason = "it ended at its fail node"
-    if failing and failure is not None:
-        last = failing[-1]
-        reason = f"step {last.internal_name!r}: {last.attempts[-1].message}"
-    elif run_log.job is not None:
-        reason = f"the job: {run_log.job.attempts[-1].message}"
+def _failed(run_log: RunLog, failure: Failure | None) -> ExecutionFailedError:
+    if failure is None:
+        reason = "it ended at its fail node"
+    else:
+        what = "the job" if run_log.job else f"step {failure.path!r}"
+        reason = f"{what}: {in_one_line(failure.error)}"
     return ExecutionFailedError(run_log.run_id, run_log, reason)

@@ -45,6 +45,13 @@ class Services(NamedTuple):
     code_versions: CodeVersions
 
 
+class Failure(NamedTuple):
+    """A step that failed, and why."""
+
+    path: str
+    error: BaseException
+
+
 @dataclass(slots=True)
 class Scope:
     """The parameters that a graph of steps reads and writes."""
@@ -52,8 +59,8 @@ class Scope:
     path: str
     """The path of the branch; empty for the root."""
     parameters: dict[str, AnyParameter]
-    failure: BaseException | None = None
-    """Why the latest failing step failed."""
+    failure: Failure | None = None
+    """The latest step that failed."""
 
 
 @dataclass(slots=True, eq=False)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from runnable import defaults
 from runnable.ambient import OutputLog
 from runnable.datastore import AnyParameter, DataCatalog, StepFinished, StepStarted
-from runnable.engine.session import Scope, Session, now
+from runnable.engine.session import Failure, Scope, Session, now
 from runnable.engine.traversal import Outcome
 from runnable.engine.values import offers, outputs
 from runnable.exceptions import DefinitionError
@@ -69,7 +69,9 @@ async def run_step(node: Node, scope: Scope, session: Session) -> Outcome:
         attempt.status = defaults.SUCCESS
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the step boundary
         _note_failure(attempt, error)
-        scope.failure = error
+        # What a failure path leads to is not why it was taken.
+        if scope.failure is None or isinstance(node, StepNode):
+            scope.failure = Failure(attempt.path, error)
     except BaseException as error:
         attempt.status, attempt.error = defaults.CANCELLED, error
         raise
@@ -160,7 +162,7 @@ def _finish(attempt: Attempt, session: Session) -> None:
             path=attempt.path,
             status=attempt.status,
             attempt=attempt.number,
-            message=_in_one_line(error),
+            message=in_one_line(error),
             traceback=text,
             outputs=attempt.outputs if error is None else {},
             files=[*attempt.put, *attempt.got],
@@ -168,7 +170,8 @@ def _finish(attempt: Attempt, session: Session) -> None:
     )
 
 
-def _in_one_line(error: BaseException | None) -> str:
+def in_one_line(error: BaseException | None) -> str:
+    """Return the kind and the text of an error; nothing if there is none."""
     if error is None:
         return ""
     return traceback.format_exception_only(error)[0].strip()
