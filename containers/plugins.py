@@ -124,14 +124,13 @@ def _options(
     kind: str, name: str, description: Mapping[str, object], place: str
 ) -> Mapping[str, object]:
     beside = {key: value for key, value in description.items() if key != "type"}
-    if "config" not in beside:
-        return beside
-    config = beside.pop("config") or {}
-    if not isinstance(config, Mapping) or beside:
+    config = beside.pop("config", beside)
+    config = {} if config is None else config
+    if not isinstance(config, Mapping) or (beside and config is not beside):
         extra = ", ".join(map(repr, beside)) or "it is no mapping"
         problem = f"{kind}: `config` must hold all options of {name!r}: {extra}"
         raise ConfigurationError(problem, place)
-    return config
+    return {str(option): value for option, value in config.items()}
 
 
 def _explain(

@@ -9,6 +9,7 @@ unchanged.
 """
 
 import inspect
+import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, contextmanager
 from operator import attrgetter
@@ -32,10 +33,10 @@ class Overriding:
 
     def __init__(self, provider: "ContextScoped[Any]", overriding: object) -> None:
         self._provider = provider
-        self._overriding = overriding
+        self.value = overriding
 
     def __enter__(self) -> object:
-        return self._overriding
+        return self.value
 
     def __exit__(
         self,
@@ -43,7 +44,7 @@ class Overriding:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._provider.remove_overriding(self._overriding)
+        self._provider.remove_overriding(self)
 
 
 class ContextScoped(providers.Provider[T]):
@@ -69,10 +70,18 @@ class ContextScoped(providers.Provider[T]):
             ...     container.run_id()
             'r1'
         """
-        overrides = dict(current_scope().overrides)
-        overrides[self] = (*overrides.get(self, ()), provider)
+        overriding = Overriding(self, provider)
+        self._set((*self._overridings(), overriding))
+        return overriding
+
+    def _overridings(self) -> tuple["Overriding", ...]:
+        return current_scope().overrides.get(self, ())  # type: ignore[return-value]  # kept by _set
+
+    def _set(self, overridings: tuple["Overriding", ...]) -> None:
+        overrides = {**current_scope().overrides, self: overridings}
+        if not overridings:
+            del overrides[self]
         set_overrides(overrides)
-        return Overriding(self, provider)
 
     def override_everywhere(self, provider: object) -> object:
         """Answer with something else in the whole process, until it is reset.
@@ -91,26 +100,20 @@ class ContextScoped(providers.Provider[T]):
 
     def reset_last_overriding(self) -> None:
         """End the latest override that holds here."""
-        if overriding := self.overridden:
-            self.remove_overriding(overriding[-1])
+        self._set(self._overridings()[:-1])
 
     def reset_override(self) -> None:
         """End every override that holds here."""
-        overrides = dict(current_scope().overrides)
-        if overrides.pop(self, None) is not None:
-            set_overrides(overrides)
+        self._set(())
 
-    def remove_overriding(self, overriding: object) -> None:
+    def remove_overriding(self, overriding: "Overriding") -> None:
         """End one override, wherever in the order it stands."""
-        kept = [other for other in self.overridden if other is not overriding]
-        self.reset_override()
-        if kept:
-            set_overrides({**current_scope().overrides, self: tuple(kept)})
+        self._set(tuple(it for it in self._overridings() if it is not overriding))
 
     @property
     def overridden(self) -> tuple[Any, ...]:
         """What overrides this provider here, the innermost last."""
-        return current_scope().overrides.get(self, ())
+        return tuple(overriding.value for overriding in self._overridings())
 
     def make(self) -> T:
         """Make, or find, the answer that no override replaces."""
@@ -126,8 +129,8 @@ class ContextScoped(providers.Provider[T]):
     __str__ = __repr__
 
     def _provide(self, args: tuple[object, ...], kwargs: dict[str, object]) -> T:
-        if overriding := current_scope().overrides.get(self):
-            answer: Any = overriding[-1]
+        if overridings := self._overridings():
+            answer: Any = overridings[-1].value
             if isinstance(answer, providers.Provider):
                 return answer(*args, **kwargs)  # type: ignore[no-any-return]  # the overriding provider's promise
             return answer  # type: ignore[no-any-return]  # duck-typed, as fakes are
@@ -191,8 +194,8 @@ class OncePerRun(ContextScoped[T]):
         *args: Positional arguments; providers among them are resolved.
         **kwargs: Keyword arguments, likewise.
 
-    A service that has `close()` is closed at the end of the run, one that is a context
-    manager is entered and left; last made, first closed.
+    A service that is a context manager is entered, and left at the end of the run; one
+    that has only `close()` is closed then. Last made, first closed.
 
     Example:
         >>> from containers import OncePerRun, RunContainer
@@ -208,12 +211,19 @@ class OncePerRun(ContextScoped[T]):
 
     def make(self) -> T:
         """Return this run's instance; make it if this is the first time."""
-        run = current_run(getattr(self.factory, "__name__", "a service"))
+        run = current_run(self.source())
+        if not run.entered:
+            raise RuntimeError(
+                f"{self.source()} is made once a run and closed with it, but nobody has "
+                f"entered run {run.context.run_id!r}: use it within RunScope(context)"
+            )
         if self not in run.instances:
             with run.lock:
+                lock = run.making.setdefault(self, threading.RLock())
+            with lock:
                 if self not in run.instances:
                     run.instances[self] = self._construct(run)
-        return run.instances[self]  # type: ignore[return-value]  # what the factory made
+        return run.instances[self]  # type: ignore[return-value]  # from the factory
 
     def _construct(self, run: Run) -> object:
         args = [_resolve(argument) for argument in self.args]
@@ -222,11 +232,11 @@ class OncePerRun(ContextScoped[T]):
             manager = contextmanager(self.factory)
             return run.closing.enter_context(manager(*args, **kwargs))
         service: object = self.factory(*args, **kwargs)
+        if isinstance(service, AbstractContextManager):
+            return run.closing.enter_context(service)
         close = getattr(service, "close", None)
         if callable(close):
             run.closing.callback(close)
-        elif isinstance(service, AbstractContextManager):
-            return run.closing.enter_context(service)
         return service
 
     def source(self) -> str:

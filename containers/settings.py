@@ -95,12 +95,21 @@ class Settings:
         return chosen
 
 
+_TEXTS = {
+    "configuration_file": str | os.PathLike,
+    "parameters_file": str | os.PathLike,
+    "run_id": str,
+    "tag": str,
+    "log_level": str,
+}
+
+
 def _check_arguments(options: Options) -> None:
     for name in ("parameters", "services"):
         if not isinstance(getattr(options, name), Mapping):
             raise ConfigurationError(f"the argument {name!r} must be a mapping")
-    for name in ("configuration_file", "parameters_file", "run_id", "tag"):
-        if not isinstance(getattr(options, name), str | os.PathLike):
+    for name, kind in _TEXTS.items():
+        if not isinstance(getattr(options, name), kind):
             raise ConfigurationError(
                 f"the argument {name!r} must be text; values for the pipeline are "
                 "given as execute(parameters={...})"

@@ -132,6 +132,7 @@ class ServiceNotFoundError(ConfigurationError):
         self, kind: str, name: str, known: Sequence[str] = (), place: str = ""
     ) -> None:
         RunnableError.__init__(self, kind, name, known, place)
+        self.problem = f"there is no {kind} of type {name!r}"
         self.kind = kind
         self.name = name
         self.known = known

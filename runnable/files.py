@@ -5,6 +5,9 @@ import os
 from collections.abc import Iterator
 from typing import BinaryIO
 
+TEMPORARY_NAME = r"\.[0-9a-f]{16}\.part"
+"""What a file is called until it is complete."""
+
 
 @contextlib.contextmanager
 def replacing(target: str, *, to_disk: bool = False) -> Iterator[BinaryIO]:

@@ -10,6 +10,7 @@ current run; this module knows no container: the composition root connects itsel
 
 import importlib
 import inspect
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
@@ -58,6 +59,9 @@ class InjectionPoint(NamedTuple):
 
 _points: dict[tuple[str, str, str], InjectionPoint] = {}
 _wire: Callable[[str, list[str]], None] | None = None
+_waiting: list[tuple[Callable[..., object], list[str]]] = []
+# dependency-injector's registry is not made for threads that decorate at once.
+_lock = threading.RLock()
 
 
 def inject(function: Function) -> Function:
@@ -85,13 +89,24 @@ def inject(function: Function) -> Function:
     if not points:
         msg = f"{_name_of(function)} has no marked argument; remove @inject"
         raise TypeError(msg)
-    injected = wiring.inject(function)
-    injected.__module__ = points[0].module
-    for point in points:
-        _points[point.module, point.function, point.parameter] = point
-    if _wire is not None:
-        _wire(points[0].module, [point.service for point in points])
+    services = [point.service for point in points]
+    with _lock:
+        injected = wiring.inject(function)
+        for point in points:
+            _points[point.module, point.function, point.parameter] = point
+        _wire_one(injected, services)
+        injected.__module__ = points[0].module
     return injected
+
+
+def _wire_one(injected: Callable[..., object], services: list[str]) -> None:
+    # dependency-injector wires all callables of a module: a module of its own, for the
+    # moment, keeps this from costing more with every function that was wired before.
+    if _wire is None:
+        _waiting.append((injected, services))
+        return
+    injected.__module__ = f"runnable wires {id(injected)}"
+    _wire(injected.__module__, services)
 
 
 def find_markers(function: Callable[..., object]) -> Iterator[InjectionPoint]:
@@ -146,12 +161,13 @@ def connect(wire: Callable[[str, list[str]], None]) -> None:
             `inject` decorated in this module.
     """
     global _wire  # noqa: PLW0603 - the one seam between markers and containers
-    _wire = wire
-    modules: dict[str, list[str]] = {}
-    for point in _points.values():
-        modules.setdefault(point.module, []).append(point.service)
-    for module, services in modules.items():
-        wire(module, services)
+    with _lock:
+        _wire = wire
+        while _waiting:
+            injected, services = _waiting.pop()
+            module = injected.__module__
+            _wire_one(injected, services)
+            injected.__module__ = module
 
 
 def _load_composition_root() -> None:

@@ -79,11 +79,16 @@ def check_run_id(run_id: str) -> str:
         >>> check_run_id("brave-noether-0915")
         'brave-noether-0915'
     """
-    if not run_id or run_id[0] == "." or len(run_id) > _MAX_LENGTH or _BAD(run_id):
+    if (
+        not run_id
+        or run_id[0] == "."
+        or _BAD(run_id)
+        or len(run_id.encode()) > _MAX_LENGTH
+    ):
         bad = sorted(set(re.findall(_BAD_LETTERS, run_id)))
         why = f"it has {', '.join(map(repr, bad))}" if bad else "it is no file name"
         raise DefinitionError(
             f"{run_id[:80]!r} cannot be a run id: {why}. Use up to {_MAX_LENGTH} "
-            "letters, digits, blanks, - _ and ., not beginning with a dot."
+            "bytes of letters, digits, blanks, - _ and ., not beginning with a dot."
         )
     return run_id

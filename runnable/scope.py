@@ -45,6 +45,8 @@ class StepScope(NamedTuple):
     attempt: int
     environment: dict[str, str]
     """Variables on top of the real environment, secrets among them."""
+    names: frozenset[str]
+    """The names that these variables had at first, which stay the step's own."""
     output: Sink
 
 
@@ -62,7 +64,10 @@ class Run:
     instances: dict[object, object] = field(default_factory=dict)
     """What was made once for this run, by provider."""
     closing: ExitStack = field(default_factory=ExitStack)
-    lock: threading.RLock = field(default_factory=threading.RLock)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    """Held for a moment, to find the lock of one service."""
+    making: dict[object, threading.RLock] = field(default_factory=dict)
+    """The lock of each service that is made once for this run."""
 
 
 class Scope(NamedTuple):
@@ -80,6 +85,13 @@ _current: ContextVar[Scope] = ContextVar("runnable_scope", default=Scope())  # n
 def current_scope() -> Scope:
     """Return what holds here."""
     return _current.get()
+
+
+def current_step() -> StepScope | None:
+    """Return the step whose code is running, unless its run is over."""
+    scope = _current.get()
+    step = scope.step
+    return None if step is None or scope.run is None or scope.run.over else step
 
 
 def enter_step(step: StepScope | None) -> Scope:
@@ -112,11 +124,19 @@ def set_run(run: Run | None, step: StepScope | None = None) -> None:
     _current.set(Scope(run, step, _current.get().overrides))
 
 
-def make_current(context: Description) -> None:
+def make_current(context: Description) -> Run:
     """Make a context current that nobody has entered yet; it replaces such a one."""
     scope = _current.get()
     replaced = scope.run is not None and not scope.run.entered
-    set_run(Run(context, scope.run.before if replaced and scope.run else scope))
+    run = Run(context, scope.run.before if replaced and scope.run else _before(scope))
+    set_run(run)
+    return run
+
+
+def _before(scope: Scope) -> Scope:
+    # Nobody returns to a run that is over; keeping it would chain runs to one another.
+    over = scope.run is not None and scope.run.over
+    return Scope(overrides=scope.overrides) if over else scope
 
 
 def live_run() -> Run | None:
@@ -197,11 +217,11 @@ class RunScope:
             if run.entered:
                 return self  # joins a run that somebody else owns
         else:
-            run = Run(self._context, current_scope())
+            run = Run(self._context, _before(current_scope()))
             set_run(run)
         run.entered = True
         if self._before is not None:
-            run.before = self._before
+            run.before = _before(self._before)
         outer = run.before.run.container if run.before.run is not None else None
         run.container = self._container if self._container is not None else outer
         self._owned = run
@@ -229,4 +249,7 @@ class RunScope:
         finally:
             run.over = True
             run.instances.clear()
-            set_run(run.before.run, run.before.step)
+            before, run.before = run.before, Scope()
+            # A generator may be closed where another run is current, which stays.
+            if current_scope().run is run:
+                set_run(before.run, before.step)

@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from runnable.scope import current_scope
+from runnable.scope import StepScope, current_step
 
 if TYPE_CHECKING:
     _Base = os._Environ[str]  # noqa: SLF001 - the class of os.environ
@@ -19,39 +19,49 @@ else:
     _Base = type(os.environ)
 
 
-def _own_variables() -> dict[str, str] | None:
-    step = current_scope().step
-    return step.environment if step is not None else None
+def _owner(key: str) -> StepScope | None:
+    """Return the current step, if a variable of this name is its own."""
+    step = current_step()
+    return step if step is not None and key in step.names else None
 
 
 class OverlaidEnvironment(_Base):
-    """The environment, with the current step's variables on top."""
+    """The environment, with the current step's variables on top.
+
+    A name that a step was given stays its own, also after it was deleted, so that code
+    which saves and restores variables writes no secret to the real environment.
+    """
+
+    # The base class is named, since super() fails in a thread that is within a method
+    # while another one takes the overlay away.
 
     def __getitem__(self, key: str) -> str:
-        own = _own_variables()
-        if own is not None and key in own:
-            return own[key]
-        return super().__getitem__(key)
+        step = _owner(key)
+        return _Base.__getitem__(self, key) if step is None else step.environment[key]
 
     def __setitem__(self, key: str, value: str) -> None:
-        own = _own_variables()
-        if own is not None and key in own:
-            own[key] = value
+        step = _owner(key)
+        if step is None:
+            _Base.__setitem__(self, key, value)
         else:
-            super().__setitem__(key, value)
+            step.environment[key] = value
 
     def __delitem__(self, key: str) -> None:
-        own = _own_variables()
-        if own is not None and key in own:
-            del own[key]
+        step = _owner(key)
+        if step is None:
+            _Base.__delitem__(self, key)
         else:
-            super().__delitem__(key)
+            del step.environment[key]
 
     def __iter__(self) -> Iterator[str]:
-        own = _own_variables()
-        if not own:
-            return super().__iter__()
-        return iter(dict.fromkeys([*super().__iter__(), *own]))
+        step = current_step()
+        real = _Base.__iter__(self)
+        if step is None:
+            return real
+        return iter([
+            *(name for name in real if name not in step.names),
+            *step.environment,
+        ])
 
     def __len__(self) -> int:
         return sum(1 for _ in self)

@@ -9,9 +9,9 @@ left alone when the last run ends.
 
 import logging
 import sys
-from typing import TextIO
+from typing import Any, TextIO
 
-from runnable.scope import current_scope
+from runnable.scope import current_step
 
 
 class RoutedStream:
@@ -21,18 +21,21 @@ class RoutedStream:
         self.target = target
 
     def write(self, text: str, /) -> int:
-        """Keep and pass on."""
-        step = current_scope().step
+        """Pass on, and keep what has been accepted."""
+        written = self.target.write(text)
+        step = current_step()
         if step is not None:
             step.output.write(text)
-        return self.target.write(text)
+        return written
 
     def writelines(self, lines: list[str], /) -> None:
-        """Keep and pass on."""
+        """Pass on and keep."""
         for line in lines:
             self.write(line)
 
     def __getattr__(self, name: str) -> object:
+        if name == "target":
+            raise AttributeError(name)  # while it is being copied
         return getattr(self.target, name)
 
 
@@ -51,26 +54,34 @@ class OutputLog:
         return "".join(self._pieces)
 
 
-def route() -> None:
-    """Put proxies in front of the standard streams."""
+def route() -> list[tuple[logging.StreamHandler[Any], TextIO]]:
+    """Put proxies in front of the standard streams.
+
+    Returns:
+        The handlers of the root logger that were pointed at a proxy, with the stream
+        that they had, for `unroute`.
+    """
+    moved = []
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is not None and not isinstance(stream, RoutedStream):
             routed = RoutedStream(stream)
             setattr(sys, name, routed)
-            _repoint_handlers(stream, routed)
+            for handler in logging.getLogger().handlers:
+                if isinstance(handler, logging.StreamHandler) and (
+                    handler.stream is stream
+                ):
+                    handler.setStream(routed)
+                    moved.append((handler, stream))
+    return moved
 
 
-def unroute() -> None:
+def unroute(moved: list[tuple[logging.StreamHandler[Any], TextIO]]) -> None:
     """Take the proxies away, unless somebody else replaced them."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if isinstance(stream, RoutedStream):
             setattr(sys, name, stream.target)
-            _repoint_handlers(stream, stream.target)
-
-
-def _repoint_handlers(old: object, new: object) -> None:
-    for handler in logging.getLogger().handlers:
-        if isinstance(handler, logging.StreamHandler) and handler.stream is old:
-            handler.setStream(new)
+    for handler, stream in moved:
+        if isinstance(handler.stream, RoutedStream):
+            handler.setStream(stream)

@@ -3,7 +3,10 @@
 import abc
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from pathlib import PurePath
 from typing import BinaryIO, NamedTuple
+
+from pydantic import field_validator
 
 from runnable import defaults
 from runnable.datastore import DataCatalog
@@ -33,7 +36,15 @@ class BaseCatalog(Service, abc.ABC):
 
     service_type: str = "catalog"
     compute_data_folder: str = defaults.COMPUTE_DATA_FOLDER
-    """Where tasks find and leave files, relative to the working directory."""
+    """Where tasks find and leave files, within the working directory."""
+
+    @field_validator("compute_data_folder")
+    @classmethod
+    def _stays_within(cls, folder: str) -> str:
+        # It is part of the place of a run in the catalog, which nothing may leave.
+        if PurePath(folder).is_absolute() or ".." in PurePath(folder).parts:
+            raise ValueError("it must be a folder within the working directory")
+        return PurePath(folder).as_posix()
 
     @property
     def keeps_objects(self) -> bool:

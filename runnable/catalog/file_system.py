@@ -7,6 +7,7 @@ their own relative paths; below `_objects/` in it are the objects that tasks ret
 import contextlib
 import hashlib
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
@@ -19,10 +20,11 @@ from runnable.catalog.base import BaseCatalog, StoredObject, Write
 from runnable.catalog.hashing import HashingFile, copy_and_hash, hash_file
 from runnable.datastore import DataCatalog
 from runnable.exceptions import CatalogError, ObjectDamagedError
-from runnable.files import replacing
+from runnable.files import TEMPORARY_NAME, replacing
 from runnable.names import check_run_id
 
 _OBJECTS = "_objects"
+_TEMPORARY = re.compile(TEMPORARY_NAME)
 _LONGEST_NAME = 120
 _EXECUTION_LOG = ".execution.log"
 
@@ -59,13 +61,19 @@ class FileSystemCatalog(BaseCatalog):
     ) -> list[DataCatalog]:
         """Keep files of the compute folder; see `put`."""
         if not self._compute_folder.is_dir():
+            if missing_ok:
+                return []
             raise CatalogError(pattern, f"has no folder: {self._compute_folder}")
         root = self._root(run_id)
         kept = []
         for path in self._matches(self._compute_folder, pattern, missing_ok=missing_ok):
             relative = path.relative_to(self._compute_folder)
+            if relative.parts[0] == _OBJECTS:
+                problem = f"matches {relative}: {_OBJECTS!r} is the catalog's own name"
+                raise CatalogError(pattern, problem)
+            stored = root / relative
             if store_copy:
-                with replacing(str(root / relative)) as file:
+                with replacing(str(stored)) as file:
                     content_hash = copy_and_hash(path, file)
             else:
                 content_hash = hash_file(path)
@@ -73,7 +81,7 @@ class FileSystemCatalog(BaseCatalog):
                 DataCatalog(
                     name=relative.as_posix(),
                     data_hash=content_hash,
-                    catalog_relative_path=f"{run_id}/{relative.as_posix()}",
+                    catalog_relative_path=stored.relative_to(self._location).as_posix(),
                     stage="put",
                 )
             )
@@ -121,6 +129,8 @@ class FileSystemCatalog(BaseCatalog):
 
     def _is_own(self, path: Path, folder: Path) -> bool:
         """Tell whether a file is the catalog's business, not the user's."""
+        if _TEMPORARY.fullmatch(path.name):
+            return True
         if folder == self._compute_folder:
             return path.is_relative_to(self._location)
         return path.relative_to(folder).parts[0] == _OBJECTS or path.name.endswith(
@@ -131,7 +141,7 @@ class FileSystemCatalog(BaseCatalog):
         """Keep a text, such as an execution log, under a name of its own."""
         content = text.encode("utf-8", "backslashreplace")
         folder = f"{self._location}/{check_run_id(run_id)}/{self.compute_data_folder}"
-        with replacing(os.path.normpath(f"{folder}/{name}")) as file:
+        with replacing(f"{folder}/{name}") as file:
             file.write(content)
 
     def put_object(

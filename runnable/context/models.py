@@ -17,11 +17,12 @@ from pydantic import (
 from runnable import defaults
 from runnable.catalog import BaseCatalog
 from runnable.datastore import BaseRunLogStore
+from runnable.exceptions import ConfigurationError
 from runnable.graph import Graph
 from runnable.injection import Provide, inject
 from runnable.names import make_run_id
 from runnable.pickler import BasePickler
-from runnable.scope import live_run, make_current, set_run
+from runnable.scope import Run, live_run, make_current, set_run
 from runnable.secrets import BaseSecrets
 from runnable.service import Service
 
@@ -55,6 +56,12 @@ def _make(
 def _from_configuration(value: object, info: ValidationInfo) -> object:
     if isinstance(value, Mapping):
         return _make(str(info.field_name), value)
+    if isinstance(value, str | type | None):
+        problem = (
+            f"{info.field_name}: {value!r} is no service; give an instance, or a "
+            "mapping with `type`"
+        )
+        raise ConfigurationError(problem)
     return value
 
 
@@ -84,6 +91,8 @@ class RunContext(BaseModel):
     parameters_file: str = ""
     variables: dict[str, str] = {}
     """What `$name` stands for in the configuration, from `RUNNABLE_VAR_<name>`."""
+    log_level: str = ""
+    """Handed to steps that run in another process."""
     execution_mode: Literal["python", "yaml"] = "python"
     is_retry: bool = False
     retry_indicator: str = ""
@@ -100,11 +109,21 @@ class RunContext(BaseModel):
     """The objects that stay in memory, by key."""
 
     _dag: Graph | None = PrivateAttr(default=None)
+    _run: Run | None = PrivateAttr(default=None)
 
     def model_post_init(self, context: object, /) -> None:
         """Make this context the current one."""
         super().model_post_init(context)
-        make_current(self)
+        self.become_current()
+
+    @property
+    def run(self) -> Run | None:
+        """The run that this context describes, since it became current."""
+        return self._run
+
+    def become_current(self) -> None:
+        """Make this context current here, for a run that nobody has entered yet."""
+        self._run = make_current(self)
 
     @property
     def dag(self) -> Graph | None:
@@ -207,7 +226,10 @@ def set_run_context(context: PipelineContext | JobContext | None) -> None:
     Args:
         context: The context, or None.
     """
+    run = context.run if context is not None else None
     if context is None:
         set_run(None)
+    elif run is not None and run.entered and not run.over:
+        set_run(run)
     else:
-        make_current(context)
+        context.become_current()

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from typing import Annotated, BinaryIO, Literal, Protocol
+from typing import Annotated, Any, BinaryIO, Literal, Protocol
 
 from pydantic import (
     BaseModel,
@@ -99,6 +99,11 @@ class ObjectParameter(_Parameter):
     def description(self) -> str:
         """A sentence that says where the object lives."""
         return f"Pickled object stored in the catalog as: {self.key or self.value}"
+
+    def __getstate__(self) -> dict[Any, Any]:
+        # Where it is loaded from belongs to this process.
+        state = super().__getstate__()
+        return {**state, "__pydantic_private__": {"_bound": None}}
 
     def bind(self, loader: "ObjectLoader") -> None:
         """Say where the object is loaded from when no run is current."""

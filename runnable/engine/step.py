@@ -125,7 +125,9 @@ async def _run_task(
         defaults.ATTEMPT_NUMBER: str(attempt.number),
         **secrets,
     }
-    step = StepScope(attempt.path, attempt.number, variables, attempt.output)
+    step = StepScope(
+        attempt.path, attempt.number, variables, frozenset(variables), attempt.output
+    )
     outer = enter_step(step)
     try:
         call = task.bind(offers(scope.parameters, session))
@@ -174,4 +176,7 @@ def in_one_line(error: BaseException | None) -> str:
     """Return the kind and the text of an error; nothing if there is none."""
     if error is None:
         return ""
-    return traceback.format_exception_only(error)[0].strip()
+    # The last line that is no note: a SyntaxError has its place before its text.
+    notes = len(getattr(error, "__notes__", ()))
+    lines = traceback.format_exception_only(error)
+    return lines[len(lines) - notes - 1].strip()

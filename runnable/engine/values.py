@@ -10,7 +10,7 @@ from runnable.datastore import (
     ObjectParameter,
 )
 from runnable.engine.session import Session
-from runnable.exceptions import ReturnsError
+from runnable.exceptions import ReturnsError, ValueNotStorableError
 from runnable.parameters import JsonValue, Offer, copy_json, to_json
 from runnable.tasks import BaseTaskType, TaskReturns
 
@@ -24,6 +24,9 @@ def json_parameters(values: Mapping[str, object]) -> dict[str, AnyParameter]:
     Raises:
         ValueNotStorableError: If one is no JSON; names it.
     """
+    for name in values:
+        if not isinstance(name, str):
+            raise ValueNotStorableError(repr(name), "name", "names are text")
     return {
         name: JsonParameter.model_construct(value=to_json(value, name))
         for name, value in values.items()

@@ -98,10 +98,12 @@ def unprovided_parameters(graph: Graph) -> list[tuple[str, str]]:
     waiting = [graph.start_at]
     while waiting:
         node = graph.nodes[waiting.pop()]
-        after = available[node.name]
-        if isinstance(node, TaskNode):
-            after |= asked.intersection(node.task.provides())
+        reached = available[node.name]
         for name in successors(node):
+            after = reached
+            # What fails returns nothing.
+            if isinstance(node, TaskNode) and name == node.next_node:
+                after |= asked.intersection(node.task.provides())
             before = available.get(name)
             if before is None or not after <= before:
                 available[name] = after | (before or frozenset())

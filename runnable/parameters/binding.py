@@ -1,5 +1,6 @@
 """Give a function the parameters that its signature asks for."""
 
+import contextlib
 import functools
 import inspect
 import typing
@@ -43,6 +44,22 @@ def _unwrap(function: Callable[..., object]) -> Callable[..., object]:
     return inner
 
 
+def _resolve_one_by_one(function: Callable[..., object]) -> dict[str, Any]:
+    """Resolve what can be; a name that only type checkers know spoils no other."""
+    known = dict(getattr(function, "__globals__", {}))
+    if inspect.isfunction(function):
+        known |= inspect.getclosurevars(function).nonlocals
+    resolved: dict[str, Any] = {}
+    for name, annotation in getattr(function, "__annotations__", {}).items():
+
+        def probe() -> None: ...
+
+        probe.__annotations__ = {name: annotation}
+        with contextlib.suppress(NameError, TypeError, AttributeError):
+            resolved |= typing.get_type_hints(probe, known, include_extras=True)
+    return resolved
+
+
 class Binder:
     """How one function is given its parameters; read from its signature once.
 
@@ -76,16 +93,11 @@ class Binder:
 
     @cached_property
     def _annotations(self) -> dict[str, Any]:
+        function = _unwrap(self._function)
         try:
-            return typing.get_type_hints(_unwrap(self._function), include_extras=True)
+            return typing.get_type_hints(function, include_extras=True)
         except (NameError, TypeError, AttributeError):
-            # A name that only type checkers know: keep those that stand as types.
-            return {
-                name: parameter.annotation
-                for name, parameter in self._signature.parameters.items()
-                if not isinstance(parameter.annotation, str)
-                and parameter.annotation is not Parameter.empty
-            }
+            return _resolve_one_by_one(function)
 
     def required(self) -> list[str]:
         """Return the names of the parameters that the function cannot do without."""

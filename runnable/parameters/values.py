@@ -67,10 +67,9 @@ def _scalar(value: str | float | None, place: str) -> JsonValue:
     if type(value) in {str, bool, int, float, type(None)}:
         return value
     # A subclass, such as numpy.float64: keep its plain value.
-    for plain in (str, int, float):
-        if isinstance(value, plain):
-            return plain(value)
-    return value
+    if isinstance(value, str):
+        return str.__str__(value)
+    return int(value) if isinstance(value, int) else float(value or 0)
 
 
 def _mapping(value: Mapping[object, object], place: str, depth: int) -> JsonValue:
@@ -79,7 +78,8 @@ def _mapping(value: Mapping[object, object], place: str, depth: int) -> JsonValu
         if not isinstance(key, str):
             why = f"its key {key!r} is no text"
             raise ValueNotStorableError(place, type(value).__name__, why)
-        result[str(key)] = to_json(item, f"{place}.{key}", depth + 1)
+        # A subclass, such as a text enum, may print as something else.
+        result[str.__str__(key)] = to_json(item, f"{place}.{key}", depth + 1)
     return result
 
 

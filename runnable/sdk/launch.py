@@ -105,6 +105,7 @@ def _make_context(
     return PipelineContext.model_validate({
         "run_id": check_run_id(settings.run_id or make_run_id()),
         "tag": options.tag,
+        "log_level": options.log_level,
         "configuration_file": settings.configuration_file,
         "parameters_file": settings.parameters_file,
         "variables": settings.variables,

@@ -10,7 +10,13 @@ import containers
 from containers import FromRun, OncePerRun, RunContainer, container
 from runnable import Pipeline, Provide, PythonTask, Stub, inject
 from runnable.catalog.do_nothing import DoNothingCatalog
-from runnable.context import PipelineContext, RunScope, propagate, set_run_context
+from runnable.context import (
+    ContextThreadPool,
+    PipelineContext,
+    RunScope,
+    propagate,
+    set_run_context,
+)
 from runnable.exceptions import ConfigurationError
 from runnable.injection import connect
 from runnable.secrets import BaseSecrets
@@ -431,16 +437,36 @@ def test_the_picture_shows_who_asks_for_what():
     assert any("run_here" in line and line.endswith("--> catalog") for line in lines)
 
 
-def test_connecting_wires_what_was_decorated_before():
-    wired = {}
+def test_what_was_decorated_before_the_root_was_loaded_is_wired(monkeypatch):
     from runnable import injection
 
-    known = injection._wire
-    try:
-        connect(lambda module, services: wired.update({module: services}))
-    finally:
-        injection._wire = known
-    assert "runnable.catalog.base" in wired
+    wire = injection._wire
+    monkeypatch.setattr(injection, "_wire", None)
+
+    @inject
+    def early(*, run_id: str = Provide["run_id"]) -> str:
+        return run_id
+
+    connect(wire)
+    with scope("r1"):
+        assert early() == "r1"
+    assert early.__module__ == __name__
+
+
+def test_threads_may_decorate_at_once():
+    def decorate(number: int) -> str:
+        found = []
+        for _ in range(30):
+
+            @inject
+            def ask(*, run_id: str = Provide["run_id"]) -> str:
+                return run_id
+
+            found.append(ask())
+        return str(set(found))
+
+    with scope("r1"), ContextThreadPool(8) as pool:
+        assert set(pool.map(decorate, range(8))) == {"{'r1'}"}
 
 
 def test_a_thousand_contexts_do_not_chain():

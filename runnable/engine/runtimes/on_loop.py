@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 
+from runnable.engine.runtimes.results import make, wait_for
 from runnable.tasks import Call
 
 
@@ -11,7 +12,9 @@ class LoopRuntime:
 
     async def invoke(self, call: Call) -> object:
         """Await the function, or call it in a thread."""
-        if inspect.iscoroutinefunction(call.function):
-            return await call.function(*call.args, **call.kwargs)
-        result = await asyncio.to_thread(call.function, *call.args, **call.kwargs)
-        return await result if inspect.iscoroutine(result) else result
+        function = call.function
+        if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(
+            function
+        ):
+            return await wait_for(make(call))
+        return await wait_for(await asyncio.to_thread(make, call))
