@@ -110,6 +110,10 @@ class ContextScoped(providers.Provider[T]):
         """End one override, wherever in the order it stands."""
         self._set(tuple(it for it in self._overridings() if it is not overriding))
 
+    def is_overridden(self) -> bool:
+        """Tell whether anything overrides this provider, here or everywhere."""
+        return bool(self._overridings()) or self.last_overriding is not None
+
     @property
     def overridden(self) -> tuple[Any, ...]:
         """What overrides this provider here, the innermost last."""
@@ -214,8 +218,8 @@ class OncePerRun(ContextScoped[T]):
         run = current_run(self.source())
         if not run.entered:
             raise RuntimeError(
-                f"{self.source()} is made once a run and closed with it, but nobody has "
-                f"entered run {run.context.run_id!r}: use it within RunScope(context)"
+                f"{self.source()} is made once a run and closed with it, but nobody "
+                f"has entered run {run.context.run_id!r}: use it within RunScope(context)"
             )
         if self not in run.instances:
             with run.lock:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from dependency_injector import containers, providers
 
-from containers.plugins import Plugins
+from containers.plugins import KINDS, Plugins
 from containers.providers import ContextScoped, FromRun
 from containers.settings import Settings
 from runnable.datastore.code_versions import CodeVersions
@@ -78,6 +78,9 @@ class _Marked(ContextScoped[Any]):
     def make(self) -> object:
         known = container_in_force().providers
         provider: Any = known.get(self._name)
+        if self._name in KINDS and not isinstance(provider, ContextScoped):
+            # A run has one service of each kind, wherever it came from.
+            provider = container.providers[self._name]
         if provider is None:
             hint = did_you_mean(self._name, known)
             problem = f"Provide[{self._service!r}] names no service. {hint}"

@@ -9,7 +9,7 @@ parameters: the argument, then `RUNNABLE_PRM_<name>`, then the parameters file.
 import json
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -18,7 +18,7 @@ from dependency_injector.containers import Container
 from pydantic import JsonValue
 
 from containers.plugins import KINDS
-from containers.providers import ContextScoped
+from containers.providers import ContextScoped, Overriding
 from runnable import defaults
 from runnable.exceptions import ConfigurationError, did_you_mean
 from runnable.options import Options, RunSettings
@@ -78,6 +78,7 @@ class Settings:
             parameters_file=parameters_file,
             run_id=options.run_id or environment.get(defaults.ENV_RUN_ID, ""),
             services=self._services(from_file, options.services),
+            overrides=self._overrides(),
             places=dict.fromkeys(from_file, configuration_file),
             parameters=_parameters(parameters_file, options.parameters, environment),
             variables=named,
@@ -87,12 +88,28 @@ class Settings:
     def _services(
         self, from_file: Mapping[str, object], given: Mapping[str, object]
     ) -> dict[str, object]:
-        chosen = {**_DEFAULTS, **from_file, **_check_kinds(given, "services")}
+        chosen: dict[str, object] = {**_DEFAULTS, **from_file}
+        explicit = _check_kinds(given, "services")
         for kind in KINDS:
             provider = self._container.providers.get(kind)
-            if isinstance(provider, ContextScoped) and provider.overridden:
+            if kind in explicit:
+                chosen[kind] = explicit[kind]
+            elif provider is not None and not isinstance(provider, ContextScoped):
+                # An application's container may have a service of its own.
+                chosen[kind] = provider()
+            if isinstance(provider, ContextScoped) and provider.is_overridden():
                 chosen[kind] = provider()
         return chosen
+
+    def _overrides(self) -> dict[str, Callable[[object], Overriding]]:
+        return {
+            kind: provider.override
+            for kind in KINDS
+            if isinstance(
+                provider := self._container.providers.get(kind), ContextScoped
+            )
+            and provider.is_overridden()
+        }
 
 
 _TEXTS = {

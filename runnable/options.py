@@ -1,6 +1,7 @@
 """What a caller says about a run, and what is in force for it."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -26,6 +27,8 @@ class RunSettings(NamedTuple):
     services: Mapping[str, object]
     """A configuration or an instance for each kind."""
     parameters: Mapping[str, object]
+    overrides: Mapping[str, Callable[[object], AbstractContextManager[object]]]
+    """What overrides a service that is overridden already, by kind."""
     places: Mapping[str, str]
     """The file that says which service, by kind."""
     variables: Mapping[str, str]

@@ -67,13 +67,18 @@ def route() -> list[tuple[logging.StreamHandler[Any], TextIO]]:
         if stream is not None and not isinstance(stream, RoutedStream):
             routed = RoutedStream(stream)
             setattr(sys, name, routed)
-            for handler in logging.getLogger().handlers:
-                if isinstance(handler, logging.StreamHandler) and (
-                    handler.stream is stream
-                ):
-                    handler.setStream(routed)
-                    moved.append((handler, stream))
+            for handler in _handlers_of(stream):
+                handler.setStream(routed)
+                moved.append((handler, stream))
     return moved
+
+
+def _handlers_of(stream: object) -> list[logging.StreamHandler[Any]]:
+    return [
+        handler
+        for handler in logging.getLogger().handlers
+        if isinstance(handler, logging.StreamHandler) and handler.stream is stream
+    ]
 
 
 def unroute(moved: list[tuple[logging.StreamHandler[Any], TextIO]]) -> None:

@@ -1,6 +1,6 @@
 """Run logs: their records, what they amount to, and where they are kept."""
 
-from runnable.datastore.code_versions import CodeVersions
+from runnable.datastore.code_versions import CodeVersion, CodeVersions
 from runnable.datastore.fold import Fold, fold
 from runnable.datastore.parameters import (
     JsonParameter,
@@ -34,6 +34,7 @@ __all__ = [
     "BaseRunLogStore",
     "BranchLog",
     "CodeIdentity",
+    "CodeVersion",
     "CodeVersions",
     "DataCatalog",
     "Fold",

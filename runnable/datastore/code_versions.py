@@ -23,7 +23,7 @@ _FRESH_SECONDS = 5.0
 
 
 class CodeVersions:
-    """Identifies the code in a folder; asks git at most once in five seconds.
+    """Identifies the code in the working directory, once in five seconds at most.
 
     A service that starts a thousand runs at once must not start a thousand processes
     to learn the same answer.
@@ -31,23 +31,33 @@ class CodeVersions:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._known: dict[Path, tuple[float, CodeVersion]] = {}
+        self._known: dict[Path | None, tuple[float, CodeVersion]] = {}
 
-    def of(self, folder: Path) -> CodeVersion:
-        """Identify the code in a folder.
+    def known(self) -> CodeVersion | None:
+        """Return what git said lately of the working directory; it is not asked."""
+        at, version = self._known.get(_working_directory(), (0.0, None))
+        return version if time.monotonic() - at <= _FRESH_SECONDS else None
 
-        Args:
-            folder: Absolute path.
+    def ask(self) -> CodeVersion:
+        """Identify the code in the working directory; may start git.
 
         Returns:
             The version; without a commit outside a repository, or without git.
         """
         with self._lock:
-            at, version = self._known.get(folder, (0.0, None))
-            if version is None or time.monotonic() - at > _FRESH_SECONDS:
-                version = _ask_git(folder)
+            version = self.known()
+            if version is None:
+                folder = _working_directory()
+                version = _ask_git(folder) if folder else CodeVersion()
                 self._known[folder] = (time.monotonic(), version)
             return version
+
+
+def _working_directory() -> Path | None:
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        return None  # it has been removed; what else needs it will say so
 
 
 def _ask_git(folder: Path) -> CodeVersion:
@@ -84,7 +94,7 @@ def _git(folder: Path, *arguments: str) -> str | None:
             cwd=folder,
             capture_output=True,
             check=True,
-            timeout=30,
+            timeout=10,
         )
     except (OSError, subprocess.SubprocessError):
         return None  # no repository, or no git: the answer says so

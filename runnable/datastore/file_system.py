@@ -67,9 +67,12 @@ class _FileJournal:
             while written < len(content):
                 written += os.write(self._descriptor, content[written:])
         except OSError:
-            # Take back half a line, so that a later record starts on its own.
+            # Take back half a line, so that a later record starts on its own. What was
+            # accepted without being written may still be written later.
             with contextlib.suppress(OSError):
                 os.ftruncate(self._descriptor, self._size)
+            if self._durability == "none":
+                self._waiting[:0] = content
             raise
         self._size += written
 

@@ -1,7 +1,7 @@
 """One run, from its first record to its last."""
 
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from typing import ParamSpec, cast
 
 from runnable import defaults
 from runnable.ambient import active_run
@@ -9,6 +9,7 @@ from runnable.context import RunContext
 from runnable.datastore import (
     AnyParameter,
     CodeIdentity,
+    CodeVersion,
     ObjectLoader,
     RunFinished,
     RunLog,
@@ -26,6 +27,9 @@ from runnable.engine.step import in_one_line, run_step
 from runnable.engine.traversal import Finish, Outcome, RunNode, Traversal
 from runnable.exceptions import ExecutionFailedError
 from runnable.graph import Graph, JobNode
+from runnable.tasks import Call
+
+P = ParamSpec("P")
 
 
 async def run(
@@ -53,7 +57,6 @@ async def run(
     """
     if isinstance(work, Graph):
         context.set_graph(work)
-    store = services.run_log_store
     keeps_objects = context.object_serialisation and services.catalog.keeps_objects
     scope = Scope("", dict(parameters))
     session = Session(
@@ -63,27 +66,31 @@ async def run(
         context=context,
         services=services,
         runtime=runtime,
-        journal=store.create(context.run_id),
+        journal=services.run_log_store.create(context.run_id),
         environment=context.environment(),
         objects=None if keeps_objects else context.return_objects,
     )
+    problems: list[Exception] = []
+    succeeded = False
+    run_log: RunLog | None = None
     try:
-        code = CodeIdentity.of(services.code_versions.of(Path.cwd()))
-        session.record(run_started(context, dict(parameters), code))
-        succeeded = await _run_recorded(work, scope, session)
+        succeeded = await _run_recorded(work, scope, session, problems)
     finally:
-        session.journal.close()
-        run_log = store.get_run_log_by_id(context.run_id, loader=session.loader)
-        store.finish(run_log)
-    if not succeeded:
-        failure = scope.failure
-        raise _failed(run_log, failure) from failure.error if failure else None
+        # Also when the run was interrupted: its log is there for whoever reads it.
+        run_log = _conclude(session, problems)
+    if problems or not succeeded or run_log is None:
+        raise _failed(context.run_id, run_log, scope.failure, problems)
     return run_log
 
 
-async def _run_recorded(work: Graph | JobNode, scope: Scope, session: Session) -> bool:
-    status = defaults.CANCELLED
+async def _run_recorded(
+    work: Graph | JobNode, scope: Scope, session: Session, problems: list[Exception]
+) -> bool:
+    """Run something between the first record of a run and its last."""
+    status, succeeded = defaults.CANCELLED, False
     try:
+        code = CodeIdentity.of(await _code_version(session))
+        session.record(run_started(session.context, scope.parameters.copy(), code))
         with active_run():
             if isinstance(work, Graph):
                 succeeded = await traverse(work, scope, session)
@@ -91,12 +98,46 @@ async def _run_recorded(work: Graph | JobNode, scope: Scope, session: Session) -
                 outcome = await run_step(work, scope, session)
                 succeeded = outcome is Outcome.SUCCEEDED
         status = defaults.SUCCESS if succeeded else defaults.FAIL
-    except Exception:
-        status = defaults.FAIL  # a store or the catalog failed, not a step
-        raise
+    except Exception as problem:  # noqa: BLE001 - a store failed; collected, raised later
+        problems.append(problem)
+        status = defaults.FAIL
     finally:
-        session.record(RunFinished(at=now(), status=status))
+        _collect(problems, session.record, RunFinished(at=now(), status=status))
     return succeeded
+
+
+async def _code_version(session: Session) -> CodeVersion:
+    versions = session.services.code_versions
+    known = versions.known()
+    # Asking git takes a while: not on an event loop.
+    return known or cast(
+        "CodeVersion", await session.runtime.invoke(Call(versions.ask))
+    )
+
+
+def _conclude(session: Session, problems: list[Exception]) -> RunLog | None:
+    """Close the journal, and read back and hand on what it says."""
+    store, run_id = session.services.run_log_store, session.context.run_id
+    _collect(problems, session.journal.close)
+    try:
+        run_log = store.get_run_log_by_id(run_id, full=True, loader=session.loader)
+    except Exception as problem:  # noqa: BLE001 - collected, raised later
+        problems.append(problem)
+        return None
+    _collect(problems, store.finish, run_log)
+    return run_log
+
+
+def _collect(
+    problems: list[Exception],
+    function: Callable[P, object],
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> None:
+    try:
+        function(*args, **kwargs)
+    except Exception as problem:  # noqa: BLE001 - collected, raised later
+        problems.append(problem)
 
 
 async def traverse(graph: Graph, scope: Scope, session: Session) -> bool:
@@ -119,10 +160,23 @@ async def traverse(graph: Graph, scope: Scope, session: Session) -> bool:
                 return succeeded
 
 
-def _failed(run_log: RunLog, failure: Failure | None) -> ExecutionFailedError:
-    if failure is None:
-        reason = "it ended at its fail node"
-    else:
-        what = "the job" if run_log.job else f"step {failure.path!r}"
+def _failed(
+    run_id: str,
+    run_log: RunLog | None,
+    failure: Failure | None,
+    problems: list[Exception],
+) -> ExecutionFailedError:
+    """Make the error that says why a run failed; its cause is the user's, if any."""
+    cause: BaseException | None = failure.error if failure else None
+    reason = "it ended at its fail node"
+    if failure is not None:
+        what = "the job" if run_log and run_log.job else f"step {failure.path!r}"
         reason = f"{what}: {in_one_line(failure.error)}"
-    return ExecutionFailedError(run_log.run_id, run_log, reason)
+    if problems:
+        texts = "; ".join(in_one_line(problem) for problem in problems)
+        store = f"what happened could not be recorded: {texts}"
+        reason = f"{reason}; and {store}" if failure else store
+        cause = cause or problems[0]
+    error = ExecutionFailedError(run_id, run_log, reason)
+    error.__cause__ = cause
+    return error

@@ -158,6 +158,7 @@ def _finish(attempt: Attempt, session: Session) -> None:
             _keep_log(attempt, session, text)
         except Exception as problem:  # noqa: BLE001 - the step has failed already
             error.add_note(f"its execution log could not be kept: {problem!r}")
+    # If this cannot be recorded, the run ends; the error of the step stays known.
     session.record(
         StepFinished(
             at=now(),

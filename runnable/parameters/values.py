@@ -45,7 +45,9 @@ def to_json(value: object, place: str, depth: int = 0) -> JsonValue:
         >>> to_json({"at": dt.date(2026, 1, 31), "n": (1, 2)}, "x")
         {'at': '2026-01-31', 'n': [1, 2]}
     """
-    if value is None or isinstance(value, (str, bool, int, float)):
+    if value is None:
+        return None
+    if isinstance(value, (str, bool, int, float)):
         return _scalar(value, place)
     if depth > _MAX_DEPTH:
         raise ValueNotStorableError(place[:80], "value", "nested too deeply")
@@ -59,17 +61,17 @@ def to_json(value: object, place: str, depth: int = 0) -> JsonValue:
     return _converted(value, place, depth)
 
 
-def _scalar(value: str | float | None, place: str) -> JsonValue:
+def _scalar(value: str | float, place: str) -> JsonValue:
     if isinstance(value, enum.Enum):
         return to_json(value.value, place)
     if isinstance(value, int) and value.bit_length() > _MAX_BITS:
         raise ValueNotStorableError(place, "integer", "it has too many digits")
-    if type(value) in {str, bool, int, float, type(None)}:
+    if type(value) in {str, bool, int, float}:
         return value
     # A subclass, such as numpy.float64: keep its plain value.
     if isinstance(value, str):
         return str.__str__(value)
-    return int(value) if isinstance(value, int) else float(value or 0)
+    return int(value) if isinstance(value, int) else float(value)
 
 
 def _mapping(value: Mapping[object, object], place: str, depth: int) -> JsonValue:

@@ -7,7 +7,12 @@ from runnable.catalog import BaseCatalog
 from runnable.datastore import BaseRunLogStore, ObjectLoader, RunLog
 from runnable.options import Options
 from runnable.pickler import BasePickler
-from runnable.sdk.services import PORTS, make_services, resolve_settings
+from runnable.sdk.services import (
+    PORTS,
+    close_all,
+    make_services,
+    resolve_settings,
+)
 
 _NEEDED = {kind: PORTS[kind] for kind in ("run_log_store", "catalog", "pickler")}
 
@@ -47,8 +52,12 @@ def get_run_log(
     options = Options(
         configuration_file=configuration_file or "", services=services or {}
     )
-    made, _ = make_services(resolve_settings()(options), _NEEDED)
+    made, owned = make_services(resolve_settings()(options), _NEEDED)
     store = cast("BaseRunLogStore", made["run_log_store"])
     catalog = cast("BaseCatalog", made["catalog"])
     loader = ObjectLoader(run_id, catalog, cast("BasePickler", made["pickler"]), {})
-    return store.get_run_log_by_id(run_id, full=True, loader=loader)
+    try:
+        return store.get_run_log_by_id(run_id, full=True, loader=loader)
+    finally:
+        # The catalog and the pickler serve the run log, which loads its objects later.
+        close_all(service for service in owned if service is store)

@@ -1,7 +1,7 @@
 """From the arguments of `execute` to a run that is current."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import NamedTuple, Protocol
 
 from runnable.context import PipelineContext, RunScope
@@ -18,7 +18,12 @@ from runnable.injection import Provide, inject
 from runnable.names import check_run_id, make_run_id
 from runnable.options import Options, ResolveSettings, RunSettings
 from runnable.scope import current_scope, enter_step, live_run, restore
-from runnable.sdk.services import PORTS, make_services, resolve_settings
+from runnable.sdk.services import (
+    PORTS,
+    close_all,
+    make_services,
+    resolve_settings,
+)
 
 
 class RunContainer(Protocol):
@@ -70,12 +75,16 @@ def launch(
         raise RetryValidationError(settings.retry_run_id, why)
     parameters = _initial(settings.parameters)
     _check_parameters(graph, unprovided, parameters)
+    run_id = check_run_id(settings.run_id or make_run_id())
     before = current_scope()
     services, made = make_services(settings, PORTS)
-    context = _make_context(options, settings, services)
-    with RunScope(context, container, before) as scope:
-        for service in made:
-            scope.on_exit(service.close)
+    with ExitStack() as stack:
+        stack.callback(close_all, made)
+        context = _make_context(run_id, options, settings, services)
+        stack.enter_context(RunScope(context, container, before))
+        for kind in services.keys() & settings.overrides.keys():
+            # Made once, here: its markers get the same one as everybody else.
+            stack.enter_context(settings.overrides[kind](services[kind]))
         yield Launched(graph, parameters, _executor())
 
 
@@ -100,10 +109,13 @@ def _executor(
 
 
 def _make_context(
-    options: Options, settings: RunSettings, services: Mapping[str, object]
+    run_id: str,
+    options: Options,
+    settings: RunSettings,
+    services: Mapping[str, object],
 ) -> PipelineContext:
     return PipelineContext.model_validate({
-        "run_id": check_run_id(settings.run_id or make_run_id()),
+        "run_id": run_id,
         "tag": options.tag,
         "log_level": options.log_level,
         "configuration_file": settings.configuration_file,

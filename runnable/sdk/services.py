@@ -1,6 +1,7 @@
 """From what is in force for a run to its services."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 
 from runnable.catalog import BaseCatalog
 from runnable.context.models import MakeService
@@ -54,15 +55,26 @@ def make_services(
     """
     services: dict[str, object] = {}
     made: list[Service] = []
-    for kind, port in ports.items():
-        service = settings.services[kind]
-        if isinstance(service, Mapping):
-            made.append(make_service(kind, service, settings.places.get(kind, "")))
-            service = made[-1]
-        if not isinstance(service, port):
-            _check_abilities(kind, service, port)
-        services[kind] = service
+    try:
+        for kind, port in ports.items():
+            service = settings.services[kind]
+            if isinstance(service, Mapping):
+                made.append(make_service(kind, service, settings.places.get(kind, "")))
+                service = made[-1]
+            if not isinstance(service, port):
+                _check_abilities(kind, service, port)
+            services[kind] = service
+    except BaseException:
+        close_all(made)
+        raise
     return services, made
+
+
+def close_all(services: Iterable[Service]) -> None:
+    """Close services, the last one first; all of them, also if one fails."""
+    with ExitStack() as stack:
+        for service in services:
+            stack.callback(service.close)
 
 
 def _check_abilities(kind: str, service: object, port: type[Service]) -> None:

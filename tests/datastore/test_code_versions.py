@@ -26,7 +26,7 @@ def repository():
 
 
 def test_a_clean_repository(repository):
-    version = CodeVersions().of(Path.cwd())
+    version = CodeVersions().ask()
     assert version.commit == git("rev-parse", "HEAD").strip()
     assert version.changed == ()
     assert version.remote == "https://example.invalid/repo"
@@ -36,25 +36,25 @@ def test_what_differs_from_the_commit(repository):
     Path("a.py").write_text("2")
     Path("new file.py").write_text("1")
     git("mv", "old name.py", "new name.py")
-    changed = CodeVersions().of(Path.cwd()).changed
+    changed = CodeVersions().ask().changed
     assert sorted(changed) == ["a.py", "new file.py", "new name.py"]
 
 
 def test_outside_a_repository():
-    version = CodeVersions().of(Path.cwd())
+    version = CodeVersions().ask()
     assert (version.commit, version.changed) == (None, ())
 
 
 def test_before_the_first_commit():
     git("init", "-q")
-    assert CodeVersions().of(Path.cwd()).commit is None
+    assert CodeVersions().ask().commit is None
 
 
 def test_git_is_not_asked_at_each_run(repository):
     versions = CodeVersions()
-    first = versions.of(Path.cwd())
+    first = versions.ask()
     Path("a.py").write_text("2")
-    assert versions.of(Path.cwd()) is first
+    assert versions.ask() is first
 
 
 def test_it_is_recorded_with_each_attempt(repository, in_memory):
