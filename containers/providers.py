@@ -10,11 +10,11 @@ unchanged.
 
 import inspect
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from operator import attrgetter
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar, overload
 
 from dependency_injector import providers
 
@@ -26,16 +26,17 @@ from runnable.scope import (
 )
 
 T = TypeVar("T")
+V = TypeVar("V")
 
 
-class Overriding:
+class Overriding(Generic[V]):
     """An override that ends with the `with` block it is used in."""
 
-    def __init__(self, provider: "ContextScoped[Any]", overriding: object) -> None:
+    def __init__(self, provider: "ContextScoped[Any]", overriding: V) -> None:
         self._provider = provider
         self.value = overriding
 
-    def __enter__(self) -> object:
+    def __enter__(self) -> V:
         return self.value
 
     def __exit__(
@@ -55,7 +56,7 @@ class ContextScoped(providers.Provider[T]):
         # Its async mode is sticky: one awaitable answer would make all later ones.
         self.disable_async_mode()
 
-    def override(self, provider: object) -> Overriding:  # type: ignore[override] # pyright: ignore[reportIncompatibleMethodOverride]  # the stub names a class with private state
+    def override(self, provider: V) -> Overriding[V]:  # type: ignore[override] # pyright: ignore[reportIncompatibleMethodOverride]  # the stub names a class with private state
         """Answer with something else, in this thread or task and tasks it starts.
 
         Args:
@@ -74,10 +75,10 @@ class ContextScoped(providers.Provider[T]):
         self._set((*self._overridings(), overriding))
         return overriding
 
-    def _overridings(self) -> tuple["Overriding", ...]:
+    def _overridings(self) -> tuple["Overriding[Any]", ...]:
         return current_scope().overrides.get(self, ())  # type: ignore[return-value]  # kept by _set
 
-    def _set(self, overridings: tuple["Overriding", ...]) -> None:
+    def _set(self, overridings: tuple["Overriding[Any]", ...]) -> None:
         overrides = {**current_scope().overrides, self: overridings}
         if not overridings:
             del overrides[self]
@@ -106,7 +107,7 @@ class ContextScoped(providers.Provider[T]):
         """End every override that holds here."""
         self._set(())
 
-    def remove_overriding(self, overriding: "Overriding") -> None:
+    def remove_overriding(self, overriding: "Overriding[Any]") -> None:
         """End one override, wherever in the order it stands."""
         self._set(tuple(it for it in self._overridings() if it is not overriding))
 
@@ -207,6 +208,24 @@ class OncePerRun(ContextScoped[T]):
         ...     cache = OncePerRun(dict)
     """
 
+    @overload
+    def __init__(
+        self, factory: Callable[..., Iterator[T]], *args: Any, **kwargs: Any
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self,
+        factory: Callable[..., AbstractContextManager[T]],
+        *args: Any,
+        **kwargs: Any,
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self, factory: Callable[..., T], *args: Any, **kwargs: Any
+    ) -> None: ...
+
     def __init__(self, factory: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
         super().__init__()
         self.factory = factory
@@ -218,8 +237,8 @@ class OncePerRun(ContextScoped[T]):
         run = current_run(self.source())
         if not run.entered:
             raise RuntimeError(
-                f"{self.source()} is made once a run and closed with it, but nobody "
-                f"has entered run {run.context.run_id!r}: use it within RunScope(context)"
+                f"{self.source()} is made once a run, and closed with it, but nobody "
+                f"owns run {run.context.run_id!r}: use it within RunScope(context)"
             )
         if self not in run.instances:
             with run.lock:

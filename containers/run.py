@@ -38,7 +38,6 @@ class RunContainer(containers.DeclarativeContainer):
         OncePerRun(dict)
     """
 
-    __self__ = providers.Self()
     run_context: "FromRun[PipelineContext | JobContext]" = FromRun()
     run_id: FromRun[str] = FromRun("run_id")
     catalog: "FromRun[BaseCatalog]" = FromRun("catalog")
@@ -51,7 +50,9 @@ class RunContainer(containers.DeclarativeContainer):
     # What a run is made with; these answer outside a run as well.
     plugins: providers.Provider[Plugins] = providers.ThreadSafeSingleton(Plugins)
     make_service = providers.Callable(lambda found: found.make_service, plugins)
-    settings: providers.Provider[Settings] = providers.Factory(Settings, __self__)
+    settings: providers.Provider[Settings] = providers.Callable(
+        lambda *own: Settings(own[0] if own else container_in_force())
+    )
     code_versions: providers.Provider[CodeVersions] = providers.ThreadSafeSingleton(
         CodeVersions
     )

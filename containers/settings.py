@@ -101,7 +101,7 @@ class Settings:
                 chosen[kind] = provider()
         return chosen
 
-    def _overrides(self) -> dict[str, Callable[[object], Overriding]]:
+    def _overrides(self) -> dict[str, Callable[[object], Overriding[object]]]:
         return {
             kind: provider.override
             for kind in KINDS

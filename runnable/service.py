@@ -25,7 +25,7 @@ class Service(BaseModel):
     def describe(self) -> dict[str, JsonValue]:
         """Return what the run log records of this service: its name and options."""
         described: dict[str, JsonValue] = self.model_dump(
-            mode="json", exclude=set(self.secret_options)
+            mode="json", exclude=set(self.secret_options), fallback=str
         )
         return described
 

@@ -1,11 +1,11 @@
 """A run log store in a folder: the journal of each run, and a readable copy.
 
 Theory of operation. `<log_folder>/<run_id>.000001.jsonl` is the first segment of a
-journal; whoever creates it has begun the run. Another process that writes to the run
-takes the next free number, so that processes never share a file. A record is appended
-with one `write` of one line; after a kill, the last line of a segment may be cut, and
-is then no record. `<run_id>.json` is the run log for people and other programs; it
-replaces an older one atomically when the run ends.
+journal; whoever creates it has begun the run. Readers go on with the next numbers, for
+processes that continue a run, so that none shares a file. A record is appended with one
+`write` of one line; after a kill, the last line of a segment may be cut, and is then no
+record. `<run_id>.json` is the run log for people and other programs; it replaces an
+older one atomically when the run ends.
 """
 
 import contextlib

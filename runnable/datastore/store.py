@@ -8,6 +8,7 @@ from runnable.datastore.fold import fold
 from runnable.datastore.parameters import ObjectLoader
 from runnable.datastore.records import Record
 from runnable.datastore.run_log import RunLog
+from runnable.exceptions import RunLogDamagedError
 from runnable.service import Service
 
 
@@ -87,7 +88,11 @@ class BaseRunLogStore(Service, abc.ABC):
             RunLogDamagedError: If a record was changed.
         """
         del full
-        return fold(run_id, self.read(run_id), loader)
+        try:
+            return fold(run_id, self.read(run_id), loader)
+        except KeyError as missing:
+            why = f"the start of step {missing} is missing"
+            raise RunLogDamagedError(run_id, "its journal", why) from None
 
     def finish(self, run_log: RunLog) -> None:
         """Take note of the log of a run that has ended; a store may keep a copy."""

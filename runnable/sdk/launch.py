@@ -30,8 +30,8 @@ class RunContainer(Protocol):
     """A `containers.RunContainer`, as far as starting a run needs it."""
 
     @property
-    def settings(self) -> Callable[[], ResolveSettings]:
-        """Makes what says what is in force for a run."""
+    def settings(self) -> Callable[..., ResolveSettings]:
+        """Makes what says what is in force for a run, given a container."""
         ...
 
 
@@ -94,7 +94,7 @@ def _in_force(options: Options, container: RunContainer | None) -> RunSettings:
     nested = live_run() is not None
     outer = enter_step(None)
     try:
-        resolve = container.settings() if container else resolve_settings()
+        resolve = container.settings(container) if container else resolve_settings()
         settings = resolve(options)
     finally:
         restore(outer)

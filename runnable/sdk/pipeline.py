@@ -13,6 +13,7 @@ from pydantic import (
     ConfigDict,
     InstanceOf,
     PrivateAttr,
+    SkipValidation,
     model_validator,
 )
 
@@ -62,7 +63,7 @@ class Step(BaseModel, abc.ABC):
     """Whether the pipeline succeeds after this step."""
     terminate_with_failure: bool = False
     """Whether the pipeline fails after this step."""
-    on_failure: InstanceOf[AnyPipeline] | None = None
+    on_failure: SkipValidation[AnyPipeline | None] = None
     """What is run instead of the rest, when this step fails."""
 
     @model_validator(mode="after")
@@ -112,6 +113,23 @@ class Step(BaseModel, abc.ABC):
     def as_pipeline(self) -> "Pipeline":
         """Return a pipeline of this one step, of the same name."""
         return Pipeline(steps=[self], name=self.name)
+
+    def leads_to(self) -> str:
+        """Return what follows this step, if it says so itself."""
+        # Attributes may have been set after the step was made.
+        if self.terminate_with_failure:
+            return FAIL_NODE
+        return SUCCESS_NODE if self.terminate_with_success else self.next_node
+
+    def failure_graph(self) -> Graph | None:
+        """Return the graph that is run when this step fails, if there is one."""
+        handler = self.on_failure
+        if handler is None or isinstance(handler, AnyPipeline):
+            return handler.return_dag() if handler else None
+        raise DefinitionError(
+            f"on_failure of step {self.name!r} is a {type(handler).__name__}, not a "
+            "Pipeline; write Pipeline(steps=[...]), or step.as_pipeline() for one step"
+        )
 
     @abc.abstractmethod
     def make_node(self, next_node: str, on_failure: str) -> StepNode:
@@ -273,9 +291,9 @@ def _assemble(pipeline: Pipeline) -> Graph:
     findings: list[str] = []
     following = [step.name for step in steps[1:]] + [SUCCESS_NODE]
     for step, next_name in zip(steps, following, strict=True):
-        handler = step.on_failure.return_dag() if step.on_failure else None
+        handler = step.failure_graph()
         node = step.make_node(
-            step.next_node or next_name, handler.start_at if handler else ""
+            step.leads_to() or next_name, handler.start_at if handler else ""
         )
         findings += _add(nodes, node)
         for other in handler.nodes.values() if handler else ():

@@ -3,6 +3,8 @@
 Not run: `make types` checks it.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import assert_type
 
 from containers import FromRun, OncePerRun, RunContainer, container
@@ -45,11 +47,24 @@ class Session:
         self.run_id = run_id
 
 
+def open_session() -> Iterator[Session]:
+    """Yield a service, and clean up after it."""
+    yield Session("r1")
+
+
+@contextmanager
+def managed_session(run_id: str) -> Iterator[Session]:
+    """Give a service for the length of a run."""
+    yield Session(run_id)
+
+
 class AppContainer(RunContainer):
     """The user's own container."""
 
     tenant: FromRun[str] = FromRun("tag")
-    session: OncePerRun[Session] = OncePerRun(Session, RunContainer.run_id)
+    session = OncePerRun(Session, run_id=RunContainer.run_id)
+    opened = OncePerRun(open_session)
+    managed = OncePerRun(managed_session, "r1")
 
 
 @inject
@@ -63,6 +78,8 @@ assert_type(work(1), float)
 assert_type(container.catalog(), BaseCatalog)
 assert_type(container.run_id(), str)
 assert_type(AppContainer().session(), Session)
+assert_type(AppContainer().opened(), Session)
+assert_type(AppContainer().managed(), Session)
 assert_type(propagate(work)(1), float)
 assert_type(get_run_context(), PipelineContext | JobContext | None)
 set_run_context(None)
@@ -80,7 +97,8 @@ pipeline = Pipeline(
         Stub(name="b", terminate_with_success=True),
     ],
 )
-with container.secrets.override(FakeSecrets()):
+with container.secrets.override(FakeSecrets()) as fake:
+    assert_type(fake, FakeSecrets)
     run_log = pipeline.execute(
         parameters={"x": 1},
         services={"catalog": {"type": "do-nothing"}},

@@ -1,11 +1,14 @@
 """Call functions where we are: for synchronous runs."""
 
 import asyncio
+import contextlib
+import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
+from functools import partial
 from typing import Any, TypeVar
 
-from runnable.context import ContextThreadPool
+from runnable.context import propagate
 from runnable.engine.runtimes.results import make, must_wait, wait_for
 from runnable.tasks import Call
 
@@ -23,27 +26,51 @@ class InlineRuntime:
 
 def _run_to_end(result: object) -> object:
     # A thread of its own, because the caller's may be running a loop already.
-    started: Future[Callable[[], object]] = Future()
-    with ContextThreadPool(max_workers=1) as pool:
-        finished = pool.submit(_run_on_own_loop, result, started)
+    running = _OnOwnLoop(result)
+    thread = threading.Thread(target=propagate(running.run), name="runnable loop")
+    try:
+        thread.start()
+        thread.join()
+    except BaseException:
+        # Interrupted: end the coroutine, wherever it is, and wait for that.
+        running.cancel()
+        if thread.is_alive():
+            thread.join()
+        raise
+    return running.outcome.result()
+
+
+class _OnOwnLoop:
+    """Waits for a result on a loop of its own, until it comes or is not wanted."""
+
+    def __init__(self, result: object) -> None:
+        self.outcome: Future[object] = Future()
+        self._result = result
+        self._cancelled = False
+        self._cancel: Callable[[], object] | None = None
+
+    def run(self) -> None:
+        """Wait, in the thread that calls this."""
         try:
-            return finished.result()
-        except BaseException:
-            # Interrupted while waiting: end the coroutine, and wait for that.
-            if not finished.done():
-                started.result()()
-            raise
+            with asyncio.Runner() as runner:
+                self.outcome.set_result(runner.run(self._wait()))
+        except BaseException as error:  # noqa: BLE001 - raised again by the caller
+            self.outcome.set_exception(error)
 
-
-def _run_on_own_loop(result: object, started: Future[Callable[[], object]]) -> object:
-    async def wait() -> object:
+    async def _wait(self) -> object:
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
-        cancel = task.cancel if task is not None else loop.stop
-        started.set_result(lambda: loop.call_soon_threadsafe(cancel))
-        return await wait_for(result)
+        if task is not None:
+            self._cancel = partial(loop.call_soon_threadsafe, task.cancel)
+            if self._cancelled:
+                task.cancel()
+        return await wait_for(self._result)
 
-    with asyncio.Runner() as runner:
-        return runner.run(wait())
+    def cancel(self) -> None:
+        """Stop waiting; may be called from any thread, before or after the start."""
+        self._cancelled = True
+        if self._cancel is not None:
+            with contextlib.suppress(RuntimeError):  # it has just ended by itself
+                self._cancel()
 
 
 def run_by_hand(coroutine: Coroutine[Any, Any, T]) -> T:
