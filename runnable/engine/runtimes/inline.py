@@ -5,7 +5,6 @@ import contextlib
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
-from functools import partial
 from typing import Any, TypeVar
 
 from runnable.context import propagate
@@ -29,13 +28,15 @@ def _run_to_end(result: object) -> object:
     running = _OnOwnLoop(result)
     thread = threading.Thread(target=propagate(running.run), name="runnable loop")
     try:
+        # Not join(): interrupted once, it takes the thread for ended from then on.
         thread.start()
-        thread.join()
+        running.over.wait()
     except BaseException:
         # Interrupted: end the coroutine, wherever it is, and wait for that.
         running.cancel()
-        if thread.is_alive():
-            thread.join()
+        # The interrupt may have come while the thread was being started.
+        if running.begun.wait(timeout=1):
+            running.over.wait()
         raise
     return running.outcome.result()
 
@@ -45,22 +46,27 @@ class _OnOwnLoop:
 
     def __init__(self, result: object) -> None:
         self.outcome: Future[object] = Future()
+        self.begun = threading.Event()
+        self.over = threading.Event()
         self._result = result
         self._cancelled = False
         self._cancel: Callable[[], object] | None = None
 
     def run(self) -> None:
         """Wait, in the thread that calls this."""
+        self.begun.set()
         try:
             with asyncio.Runner() as runner:
                 self.outcome.set_result(runner.run(self._wait()))
         except BaseException as error:  # noqa: BLE001 - raised again by the caller
             self.outcome.set_exception(error)
+        finally:
+            self.over.set()
 
     async def _wait(self) -> object:
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         if task is not None:
-            self._cancel = partial(loop.call_soon_threadsafe, task.cancel)
+            self._cancel = lambda: loop.call_soon_threadsafe(task.cancel)
             if self._cancelled:
                 task.cancel()
         return await wait_for(self._result)
