@@ -22,10 +22,12 @@ def _alone(tmp_path, monkeypatch) -> Iterator[None]:
     """Run each test in an empty folder, and let no run leak into the next one."""
     monkeypatch.chdir(tmp_path)
     yield
+    left_over = [
+        name for name, provider in container.providers.items() if provider.overridden
+    ]
     set_run_context(None)
     set_overrides({})
-    for provider in container.providers.values():
-        assert not provider.overridden
+    assert left_over == []
 
 
 @pytest.fixture
