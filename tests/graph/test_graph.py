@@ -1,7 +1,5 @@
 """Graphs: what is wrong with them, and what they lack."""
 
-import time
-
 import pytest
 
 from runnable import Pipeline, PythonTask, Stub
@@ -52,15 +50,14 @@ def test_an_unknown_node():
         graph(a=("success", "")).node("sucess")
 
 
-def test_a_long_pipeline_is_checked_quickly():
+def test_a_long_pipeline_can_be_checked():
+    """Thousands of steps overflow no stack."""
     steps = [
         PythonTask(name=f"s{n}", function=lambda x: x, returns=["x"])
         for n in range(3000)
     ]
-    before = time.process_time()
     made = Pipeline(steps=steps).return_dag()
     assert unprovided_parameters(made) == [("s0", "x")]
-    assert time.process_time() - before < 20  # quadratic would take minutes
 
 
 def test_the_hash_follows_the_description():
