@@ -71,13 +71,15 @@ async def run(
         objects=None if keeps_objects else context.return_objects,
     )
     problems: list[Exception] = []
-    succeeded = False
-    run_log: RunLog | None = None
     try:
         succeeded = await _run_recorded(work, scope, session, problems)
-    finally:
-        # Also when the run was interrupted: its log is there for whoever reads it.
-        run_log = _conclude(session, problems)
+    except BaseException as interruption:
+        # The log of an interrupted run is there for whoever reads it.
+        _conclude(session, problems)
+        for problem in problems:
+            interruption.add_note(f"could not be recorded: {in_one_line(problem)}")
+        raise
+    run_log = _conclude(session, problems)
     if problems or not succeeded or run_log is None:
         raise _failed(context.run_id, run_log, scope.failure, problems)
     return run_log
