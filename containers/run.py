@@ -76,7 +76,9 @@ class _Marked(ContextScoped[Any]):
         self._service = service
         self._name, *self._attributes = service.split(".")
 
-    def make(self) -> object:
+    def _provide(self, args: tuple[object, ...], kwargs: dict[str, object]) -> object:
+        # Nobody overrides a marker: the service that it names is what is overridden.
+        del args, kwargs
         known = container_in_force().providers
         provider: Any = known.get(self._name)
         if self._name in KINDS and not isinstance(provider, ContextScoped):

@@ -9,7 +9,7 @@ parameters: the argument, then `RUNNABLE_PRM_<name>`, then the parameters file.
 import json
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -18,7 +18,7 @@ from dependency_injector.containers import Container
 from pydantic import JsonValue
 
 from containers.plugins import KINDS
-from containers.providers import ContextScoped, Overriding
+from containers.providers import ContextScoped
 from runnable import defaults
 from runnable.exceptions import ConfigurationError, did_you_mean
 from runnable.options import Options, RunSettings
@@ -73,12 +73,14 @@ class Settings:
         _check_arguments(options)
         named = _named(environment, defaults.VARIABLE_PREFIX)
         from_file = _from_file(configuration_file, named)
+        given = _check_kinds(options.services, "services")
+        overridden = self._overridden()
         return RunSettings(
             configuration_file=configuration_file,
             parameters_file=parameters_file,
             run_id=options.run_id or environment.get(defaults.ENV_RUN_ID, ""),
-            services=self._services(from_file, options.services),
-            overrides=self._overrides(),
+            services=self._services(from_file, given, overridden),
+            overrides={kind: it.override for kind, it in overridden.items()},
             places=dict.fromkeys(from_file, configuration_file),
             parameters=_parameters(parameters_file, options.parameters, environment),
             variables=named,
@@ -86,24 +88,25 @@ class Settings:
         )
 
     def _services(
-        self, from_file: Mapping[str, object], given: Mapping[str, object]
+        self,
+        from_file: Mapping[str, object],
+        given: Mapping[str, object],
+        overridden: Mapping[str, ContextScoped[object]],
     ) -> dict[str, object]:
-        chosen: dict[str, object] = {**_DEFAULTS, **from_file}
-        explicit = _check_kinds(given, "services")
-        for kind in KINDS:
-            provider = self._container.providers.get(kind)
-            if kind in explicit:
-                chosen[kind] = explicit[kind]
-            elif provider is not None and not isinstance(provider, ContextScoped):
-                # An application's container may have a service of its own.
-                chosen[kind] = provider()
-            if isinstance(provider, ContextScoped) and provider.is_overridden():
-                chosen[kind] = provider()
-        return chosen
+        own = {
+            kind: provider()
+            for kind in KINDS
+            if (provider := self._container.providers.get(kind)) is not None
+            # An application's container may have a service of its own.
+            and not isinstance(provider, ContextScoped)
+            and kind not in given
+        }
+        overriding = {kind: provider() for kind, provider in overridden.items()}
+        return {**_DEFAULTS, **from_file, **own, **given, **overriding}
 
-    def _overrides(self) -> dict[str, Callable[[object], Overriding[object]]]:
+    def _overridden(self) -> dict[str, ContextScoped[object]]:
         return {
-            kind: provider.override
+            kind: provider
             for kind in KINDS
             if isinstance(
                 provider := self._container.providers.get(kind), ContextScoped

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, cast
 
 from runnable.context import PipelineContext, RunScope
 from runnable.datastore import AnyParameter, RunLog
@@ -14,7 +14,6 @@ from runnable.exceptions import (
 )
 from runnable.executor import BasePipelineExecutor
 from runnable.graph import Graph, TaskNode
-from runnable.injection import Provide, inject
 from runnable.names import check_run_id, make_run_id
 from runnable.options import Options, ResolveSettings, RunSettings
 from runnable.scope import current_scope, enter_step, live_run, restore
@@ -85,7 +84,8 @@ def launch(
         for kind in services.keys() & settings.overrides.keys():
             # Made once, here: its markers get the same one as everybody else.
             stack.enter_context(settings.overrides[kind](services[kind]))
-        yield Launched(graph, parameters, _executor())
+        executor = cast("BasePipelineExecutor", services["pipeline_executor"])
+        yield Launched(graph, parameters, executor)
 
 
 def _in_force(options: Options, container: RunContainer | None) -> RunSettings:
@@ -99,13 +99,6 @@ def _in_force(options: Options, container: RunContainer | None) -> RunSettings:
     finally:
         restore(outer)
     return settings._replace(run_id=options.run_id) if nested else settings
-
-
-@inject
-def _executor(
-    *, pipeline_executor: BasePipelineExecutor = Provide["pipeline_executor"]
-) -> BasePipelineExecutor:
-    return pipeline_executor
 
 
 def _make_context(
