@@ -12,6 +12,7 @@ from runnable.datastore.code_versions import CodeVersions
 from runnable.exceptions import ConfigurationError, did_you_mean
 from runnable.injection import connect, injection_points
 from runnable.scope import live_run
+from runnable.threads import Threads
 
 if TYPE_CHECKING:
     # Whoever defines the first marker loads this module, and may be any of these.
@@ -56,6 +57,7 @@ class RunContainer(containers.DeclarativeContainer):
     code_versions: providers.Provider[CodeVersions] = providers.ThreadSafeSingleton(
         CodeVersions
     )
+    threads: providers.Provider[Threads] = providers.ThreadSafeSingleton(Threads)
 
 
 container = RunContainer()

@@ -12,8 +12,15 @@ if TYPE_CHECKING:
     from runnable.injection import Provide, inject
     from runnable.report import summarise
     from runnable.sdk import (
+        AsyncPipeline,
+        AsyncPythonTask,
+        Backoff,
         Catalog,
+        Conditional,
         Fail,
+        Loop,
+        Map,
+        Parallel,
         Pipeline,
         PythonTask,
         Stub,
@@ -24,9 +31,16 @@ if TYPE_CHECKING:
 
 # Without `json`, so that a star import does not hide the standard module.
 __all__ = [
+    "AsyncPipeline",
+    "AsyncPythonTask",
+    "Backoff",
     "Catalog",
+    "Conditional",
     "ExecutionFailedError",
     "Fail",
+    "Loop",
+    "Map",
+    "Parallel",
     "Pipeline",
     "Provide",
     "PythonTask",
@@ -48,8 +62,15 @@ _HOMES = {
     "runnable.injection": ["Provide", "inject"],
     "runnable.report": ["summarise"],
     "runnable.sdk": [
+        "AsyncPipeline",
+        "AsyncPythonTask",
+        "Backoff",
         "Catalog",
+        "Conditional",
         "Fail",
+        "Loop",
+        "Map",
+        "Parallel",
         "Pipeline",
         "PythonTask",
         "Stub",

@@ -28,6 +28,23 @@ EXAMPLES = [
     (exceptions.ExecutionFailedError("r1"), "Run 'r1' failed"),
     (exceptions.BindingError("f", "x", "'a'", "int"), "f() cannot be given"),
     (exceptions.ParameterMissingError("f", "x", ["y"], "s"), "Step 's': f() needs"),
+    (
+        exceptions.ParametersMissingError([
+            exceptions.ParameterMissingError("f", "x", ["y"], "s"),
+            exceptions.ParameterMissingError("", "items", ["item"], "m"),
+        ]),
+        "2 parameters are missing:\n  - Step 's': f() needs parameter 'x'",
+    ),
+    (exceptions.BranchingError("x", "'a'", "no list"), "Parameter 'x' is 'a': no"),
+    (exceptions.BranchFailedError("p.a"), "'p.a' failed: it ended at its fail node"),
+    (
+        exceptions.BranchesFailedError("p", ["p.a"], [ValueError("no")], 2),
+        "1 of 2 branches of step 'p' failed: 'p.a' (ValueError: no)",
+    ),
+    (exceptions.StepTimeoutError(1.5), "longer than timeout_seconds=1.5"),
+    (exceptions.StreamEndError("f", "done", ["x"], None), "no event of type 'done'"),
+    (exceptions.StreamEndError("f", "done", ["x"], ["y"]), "'done' that has 'y'"),
+    (exceptions.WorkerError("text"), "text"),
     (exceptions.ReturnsError("f", ["a", "b"], 1), "declares 2: a, b"),
     (exceptions.ValueNotStorableError("a.b", "set"), "a.b is a set"),
     (exceptions.CommandCallError("text"), "text"),
@@ -52,7 +69,7 @@ def test_text_and_pickling(error, text):
     again = pickle.loads(pickle.dumps(error))
     assert type(again) is type(error)
     assert str(again) == str(error)
-    assert vars(again) == vars(error)
+    assert repr(vars(again)) == repr(vars(error))
 
 
 def test_every_error_has_an_example():

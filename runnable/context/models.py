@@ -1,6 +1,6 @@
 """What describes one run: its id, its files and its services."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import (
@@ -17,6 +17,7 @@ from pydantic import (
 from runnable import defaults
 from runnable.catalog import BaseCatalog
 from runnable.datastore import BaseRunLogStore
+from runnable.events import Subscriber
 from runnable.exceptions import ConfigurationError
 from runnable.graph import Graph
 from runnable.injection import Provide, inject
@@ -110,11 +111,30 @@ class RunContext(BaseModel):
 
     _dag: Graph | None = PrivateAttr(default=None)
     _run: Run | None = PrivateAttr(default=None)
+    _subscribers: list[Subscriber] = PrivateAttr(default_factory=list)
 
     def model_post_init(self, context: object, /) -> None:
         """Make this context the current one."""
         super().model_post_init(context)
         self.become_current()
+
+    def __getstate__(self) -> dict[Any, Any]:
+        # Where it is current, and what it runs, belongs to this process.
+        own: dict[str, object] = {"_dag": None, "_run": None, "_subscribers": []}
+        return {**super().__getstate__(), "__pydantic_private__": own}
+
+    @property
+    def subscribers(self) -> Sequence[Subscriber]:
+        """Who is told what happens in this run."""
+        return tuple(self._subscribers)
+
+    def subscribe(self, subscriber: Subscriber) -> None:
+        """Have somebody told what happens in this run, from its first record on.
+
+        Args:
+            subscriber: Called with each `runnable.events.Event`.
+        """
+        self._subscribers.append(subscriber)
 
     @property
     def run(self) -> Run | None:

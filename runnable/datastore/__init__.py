@@ -12,6 +12,8 @@ from runnable.datastore.parameters import (
 )
 from runnable.datastore.records import (
     AnyParameter,
+    BranchFinished,
+    BranchStarted,
     Record,
     RunFinished,
     RunStarted,
@@ -32,7 +34,9 @@ from runnable.datastore.store import BaseRunLogStore, Journal
 __all__ = [
     "AnyParameter",
     "BaseRunLogStore",
+    "BranchFinished",
     "BranchLog",
+    "BranchStarted",
     "CodeIdentity",
     "CodeVersion",
     "CodeVersions",

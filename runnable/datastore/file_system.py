@@ -125,6 +125,16 @@ class FileSystemRunLogStore(BaseRunLogStore):
             self._root.mkdir(parents=True, exist_ok=True)
             return _FileJournal(path, self.durability)
 
+    def reopen(self, run_id: str) -> Journal:
+        """Continue the journal of a run that was begun before, in a new segment."""
+        if not os.path.exists(self._segment(run_id, 1)):
+            raise RunLogNotFoundError(run_id, str(self._root))
+        for number in itertools.count(2):
+            # Created exclusively: of two that continue at once, each has its own.
+            with contextlib.suppress(FileExistsError):
+                return self._open(self._segment(run_id, number))
+        raise AssertionError  # the loop has no end
+
     def read(self, run_id: str) -> Iterator[Record]:
         """Yield the records of a run, in the order they were written."""
         if not os.path.exists(self._segment(run_id, 1)):

@@ -1,12 +1,19 @@
 """From the records of a journal to the run log."""
 
+from collections import ChainMap
 from collections.abc import Iterable
 from typing import Any
 
 from runnable import defaults
-from runnable.datastore.parameters import ObjectLoader, ObjectParameter
+from runnable.datastore.parameters import (
+    JsonParameter,
+    ObjectLoader,
+    ObjectParameter,
+)
 from runnable.datastore.records import (
     AnyParameter,
+    BranchFinished,
+    BranchStarted,
     Record,
     RunFinished,
     RunStarted,
@@ -14,8 +21,10 @@ from runnable.datastore.records import (
     StepStarted,
 )
 from runnable.datastore.run_log import CodeIdentity, RunLog
+from runnable.graph.paths import parent
 
 _JOB = "job"
+_LOOP = "loop"
 
 
 class Fold:
@@ -35,6 +44,9 @@ class Fold:
         self._run |= {"steps": {}, "parameters": {}, "run_config": {}}
         self._loader = loader
         self._steps: dict[str, dict[str, Any]] = {}
+        # The run is the scope of the steps that stand in no branch.
+        self._scopes: dict[str, dict[str, Any]] = {"": self._run}
+        self._variables: dict[str, dict[str, AnyParameter]] = {"": {}}
         self._code: list[CodeIdentity] = []
         self._retry_indicator = ""
 
@@ -45,6 +57,10 @@ class Fold:
                 self._step_started(record)
             case StepFinished():
                 self._step_finished(record)
+            case BranchStarted():
+                self._branch_started(record)
+            case BranchFinished():
+                self._scopes[record.path]["status"] = record.status
             case RunStarted():
                 self._run_started(record)
             case RunFinished():
@@ -69,37 +85,69 @@ class Fold:
         step = self._steps.get(record.path)
         if step is None:
             step = self._steps[record.path] = self._new(record)
+        step["status"] = defaults.PROCESSING
+        if not record.attempt:
+            return
+        scope = parent(record.path)
+        inputs = self._scopes[scope]["parameters"] | self._variables[scope]
         step["attempts"].append({
             "attempt_number": record.attempt,
             "start_time": record.at,
             "status": defaults.PROCESSING,
-            "input_parameters": self._run["parameters"].copy(),
+            "input_parameters": inputs,
             "retry_indicator": self._retry_indicator,
             "code_identities": self._code,
         })
 
     def _new(self, record: StepStarted) -> dict[str, Any]:
-        step: dict[str, Any] = {
-            "status": defaults.PROCESSING,
-            "attempts": [],
-            "data_catalog": [],
-        }
+        step: dict[str, Any] = {"attempts": [], "data_catalog": []}
         if record.step_type == _JOB:
             self._run["job"] = step
             step["code_identities"] = self._code
         else:
-            self._run["steps"][record.path] = step
+            self._scopes[parent(record.path)]["steps"][record.path] = step
             step["name"] = record.name
             step["internal_name"] = record.path
             step["step_type"] = record.step_type
+            step["branches"] = {}
         return step
+
+    def _branch_started(self, record: BranchStarted) -> None:
+        step = self._steps[parent(record.path)]
+        branches = step["branches"]
+        if record.path not in branches:
+            last = next(reversed(branches.values()), None)
+            # An iteration goes on with what the one before it has set.
+            carried = last["parameters"] if last and step["step_type"] == _LOOP else {}
+            branches[record.path] = self._scopes[record.path] = {
+                "internal_name": record.path,
+                "steps": {},
+                "parameters": carried.copy(),
+            }
+        branches[record.path]["status"] = defaults.PROCESSING
+        self._variables[record.path] = {
+            name: JsonParameter.model_construct(value=value)
+            for name, value in record.variables.items()
+        }
 
     def _step_finished(self, record: StepFinished) -> None:
         step = self._steps[record.path]
         step["status"] = record.status
         step["data_catalog"] += record.files
         outputs = self._bound(record.outputs)
-        step["attempts"][-1] |= {
+        if record.attempt:
+            self._attempt_finished(step["attempts"][-1], record, outputs)
+        else:
+            step["message"] = record.message
+        self._scopes[parent(record.path)]["parameters"].update(outputs)
+
+    def _attempt_finished(
+        self,
+        attempt: dict[str, Any],
+        record: StepFinished,
+        outputs: dict[str, AnyParameter],
+    ) -> None:
+        attempt |= {
             "end_time": record.at,
             "status": record.status,
             "message": record.message,
@@ -111,7 +159,17 @@ class Fold:
                 if parameter.kind == "metric"
             },
         }
-        self._run["parameters"].update(outputs)
+        if record.read:
+            outside = self._visible(parent(parent(parent(record.path))))
+            attempt["input_parameters"] |= {name: outside[name] for name in record.read}
+
+    def _visible(self, scope: str) -> ChainMap[str, AnyParameter]:
+        """Return what a scope and those around it have."""
+        maps = [self._variables[scope], self._scopes[scope]["parameters"]]
+        while scope:
+            scope = parent(parent(scope))
+            maps += [self._variables[scope], self._scopes[scope]["parameters"]]
+        return ChainMap(*maps)
 
     def _bound(self, parameters: dict[str, AnyParameter]) -> dict[str, AnyParameter]:
         for parameter in parameters.values():

@@ -38,6 +38,15 @@ class MemoryRunLogStore(BaseRunLogStore):
     _journals: dict[str, list[bytes]] = PrivateAttr(default_factory=dict)
     _lock: Any = PrivateAttr(default_factory=threading.Lock)
 
+    def __getstate__(self) -> dict[Any, Any]:
+        # Another process has a store of its own, which is empty.
+        own: dict[str, object] = {"_journals": {}, "_lock": None}
+        return {**super().__getstate__(), "__pydantic_private__": own}
+
+    def __setstate__(self, state: dict[Any, Any]) -> None:
+        super().__setstate__(state)
+        self._lock = threading.Lock()
+
     def create(self, run_id: str) -> Journal:
         """Begin the journal of a new run."""
         with self._lock:
@@ -45,6 +54,13 @@ class MemoryRunLogStore(BaseRunLogStore):
                 raise RunLogExistsError(run_id, "memory")
             lines = self._journals[run_id] = []
         return _MemoryJournal(lines)
+
+    def reopen(self, run_id: str) -> Journal:
+        """Continue the journal of a run that was begun before."""
+        with self._lock:
+            if run_id not in self._journals:
+                raise RunLogNotFoundError(run_id, "memory")
+            return _MemoryJournal(self._journals[run_id])
 
     def read(self, run_id: str) -> Iterator[Record]:
         """Yield the records of a run, in the order they were written."""

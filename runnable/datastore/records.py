@@ -8,7 +8,7 @@ end of line; a line that was changed does not match its checksum.
 
 import json
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from pydantic import JsonValue
@@ -48,6 +48,7 @@ class StepStarted(NamedTuple):
     name: str
     step_type: str
     attempt: int = 1
+    """0 for a step that has branches; those have attempts."""
 
 
 class StepFinished(NamedTuple):
@@ -57,11 +58,31 @@ class StepFinished(NamedTuple):
     path: str
     status: str
     outputs: dict[str, AnyParameter]
-    """Declared returns; they become parameters of the step's scope."""
+    """What becomes parameters of the step's scope: declared returns, or what has come
+    of the branches."""
     files: list[DataCatalog]
     attempt: int = 1
     message: str = ""
     traceback: str = ""
+    read: tuple[str, ...] = ()
+    """Names of parameters that it was given from outside the branch it stands in."""
+
+
+class BranchStarted(NamedTuple):
+    """A branch of a step has begun; its scope is new, except in a loop."""
+
+    at: str
+    path: str
+    variables: Mapping[str, JsonValue]
+    """What the step gives to it: the item of a map, the number of an iteration."""
+
+
+class BranchFinished(NamedTuple):
+    """A branch of a step has ended."""
+
+    at: str
+    path: str
+    status: str
 
 
 class RunFinished(NamedTuple):
@@ -71,12 +92,21 @@ class RunFinished(NamedTuple):
     status: str
 
 
-Record = RunStarted | StepStarted | StepFinished | RunFinished
+Record = (
+    RunStarted
+    | StepStarted
+    | StepFinished
+    | BranchStarted
+    | BranchFinished
+    | RunFinished
+)
 
 _KINDS: dict[str, type[Record]] = {
     "run_started": RunStarted,
     "step_started": StepStarted,
     "step_finished": StepFinished,
+    "branch_started": BranchStarted,
+    "branch_finished": BranchFinished,
     "run_finished": RunFinished,
 }
 _NAMES = {record: name for name, record in _KINDS.items()}
@@ -95,6 +125,26 @@ class DamagedLineError(ValueError):
     """A line of a journal is not what was written."""
 
 
+def as_json(record: Record) -> dict[str, Any]:
+    """Turn a record into what JSON can express.
+
+    Args:
+        record: Any record.
+
+    Returns:
+        Its fields by name, and its `kind`.
+
+    Example:
+        >>> as_json(RunFinished(at="now", status="SUCCESS"))["kind"]
+        'run_finished'
+    """
+    content: dict[str, Any] = {"kind": _NAMES[type(record)]}
+    for name, value in zip(record._fields, record, strict=True):
+        plain = _PLAIN.get(name)
+        content[name] = value if plain is None else plain(value)
+    return content
+
+
 def encode(record: Record) -> bytes:
     r"""Turn a record into a line.
 
@@ -108,11 +158,7 @@ def encode(record: Record) -> bytes:
         >>> encode(RunFinished(at="now", status="SUCCESS"))[20:]
         b'"record":{"kind":"run_finished","at":"now","status":"SUCCESS"}}\n'
     """
-    content: dict[str, object] = {"kind": _NAMES[type(record)]}
-    for name, value in zip(record._fields, record, strict=True):
-        plain = _PLAIN.get(name)
-        content[name] = value if plain is None else plain(value)
-    body = _dump(content)
+    body = _dump(as_json(record))
     return b"%b%08x%b%b%b" % (_HEAD, zlib.crc32(body), _MIDDLE, body, _END)
 
 
@@ -142,6 +188,8 @@ def _plain_models(models: list[DataCatalog] | list[CodeIdentity]) -> list[Any]:
 _PLAIN: dict[str, Callable[[Any], object]] = {
     "parameters": _plain_parameters,
     "outputs": _plain_parameters,
+    "variables": dict,
+    "read": list,
     "files": _plain_models,
     "code": _plain_models,
 }
@@ -191,6 +239,8 @@ def _build(kind: type[Record], content: dict[str, Any]) -> Record:
                 key: _PARAMETERS[value["kind"]].model_construct(None, **value)
                 for key, value in content[name].items()
             }
+    if "read" in content:
+        content["read"] = tuple(content["read"])
     if "files" in content:
         content["files"] = [DataCatalog(**file) for file in content["files"]]
     if "code" in content:

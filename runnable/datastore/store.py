@@ -25,7 +25,7 @@ class Journal(Protocol):
 class BaseRunLogStore(Service, abc.ABC):
     """Keeps the journals of runs.
 
-    A store of your own implements the four abstract methods, and is registered under
+    A store of your own implements the abstract methods, and is registered under
     the entry point group `run_log_store`.
     """
 
@@ -44,6 +44,20 @@ class BaseRunLogStore(Service, abc.ABC):
         Raises:
             RunLogExistsError: If there is one of this id; of two that create it at
                 once, exactly one succeeds.
+        """
+
+    @abc.abstractmethod
+    def reopen(self, run_id: str) -> Journal:
+        """Continue the journal of a run that was begun before.
+
+        Args:
+            run_id: The id of the run.
+
+        Returns:
+            The journal; what is appended comes after what it has.
+
+        Raises:
+            RunLogNotFoundError: If there is no such run.
         """
 
     @abc.abstractmethod

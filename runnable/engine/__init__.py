@@ -7,10 +7,11 @@ from runnable.engine.runtimes import (
     Runtime,
     run_by_hand,
 )
-from runnable.engine.session import Services
+from runnable.engine.session import DEFAULT_OVERLAP, Services
 from runnable.engine.values import json_parameters
 
 __all__ = [
+    "DEFAULT_OVERLAP",
     "InlineRuntime",
     "LoopRuntime",
     "Runtime",

@@ -14,19 +14,16 @@ from runnable.datastore import (
     RunFinished,
     RunLog,
 )
+from runnable.engine.branches import run_branches, traverse
+from runnable.engine.history import History
+from runnable.engine.recorder import Recorder, now
 from runnable.engine.runtimes import Runtime
-from runnable.engine.session import (
-    Failure,
-    Scope,
-    Services,
-    Session,
-    now,
-    run_started,
-)
+from runnable.engine.scopes import Failure, Scope
+from runnable.engine.session import DEFAULT_OVERLAP, Services, Session, run_started
 from runnable.engine.step import in_one_line, run_step
-from runnable.engine.traversal import Finish, Outcome, RunNode, Traversal
+from runnable.engine.traversal import Outcome
 from runnable.exceptions import ExecutionFailedError
-from runnable.graph import Graph, JobNode
+from runnable.graph import Graph, JobNode, Overlap
 from runnable.tasks import Call
 
 P = ParamSpec("P")
@@ -38,6 +35,9 @@ async def run(
     runtime: Runtime,
     services: Services,
     context: RunContext,
+    overlap: Overlap = DEFAULT_OVERLAP,
+    *,
+    continued: bool = False,
 ) -> RunLog:
     """Run a pipeline, or the one task of a job.
 
@@ -47,6 +47,9 @@ async def run(
         runtime: How functions are called.
         services: Where everything is kept.
         context: Describes the run.
+        overlap: How branches overlap, unless their step says otherwise.
+        continued: Whether the run has been begun before: it starts with the recorded
+            parameters, and what is recorded to have ended is not run again.
 
     Returns:
         The log of the run.
@@ -58,16 +61,22 @@ async def run(
     if isinstance(work, Graph):
         context.set_graph(work)
     keeps_objects = context.object_serialisation and services.catalog.keeps_objects
-    scope = Scope("", dict(parameters))
+    store, run_id = services.run_log_store, context.run_id
+    past = History(store.read(run_id) if continued else ())
+    if past.started is not None:
+        parameters = past.started.parameters
+    scope = Scope("", dict(parameters), environment=context.environment())
+    journal = store.reopen(run_id) if continued else store.create(run_id)
     session = Session(
         loader=ObjectLoader(
-            context.run_id, services.catalog, services.pickler, context.return_objects
+            run_id, services.catalog, services.pickler, context.return_objects
         ),
         context=context,
         services=services,
         runtime=runtime,
-        journal=services.run_log_store.create(context.run_id),
-        environment=context.environment(),
+        recorder=Recorder(journal, context.subscribers),
+        overlap=overlap,
+        history=past,
         objects=None if keeps_objects else context.return_objects,
     )
     problems: list[Exception] = []
@@ -92,19 +101,25 @@ async def _run_recorded(
     status, succeeded = defaults.CANCELLED, False
     try:
         code = CodeIdentity.of(await _code_version(session))
-        session.record(run_started(session.context, scope.parameters.copy(), code))
+        started = run_started(session.context, scope.parameters.copy(), code)
+        if session.history.started is None:
+            session.recorder.record(started)
         with active_run():
             if isinstance(work, Graph):
                 succeeded = await traverse(work, scope, session)
             else:
-                outcome = await run_step(work, scope, session)
+                outcome = await run_step(work, scope, session, run_branches)
                 succeeded = outcome is Outcome.SUCCEEDED
         status = defaults.SUCCESS if succeeded else defaults.FAIL
     except Exception as problem:  # noqa: BLE001 - a store failed; collected, raised later
         problems.append(problem)
         status = defaults.FAIL
     finally:
-        _collect(problems, session.record, RunFinished(at=now(), status=status))
+        recorder = session.recorder
+        _collect(problems, session.workers.close)
+        # What could not be ended in time: it can say nothing more from here on.
+        _collect(problems, recorder.end_open, status, "it was left behind")
+        _collect(problems, recorder.record, RunFinished(at=now(), status=status))
     return succeeded
 
 
@@ -120,7 +135,7 @@ async def _code_version(session: Session) -> CodeVersion:
 def _conclude(session: Session, problems: list[Exception]) -> RunLog | None:
     """Close the journal, and read back and hand on what it says."""
     store, run_id = session.services.run_log_store, session.context.run_id
-    _collect(problems, session.journal.close)
+    _collect(problems, session.recorder.close)
     try:
         run_log = store.get_run_log_by_id(run_id, full=True, loader=session.loader)
     except Exception as problem:  # noqa: BLE001 - collected, raised later
@@ -140,26 +155,6 @@ def _collect(
         function(*args, **kwargs)
     except Exception as problem:  # noqa: BLE001 - collected, raised later
         problems.append(problem)
-
-
-async def traverse(graph: Graph, scope: Scope, session: Session) -> bool:
-    """Run a graph from its start to one of its ends.
-
-    Args:
-        graph: The graph.
-        scope: Its parameters.
-        session: The run.
-
-    Returns:
-        Whether it ended at the success node.
-    """
-    traversal = Traversal(graph)
-    while True:
-        match traversal.command:
-            case RunNode(node):
-                traversal.advance(await run_step(node, scope, session))
-            case Finish(succeeded):
-                return succeeded
 
 
 def _failed(

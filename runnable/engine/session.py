@@ -1,10 +1,8 @@
 """What the engine holds while one run goes on."""
 
-import datetime as dt
 import os
 import socket
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import NamedTuple
 
@@ -15,19 +13,19 @@ from runnable.datastore import (
     BaseRunLogStore,
     CodeIdentity,
     CodeVersions,
-    Journal,
     ObjectLoader,
-    Record,
     RunStarted,
 )
+from runnable.engine.history import History
+from runnable.engine.processes import Workers
+from runnable.engine.recorder import Recorder, now
 from runnable.engine.runtimes import Runtime
+from runnable.graph import Overlap
 from runnable.pickler import BasePickler
 from runnable.secrets import BaseSecrets
 
-
-def now() -> str:
-    """Return the local time, as run logs have it."""
-    return dt.datetime.now().isoformat(" ", "microseconds")  # noqa: DTZ005 - as documented
+DEFAULT_OVERLAP = Overlap("thread", 32)
+"""Branches overlap in this process, thirty-two at most."""
 
 
 @cache
@@ -45,24 +43,6 @@ class Services(NamedTuple):
     code_versions: CodeVersions
 
 
-class Failure(NamedTuple):
-    """A step that failed, and why."""
-
-    path: str
-    error: BaseException
-
-
-@dataclass(slots=True)
-class Scope:
-    """The parameters that a graph of steps reads and writes."""
-
-    path: str
-    """The path of the branch; empty for the root."""
-    parameters: dict[str, AnyParameter]
-    failure: Failure | None = None
-    """The latest step that failed."""
-
-
 @dataclass(slots=True, eq=False)
 class Session:
     """One run, as the engine sees it."""
@@ -70,17 +50,17 @@ class Session:
     context: RunContext
     services: Services
     runtime: Runtime
-    journal: Journal
-    environment: Mapping[str, str]
-    """Variables that every step of the run sees."""
+    recorder: Recorder
     objects: dict[str, object] | None
     """Objects by key, in a run that keeps them in memory."""
     loader: ObjectLoader
     """Loads the objects of the run."""
-
-    def record(self, record: Record) -> None:
-        """Keep a record; nothing is done or told before it is kept."""
-        self.journal.append(record)
+    overlap: Overlap
+    """How branches overlap, unless their step says otherwise."""
+    history: History = field(default_factory=History)
+    """What has been recorded before, of a run that is continued."""
+    workers: Workers = field(default_factory=Workers)
+    """The processes that run branches of it."""
 
 
 def run_started(

@@ -1,24 +1,34 @@
 """The life of one step; the only copy, for synchronous and asynchronous runs.
 
-Theory of operation. A step is recorded as started, tried, and recorded as finished,
-whatever happens in between: the boundary below is where an exception of the user's code
-becomes an outcome. What interrupts the run itself (cancellation, KeyboardInterrupt) is
-recorded and goes on.
+Theory of operation. An attempt of a step is recorded as started, tried, and recorded as
+finished, whatever happens in between: the boundary below is where an exception of the
+user's code becomes an outcome. What interrupts the run itself (cancellation,
+KeyboardInterrupt) is recorded and goes on. A step with branches lives the same life,
+once; what its body does is in `branches`.
 """
 
 import traceback
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from runnable import defaults
 from runnable.ambient import OutputLog
 from runnable.datastore import AnyParameter, DataCatalog, StepFinished, StepStarted
-from runnable.engine.session import Failure, Scope, Session, now
+from runnable.engine.history import Past
+from runnable.engine.recorder import now
+from runnable.engine.retry import is_worth_another_try, wait_before_retry
+from runnable.engine.scopes import Failure, Scope
+from runnable.engine.session import Session
+from runnable.engine.streaming import Yielded
 from runnable.engine.traversal import Outcome
-from runnable.engine.values import offers, outputs
-from runnable.exceptions import DefinitionError
+from runnable.engine.values import Offers, outputs
+from runnable.exceptions import BranchesFailedError, DefinitionError, RunError
 from runnable.graph import (
     CatalogSettings,
+    CompositeNode,
+    ExecutableNode,
     Node,
+    Policy,
     StepNode,
     TaskNode,
     execution_log_name,
@@ -34,27 +44,84 @@ class Attempt:
 
     path: str
     number: int
+    """From 1; 0 for a step with branches."""
     output: OutputLog = field(default_factory=OutputLog)
     outputs: dict[str, AnyParameter] = field(default_factory=dict)
     put: list[DataCatalog] = field(default_factory=list)
     got: list[DataCatalog] = field(default_factory=list)
+    read: list[str] = field(default_factory=list)
+    """Names of what it was given from outside its branch."""
     status: str = defaults.FAIL
+    message: str = ""
     error: BaseException | None = None
 
 
-async def run_step(node: Node, scope: Scope, session: Session) -> Outcome:
-    """Run a node that stands for itself: a task, a stub or a terminal node.
+Body = Callable[[CompositeNode, Attempt, Scope, Session], Awaitable[None]]
+"""Runs the branches of a step; raises if the step has failed."""
+
+
+async def run_step(node: Node, scope: Scope, session: Session, body: Body) -> Outcome:
+    """Run a node to its end, as often as its policy allows.
 
     Args:
         node: The node.
         scope: The parameters that it reads, and writes when it succeeds.
         session: The run.
+        body: Runs the branches, if the node has any.
 
     Returns:
         How it ended.
     """
-    attempt = Attempt(join(scope.path, node.name), number=1)
-    session.record(
+    path = join(scope.path, node.name)
+    past = session.history.of(path)
+    policy = node.policy if isinstance(node, ExecutableNode) else Policy()
+    if past is not None and past.finished is not None:
+        ended = past.finished
+        if ended.status == defaults.SUCCESS or past.tries >= policy.max_attempts:
+            return _as_recorded(node, ended, scope)
+    if isinstance(node, CompositeNode):
+        attempt = Attempt(path, number=0)
+        return await _try_and_record(node, attempt, scope, session, body)
+    return await _try_often(node, policy, past, scope, session, body)
+
+
+async def _try_often(
+    node: Node,
+    policy: Policy,
+    past: Past | None,
+    scope: Scope,
+    session: Session,
+    body: Body,
+) -> Outcome:
+    number, tries = (past.last_attempt, past.tries) if past else (0, 0)
+    while True:
+        number, tries = number + 1, tries + 1
+        attempt = Attempt(join(scope.path, node.name), number)
+        outcome = await _try_and_record(node, attempt, scope, session, body)
+        error = attempt.error
+        if error is None or not is_worth_another_try(policy, tries, error):
+            return outcome
+        await wait_before_retry(policy.delay, tries, session.runtime)
+
+
+def _as_recorded(node: Node, ended: StepFinished, scope: Scope) -> Outcome:
+    scope.parameters.update(ended.outputs)
+    if ended.status == defaults.SUCCESS:
+        return Outcome.SUCCEEDED
+    _note_failure(node, Failure(ended.path, RunError(ended.message)), scope)
+    return Outcome.FAILED
+
+
+def _note_failure(node: Node, failure: Failure, scope: Scope) -> None:
+    # What a failure path leads to is not why it was taken.
+    if scope.failure is None or isinstance(node, StepNode):
+        scope.failure = failure
+
+
+async def _try_and_record(
+    node: Node, attempt: Attempt, scope: Scope, session: Session, body: Body
+) -> Outcome:
+    session.recorder.record(
         StepStarted(
             at=now(),
             path=attempt.path,
@@ -64,28 +131,39 @@ async def run_step(node: Node, scope: Scope, session: Session) -> Outcome:
         )
     )
     try:
-        await _try(node, attempt, scope, session)
-        _keep_log(attempt, session)
+        await _try(node, attempt, scope, session, body)
         attempt.status = defaults.SUCCESS
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the step boundary
-        _note_failure(attempt, error)
-        # What a failure path leads to is not why it was taken.
-        if scope.failure is None or isinstance(node, StepNode):
-            scope.failure = Failure(attempt.path, error)
+        attempt.error = error
+        if attempt.number:
+            attempt.outputs = {}
+            error.add_note(f"in step {attempt.path!r}, attempt {attempt.number}")
+        _note_failure(node, Failure(attempt.path, error), scope)
     except BaseException as error:
-        attempt.status, attempt.error = defaults.CANCELLED, error
+        attempt.status, attempt.error, attempt.outputs = defaults.CANCELLED, error, {}
         raise
     finally:
         _finish(attempt, session)
-    if attempt.status != defaults.SUCCESS:
-        return Outcome.FAILED
     scope.parameters.update(attempt.outputs)
-    return Outcome.SUCCEEDED
+    return Outcome.FAILED if attempt.error else Outcome.SUCCEEDED
 
 
-async def _try(node: Node, attempt: Attempt, scope: Scope, session: Session) -> None:
-    if not isinstance(node, StepNode):
+async def _try(
+    node: Node, attempt: Attempt, scope: Scope, session: Session, body: Body
+) -> None:
+    if isinstance(node, CompositeNode):
+        await body(node, attempt, scope, session)
         return
+    if isinstance(node, ExecutableNode):
+        await _try_executable(node, attempt, scope, session)
+    elif scope.outer is not None:
+        return  # nothing runs at the end of a branch, so nothing can be printed
+    _keep_log(attempt, session)
+
+
+async def _try_executable(
+    node: ExecutableNode, attempt: Attempt, scope: Scope, session: Session
+) -> None:
     files = node.catalog or CatalogSettings()
     catalog, run_id = session.services.catalog, session.context.run_id
     for pattern in files.get:
@@ -121,25 +199,23 @@ async def _run_task(
         raise DefinitionError(f"step {node.name!r} runs a {kind}, not a BaseTaskType")
     secrets = {name: session.services.secrets.get(name) for name in task.secrets}
     variables = {
-        **session.environment,
+        **scope.environment,
         defaults.ATTEMPT_NUMBER: str(attempt.number),
         **secrets,
     }
     step = StepScope(
         attempt.path, attempt.number, variables, frozenset(variables), attempt.output
     )
+    yielded = Yielded(attempt.path, session.recorder.tell)
+    offers = Offers(scope, session.loader, attempt.read)
     outer = enter_step(step)
     try:
-        call = task.bind(offers(scope.parameters, session))
-        result = await session.runtime.invoke(call)
+        call = yielded.watch(task.bind(offers))
+        result = await session.runtime.invoke(call, node.policy.timeout_seconds)
     finally:
         restore(outer)
+    result = yielded.result(result, task, call)
     attempt.outputs = outputs(task, result, attempt.path, session)
-
-
-def _note_failure(attempt: Attempt, error: BaseException) -> None:
-    error.add_note(f"in step {attempt.path!r}, attempt {attempt.number}")
-    attempt.error = error
 
 
 def _keep_log(attempt: Attempt, session: Session, traceback_text: str = "") -> None:
@@ -152,23 +228,26 @@ def _keep_log(attempt: Attempt, session: Session, traceback_text: str = "") -> N
 
 def _finish(attempt: Attempt, session: Session) -> None:
     error, text = attempt.error, ""
-    if error is not None:
+    # The errors of branches stand with their steps.
+    if error is not None and not isinstance(error, BranchesFailedError):
         text = "".join(traceback.format_exception(error))
+    if error is not None and attempt.number:
         try:
             _keep_log(attempt, session, text)
         except Exception as problem:  # noqa: BLE001 - the step has failed already
             error.add_note(f"its execution log could not be kept: {problem!r}")
     # If this cannot be recorded, the run ends; the error of the step stays known.
-    session.record(
+    session.recorder.record(
         StepFinished(
             at=now(),
             path=attempt.path,
             status=attempt.status,
             attempt=attempt.number,
-            message=in_one_line(error),
+            message=in_one_line(error) or attempt.message,
             traceback=text,
-            outputs=attempt.outputs if error is None else {},
+            outputs=attempt.outputs,
             files=[*attempt.put, *attempt.got],
+            read=tuple(attempt.read),
         )
     )
 

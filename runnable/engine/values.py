@@ -1,18 +1,25 @@
 """From parameters to arguments, and from what a task returned to parameters."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from typing import TypeVar, overload
 
 from runnable.datastore import (
     AnyParameter,
     JsonParameter,
     MetricParameter,
+    ObjectLoader,
     ObjectParameter,
 )
+from runnable.engine.scopes import Scope
 from runnable.engine.session import Session
 from runnable.exceptions import ReturnsError, ValueNotStorableError
+from runnable.graph import Reducer
 from runnable.parameters import JsonValue, Offer, copy_json, to_json
 from runnable.tasks import BaseTaskType, TaskReturns
+from runnable.tasks.returns import Kind
+
+T = TypeVar("T")
 
 
 def json_parameters(values: Mapping[str, object]) -> dict[str, AnyParameter]:
@@ -33,19 +40,49 @@ def json_parameters(values: Mapping[str, object]) -> dict[str, AnyParameter]:
     }
 
 
-def offers(
-    parameters: Mapping[str, AnyParameter], session: Session
-) -> dict[str, Offer]:
-    """Offer every parameter of a scope; objects are loaded when they are asked for."""
-    return {
-        name: (
-            Offer(partial(session.loader, parameter), is_object=True)
-            if isinstance(parameter, ObjectParameter)
-            # A copy: what a task changes in place is its own.
-            else Offer(partial(copy_json, parameter.value))
-        )
-        for name, parameter in parameters.items()
-    }
+class Offers(Mapping[str, Offer]):
+    """Every parameter that a scope finds; what is asked for is loaded then.
+
+    Args:
+        scope: The scope.
+        loader: Loads objects.
+        read: Gets the names that were asked for and come from outside the scope.
+    """
+
+    def __init__(self, scope: Scope, loader: ObjectLoader, read: list[str]) -> None:
+        self._scope = scope
+        self._loader = loader
+        self._read = read
+
+    def __getitem__(self, name: str) -> Offer:
+        offer = self.get(name)
+        if offer is None:
+            raise KeyError(name)
+        return offer
+
+    @overload
+    def get(self, key: str, /) -> Offer | None: ...
+
+    @overload
+    def get(self, key: str, /, default: Offer | T) -> Offer | T: ...
+
+    def get(self, key: str, /, default: object = None) -> object:
+        """Offer a parameter, if there is one."""
+        parameter = self._scope.find(key)
+        if parameter is None:
+            return default
+        if not self._scope.has_own(key) and key not in self._read:
+            self._read.append(key)
+        if isinstance(parameter, ObjectParameter):
+            return Offer(partial(self._loader, parameter), is_object=True)
+        # A copy: what a task changes in place is its own.
+        return Offer(partial(copy_json, parameter.value))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._scope.visible())
+
+    def __len__(self) -> int:
+        return len(self._scope.visible())
 
 
 def outputs(
@@ -77,6 +114,43 @@ def outputs(
         one.name: _parameter(one, value, path, session)
         for one, value in zip(declared, values, strict=True)
     }
+
+
+def reduced(
+    name: str,
+    values: Sequence[AnyParameter],
+    reducer: Reducer,
+    path: str,
+    session: Session,
+) -> AnyParameter:
+    """Make one parameter of what the branches of a map returned under one name.
+
+    Args:
+        name: The name.
+        values: One for each branch that returned it, in the order of the items.
+        reducer: Makes one value of several; without values it is not called.
+        path: The path of the step.
+        session: The run.
+
+    Returns:
+        An object if any value is one, a metric if all are, else JSON.
+
+    Raises:
+        ValueNotStorableError: If the reduced value is not of this kind.
+    """
+    kinds = {value.kind for value in values}
+    plain = [
+        session.loader(value) if isinstance(value, ObjectParameter) else value.value
+        for value in values
+    ]
+    reduce = reducer.reduce if values else None
+    result: object = plain if reduce is None else reduce(plain)
+    kind: Kind = "json"
+    if "object" in kinds:
+        kind = "object"
+    elif kinds == {"metric"}:
+        kind = "metric"
+    return _parameter(TaskReturns(name=name, kind=kind), result, path, session)
 
 
 def _parameter(

@@ -1,13 +1,17 @@
 """Run every step in this process."""
 
+import os
 from collections.abc import Mapping
+from typing import Self
+
+from pydantic import Field, model_validator
 
 from runnable.catalog import BaseCatalog
 from runnable.context import RunContext
 from runnable.datastore import AnyParameter, BaseRunLogStore, CodeVersions, RunLog
-from runnable.engine import Runtime, Services, run
+from runnable.engine import DEFAULT_OVERLAP, Runtime, Services, run
 from runnable.executor.base import BasePipelineExecutor
-from runnable.graph import Graph, JobNode
+from runnable.graph import Graph, JobNode, Overlap, Parallelism
 from runnable.injection import Provide, inject
 from runnable.pickler import BasePickler
 from runnable.secrets import BaseSecrets
@@ -22,8 +26,14 @@ class LocalExecutor(BasePipelineExecutor):
     """
 
     service_name: str = "local"
-    enable_parallel: bool = False
-    """Whether branches overlap; sequences have none."""
+    parallelism: Parallelism | None = None
+    """How branches overlap: in a `thread` each (asyncio tasks in an asynchronous run),
+    in a `process` each, or not at all (`none`); `thread` if nothing is said."""
+    max_workers: int | None = Field(default=None, ge=1)
+    """How many branches of a step are in flight at most; 32, or with processes as many
+    as the machine has processors."""
+    enable_parallel: bool | None = None
+    """As in version 0.50: true is `parallelism: process`, false is `none`."""
     object_serialisation: bool = True
     """Whether returned objects are stored; if not, they stay in the run's memory."""
 
@@ -34,8 +44,32 @@ class LocalExecutor(BasePipelineExecutor):
         runtime: Runtime,
     ) -> RunLog:
         """Run a pipeline here."""
-        keep = self.object_serialisation
-        return await run_here(graph, parameters, runtime, store_objects=keep)
+        return await run_here(
+            graph,
+            parameters,
+            runtime,
+            store_objects=self.object_serialisation,
+            overlap=self._overlap,
+        )
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        overlaps = self.parallelism != "none"
+        if self.parallelism and self.enable_parallel not in {None, overlaps}:
+            raise ValueError(
+                f"enable_parallel={self.enable_parallel} and "
+                f"parallelism={self.parallelism!r} contradict each other; give one"
+            )
+        return self
+
+    @property
+    def _overlap(self) -> Overlap:
+        old: dict[bool | None, Parallelism] = {True: "process", False: "none"}
+        parallelism = self.parallelism or old.get(self.enable_parallel, "thread")
+        many = os.cpu_count() if parallelism == "process" else None
+        return Overlap(
+            parallelism, self.max_workers or many or DEFAULT_OVERLAP.max_workers
+        )
 
 
 @inject
@@ -45,6 +79,7 @@ async def run_here(  # noqa: PLR0913 - a marker for each service
     runtime: Runtime,
     *,
     store_objects: bool = True,
+    overlap: Overlap = DEFAULT_OVERLAP,
     context: RunContext = Provide["run_context"],
     catalog: BaseCatalog = Provide["catalog"],
     secrets: BaseSecrets = Provide["secrets"],
@@ -55,4 +90,4 @@ async def run_here(  # noqa: PLR0913 - a marker for each service
     """Run a pipeline, or the task of a job, with the services of the current run."""
     context.object_serialisation = store_objects
     services = Services(catalog, secrets, pickler, run_log_store, code_versions)
-    return await run(work, parameters, runtime, services, context)
+    return await run(work, parameters, runtime, services, context, overlap)

@@ -1,32 +1,63 @@
 """Graphs of steps: descriptions, paths and validation; no I/O."""
 
+from runnable.graph.composites import (
+    LOOP_PLACEHOLDER,
+    MAP_PLACEHOLDER,
+    CompositeNode,
+    ConditionalNode,
+    LoopNode,
+    MapNode,
+    Overlap,
+    Parallelism,
+    ParallelNode,
+    Reducer,
+)
+from runnable.graph.flow import Need, provided, unprovided_parameters
 from runnable.graph.nodes import (
     FAIL_NODE,
     SUCCESS_NODE,
     TERMINAL_NAMES,
+    Backoff,
     CatalogSettings,
+    ExecutableNode,
     FailNode,
     Graph,
     JobNode,
     Node,
+    Policy,
     StepNode,
     StubNode,
     SuccessNode,
     Task,
     TaskNode,
 )
-from runnable.graph.paths import execution_log_name, join
-from runnable.graph.validation import unprovided_parameters, validate
+from runnable.graph.paths import BranchNames, execution_log_name, join, parent
+from runnable.graph.validation import validate
 
 __all__ = [
     "FAIL_NODE",
+    "LOOP_PLACEHOLDER",
+    "MAP_PLACEHOLDER",
     "SUCCESS_NODE",
     "TERMINAL_NAMES",
+    "Backoff",
+    "BranchNames",
     "CatalogSettings",
+    "CompositeNode",
+    "ConditionalNode",
+    "ExecutableNode",
     "FailNode",
     "Graph",
     "JobNode",
+    "LoopNode",
+    "MapNode",
+    "Need",
     "Node",
+    "Overlap",
+    "ParallelNode",
+    "Parallelism",
+    "Policy",
+    "Reducer",
     "StepNode",
     "StubNode",
     "SuccessNode",
@@ -34,6 +65,8 @@ __all__ = [
     "TaskNode",
     "execution_log_name",
     "join",
+    "parent",
+    "provided",
     "unprovided_parameters",
     "validate",
 ]

@@ -80,6 +80,40 @@ class FailNode(Node):
     node_type: ClassVar[str] = "fail"
 
 
+class Backoff(NamedTuple):
+    """How long to wait before a step is tried again, in seconds."""
+
+    initial: float = 0.0
+    """Before the second try."""
+    factor: float = 1.0
+    """How much longer each time."""
+    maximum: float = 3600.0
+    """Never longer than this, before jitter."""
+    jitter: float = 0.0
+    """At most this much more, at random, so that not all try at the same moment."""
+
+
+class Policy(NamedTuple):
+    """How often a step is tried, and how long a try may take."""
+
+    max_attempts: int = 1
+    delay: Backoff = Backoff()
+    timeout_seconds: float | None = None
+    """For each try; none if None."""
+
+    def describe(self) -> dict[str, JsonValue]:
+        """Return what the run log has: the number, and the rest if it is said."""
+        described: dict[str, JsonValue] = {"max_attempts": self.max_attempts}
+        if self.delay != Backoff():
+            described["retry_delay"] = {**self.delay._asdict()}
+        if self.timeout_seconds is not None:
+            described["timeout_seconds"] = self.timeout_seconds
+        return described
+
+
+ONE_ATTEMPT = Policy()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class StepNode(Node):
     """A node that something follows."""
@@ -90,8 +124,6 @@ class StepNode(Node):
     """What follows when it fails; the graph's fail node if empty."""
     overrides: Mapping[str, str] = field(default_factory=dict)
     """Executor's name to the name of a block of its configuration."""
-    catalog: CatalogSettings | None = None
-    max_attempts: int = 1
 
     def describe(self) -> dict[str, JsonValue]:
         """Return what the run log records of the node."""
@@ -101,12 +133,26 @@ class StepNode(Node):
             "next_node": self.next_node,
             "on_failure": self.on_failure,
             "overrides": dict(self.overrides),
-            "catalog": self.catalog.describe() if self.catalog else None,
-            "max_attempts": self.max_attempts,
         }
 
 
-class StubNode(StepNode):
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ExecutableNode(StepNode):
+    """A node that is tried, and has no branches."""
+
+    catalog: CatalogSettings | None = None
+    policy: Policy = ONE_ATTEMPT
+
+    def describe(self) -> dict[str, JsonValue]:
+        """Return what the run log records of the node."""
+        return {
+            **StepNode.describe(self),
+            "catalog": self.catalog.describe() if self.catalog else None,
+            **self.policy.describe(),
+        }
+
+
+class StubNode(ExecutableNode):
     """Stands in for a task: does nothing, and succeeds."""
 
     __slots__ = ()
@@ -114,7 +160,7 @@ class StubNode(StepNode):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class TaskNode(StepNode):
+class TaskNode(ExecutableNode):
     """Runs one task."""
 
     node_type: ClassVar[str] = "task"
@@ -123,7 +169,7 @@ class TaskNode(StepNode):
 
     def describe(self) -> dict[str, JsonValue]:
         """Return what the run log records of the node."""
-        return {**StepNode.describe(self), **self.task.describe()}
+        return {**ExecutableNode.describe(self), **self.task.describe()}
 
 
 class JobNode(TaskNode):

@@ -1,21 +1,25 @@
 """Step paths: dotted names that alternate step and branch.
 
 `step`, `step.branch.step`, ... A step's path has an odd number of parts, a branch's an
-even number.
+even number. Names of branches come from anywhere, such as the items of a map: what
+would not be one part of a path is escaped, and equal names are numbered.
 """
 
+import re
 import zlib
 
 _LONGEST_BYTES = 200  # a file name has room for 255
+_LONGEST_PART = 80
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_UNSAFE = re.compile(r"[.%/\\\x00-\x1f\x7f\ud800-\udfff]")
 
 
 def join(branch: str, name: str) -> str:
-    """Return the path of a step.
+    """Return the path of a step in a branch, or of a branch of a step.
 
     Args:
-        branch: The path of the branch it stands in, empty for the root.
-        name: The name of the step.
+        branch: The path of what it stands in, empty for the root.
+        name: Its name, which is one part of a path.
 
     Returns:
         The path.
@@ -25,6 +29,54 @@ def join(branch: str, name: str) -> str:
         'fit.left.train'
     """
     return f"{branch}.{name}" if branch else name
+
+
+def parent(path: str) -> str:
+    """Return the path of what something stands in; empty for the root.
+
+    Example:
+        >>> parent("fit.left.train")
+        'fit.left'
+    """
+    return path.rpartition(".")[0]
+
+
+class BranchNames:
+    """Gives the branches of one step names that are parts of a path, each its own.
+
+    Example:
+        >>> names = BranchNames()
+        >>> [names.name(text) for text in ("a", "a", "1.5", "")]
+        ['a', 'a~2', '1%2E5', '~']
+    """
+
+    def __init__(self) -> None:
+        self._taken: dict[str, int] = {}
+
+    def name(self, text: str) -> str:
+        """Return the name of the next branch.
+
+        Args:
+            text: What it is called by whoever defined it.
+
+        Returns:
+            The same text, if it is one part of a path and nobody has it yet. Cut, if it
+            is longer than 80 characters.
+        """
+        wanted = _UNSAFE.sub(_escaped, text) or "~"
+        if len(wanted) > _LONGEST_PART:
+            digest = zlib.crc32(text.encode(errors="surrogatepass"))
+            wanted = f"{wanted[: _LONGEST_PART - 9]}~{digest:08x}"
+        name = wanted
+        while name in self._taken:
+            self._taken[wanted] += 1
+            name = f"{wanted}~{self._taken[wanted]}"
+        self._taken[name] = 1
+        return name
+
+
+def _escaped(match: re.Match[str]) -> str:
+    return f"%{ord(match[0]):02X}"
 
 
 def execution_log_name(path: str, attempt: int) -> str:

@@ -3,25 +3,52 @@
 from collections.abc import Iterator
 
 from runnable.exceptions import GraphError, did_you_mean
-from runnable.graph.nodes import TERMINAL_NAMES, Graph, Node, StepNode, TaskNode
+from runnable.graph.composites import CompositeNode
+from runnable.graph.nodes import (
+    FAIL_NODE,
+    SUCCESS_NODE,
+    TERMINAL_NAMES,
+    FailNode,
+    Graph,
+    Node,
+    StepNode,
+    SuccessNode,
+)
 
 
 def validate(graph: Graph) -> None:
     """Refuse a graph that cannot run as it is meant to.
 
     Args:
-        graph: Any graph.
+        graph: Any graph; the graphs of its branches are looked at as well.
 
     Raises:
-        GraphError: If an edge leads nowhere, steps follow each other in a circle, or
-            a step can never be reached. All findings are listed.
+        GraphError: If an edge leads nowhere, steps follow each other in a circle, a
+            step can never be reached, or there is no end to come to. All findings are
+            listed.
     """
-    findings = list(_unknown_edges(graph)) or [
+    findings = list(_findings(graph))
+    if findings:
+        raise GraphError(graph.name, findings)
+
+
+def _findings(graph: Graph) -> Iterator[str]:
+    yield from list(_unknown_edges(graph)) or [
+        *_missing_ends(graph),
         *_cycles(graph),
         *_unreachable(graph),
     ]
-    if findings:
-        raise GraphError(graph.name, findings)
+    for node in graph.nodes.values():
+        branches = node.branches if isinstance(node, CompositeNode) else {}
+        for name, branch in branches.items():
+            where = f"branch {name!r} of step {node.name!r}"
+            yield from (f"{where}: {finding}" for finding in _findings(branch))
+
+
+def _missing_ends(graph: Graph) -> Iterator[str]:
+    for name, kind in ((SUCCESS_NODE, SuccessNode), (FAIL_NODE, FailNode)):
+        if not isinstance(graph.nodes.get(name), kind):
+            yield f"it has no {name} node to end at"
 
 
 def successors(node: Node) -> tuple[str, ...]:
@@ -81,40 +108,3 @@ def _unreachable(graph: Graph) -> Iterator[str]:
     for name in graph.nodes:
         if name not in seen and name not in TERMINAL_NAMES:
             yield f"step {name!r} can never be reached"
-
-
-def unprovided_parameters(graph: Graph) -> list[tuple[str, str]]:
-    """Find parameters that no earlier step provides, so that the run must start with.
-
-    Args:
-        graph: A valid graph.
-
-    Returns:
-        The name of each step that asks, with the name of the parameter. A step counts
-        as a provider if any path leads from it, so nothing is refused that could run.
-    """
-    asked = {name for node in _tasks(graph) for name in node.task.required()}
-    available: dict[str, frozenset[str]] = {graph.start_at: frozenset()}
-    waiting = [graph.start_at]
-    while waiting:
-        node = graph.nodes[waiting.pop()]
-        reached = available[node.name]
-        for name in successors(node):
-            after = reached
-            # What fails returns nothing.
-            if isinstance(node, TaskNode) and name == node.next_node:
-                after |= asked.intersection(node.task.provides())
-            before = available.get(name)
-            if before is None or not after <= before:
-                available[name] = after | (before or frozenset())
-                waiting.append(name)
-    return [
-        (node.name, name)
-        for node in _tasks(graph)
-        for name in node.task.required()
-        if name not in available[node.name]
-    ]
-
-
-def _tasks(graph: Graph) -> Iterator[TaskNode]:
-    return (node for node in graph.nodes.values() if isinstance(node, TaskNode))

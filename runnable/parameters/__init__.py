@@ -3,6 +3,7 @@
 from pydantic import JsonValue
 
 from runnable.parameters.binding import Binder, Offer, name_of
+from runnable.parameters.reducers import as_reduction
 from runnable.parameters.sources import read_parameters_file
 from runnable.parameters.values import copy_json, to_json
 
@@ -10,6 +11,7 @@ __all__ = [
     "Binder",
     "JsonValue",
     "Offer",
+    "as_reduction",
     "copy_json",
     "name_of",
     "read_parameters_file",

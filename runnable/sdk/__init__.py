@@ -1,12 +1,30 @@
 """What authors write: pipelines, and the steps they consist of."""
 
+from runnable.graph import Backoff
+from runnable.sdk.composites import CompositeStep, Conditional, Loop, Map, Parallel
 from runnable.sdk.history import get_run_log
-from runnable.sdk.pipeline import Pipeline, Step
-from runnable.sdk.steps import Catalog, Fail, PythonTask, Stub, Success, TaskStep
+from runnable.sdk.pipeline import AsyncPipeline, Pipeline, Step
+from runnable.sdk.steps import (
+    AsyncPythonTask,
+    Catalog,
+    Fail,
+    PythonTask,
+    Stub,
+    Success,
+    TaskStep,
+)
 
 __all__ = [
+    "AsyncPipeline",
+    "AsyncPythonTask",
+    "Backoff",
     "Catalog",
+    "CompositeStep",
+    "Conditional",
     "Fail",
+    "Loop",
+    "Map",
+    "Parallel",
     "Pipeline",
     "PythonTask",
     "Step",

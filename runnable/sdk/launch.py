@@ -9,11 +9,13 @@ from runnable.datastore import AnyParameter, RunLog
 from runnable.engine import Runtime, json_parameters
 from runnable.exceptions import (
     ParameterMissingError,
+    ParametersMissingError,
     RetryValidationError,
     ValueNotStorableError,
 )
 from runnable.executor import BasePipelineExecutor
-from runnable.graph import Graph, TaskNode
+from runnable.graph import Graph, Need
+from runnable.injection import Provide, inject
 from runnable.names import check_run_id, make_run_id
 from runnable.options import Options, ResolveSettings, RunSettings
 from runnable.scope import current_scope, enter_step, live_run, restore
@@ -23,6 +25,7 @@ from runnable.sdk.services import (
     make_services,
     resolve_settings,
 )
+from runnable.threads import Threads
 
 
 class RunContainer(Protocol):
@@ -37,6 +40,7 @@ class RunContainer(Protocol):
 class Launched(NamedTuple):
     """A run that is current, and has not recorded anything yet."""
 
+    context: PipelineContext
     graph: Graph
     parameters: Mapping[str, AnyParameter]
     executor: BasePipelineExecutor
@@ -46,10 +50,16 @@ class Launched(NamedTuple):
         return await self.executor.execute_graph(self.graph, self.parameters, runtime)
 
 
+@inject
+def worker_threads(*, threads: Threads = Provide["threads"]) -> Threads:
+    """Return the threads that runs share."""
+    return threads
+
+
 @contextmanager
 def launch(
     graph: Graph,
-    unprovided: Sequence[tuple[str, str]],
+    unprovided: Sequence[Need],
     options: Options,
     container: RunContainer | None,
 ) -> Iterator[Launched]:
@@ -66,14 +76,15 @@ def launch(
 
     Raises:
         ConfigurationError: If a file, key or value of the configuration is wrong.
-        ParameterMissingError: If nobody provides a parameter that a step needs.
+        ParameterMissingError: If nobody provides a parameter that a step needs; all
+            are listed.
     """
     settings = _in_force(options, container)
     if settings.retry_run_id:
         why = "this version cannot resume runs yet; unset RUNNABLE_RETRY_RUN_ID"
         raise RetryValidationError(settings.retry_run_id, why)
     parameters = _initial(settings.parameters)
-    _check_parameters(graph, unprovided, parameters)
+    _check_parameters(unprovided, parameters)
     run_id = check_run_id(settings.run_id or make_run_id())
     before = current_scope()
     services, made = make_services(settings, PORTS)
@@ -85,7 +96,7 @@ def launch(
             # Made once, here: its markers get the same one as everybody else.
             stack.enter_context(settings.overrides[kind](services[kind]))
         executor = cast("BasePipelineExecutor", services["pipeline_executor"])
-        yield Launched(graph, parameters, executor)
+        yield Launched(context, graph, parameters, executor)
 
 
 def _in_force(options: Options, container: RunContainer | None) -> RunSettings:
@@ -129,12 +140,12 @@ def _initial(values: Mapping[str, object]) -> dict[str, AnyParameter]:
 
 
 def _check_parameters(
-    graph: Graph,
-    unprovided: Sequence[tuple[str, str]],
-    parameters: Mapping[str, AnyParameter],
+    unprovided: Sequence[Need], parameters: Mapping[str, AnyParameter]
 ) -> None:
-    for step, name in unprovided:
-        node = graph.nodes[step]
-        if name not in parameters and isinstance(node, TaskNode):
-            command = str(node.task.describe()["command"])
-            raise ParameterMissingError(command, name, sorted(parameters), step)
+    missing = [
+        ParameterMissingError(need.command, need.name, sorted(parameters), need.step)
+        for need in unprovided
+        if need.name not in parameters
+    ]
+    if missing:
+        raise missing[0] if len(missing) == 1 else ParametersMissingError(missing)

@@ -5,7 +5,9 @@ turned into a pipeline of its own), so they stand in one module.
 """
 
 import abc
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Self
 
 from pydantic import (
@@ -26,6 +28,7 @@ from runnable.graph import (
     TERMINAL_NAMES,
     FailNode,
     Graph,
+    Need,
     Node,
     StepNode,
     SuccessNode,
@@ -33,7 +36,8 @@ from runnable.graph import (
     validate,
 )
 from runnable.options import Options
-from runnable.sdk.launch import RunContainer, launch
+from runnable.sdk.launch import Launched, RunContainer, launch, worker_threads
+from runnable.sdk.stream import EventStream
 
 
 class AnyPipeline(BaseModel, abc.ABC):
@@ -114,6 +118,10 @@ class Step(BaseModel, abc.ABC):
         """Return a pipeline of this one step, of the same name."""
         return Pipeline(steps=[self], name=self.name)
 
+    def as_async_pipeline(self) -> "AsyncPipeline":
+        """Return a pipeline of this one step, of the same name."""
+        return AsyncPipeline(steps=[self], name=self.name)
+
     def leads_to(self) -> str:
         """Return what follows this step, if it says so itself."""
         # Attributes may have been set after the step was made.
@@ -170,7 +178,7 @@ class Pipeline(AnyPipeline):
     internal_branch_name: str = ""
 
     _graph: Graph = PrivateAttr()
-    _unprovided: list[tuple[str, str]] = PrivateAttr()
+    _unprovided: list[Need] = PrivateAttr()
 
     def model_post_init(self, context: object, /) -> None:
         """Assemble and check the graph; nothing runs that is not sound."""
@@ -202,7 +210,8 @@ class Pipeline(AnyPipeline):
         """Run this pipeline, and wait for its end.
 
         May be called any number of times, at once from any number of threads, and
-        also where an event loop is running.
+        also where an event loop is running. Coroutine functions and others may be
+        mixed; branches overlap in threads.
 
         Args:
             configuration_file: Path relative to the working directory; else
@@ -225,17 +234,10 @@ class Pipeline(AnyPipeline):
             ConfigurationError: If a file, key or value of the configuration is wrong.
             RunLogExistsError: If the run id has been used.
         """
-        options = Options(
-            configuration_file=configuration_file,
-            run_id=run_id,
-            tag=tag,
-            parameters_file=parameters_file,
-            log_level=log_level,
-            parameters=parameters or {},
-            services=services or {},
-        )
-        with launch(self._graph, self._unprovided, options, container) as launched:
-            return run_by_hand(launched.execute(InlineRuntime()))
+        said = (configuration_file, run_id, tag, parameters_file, log_level)
+        options = Options(*said, parameters or {}, services or {})
+        with self._launch(options, container) as launched:
+            return run_by_hand(launched.execute(InlineRuntime(worker_threads())))
 
     async def execute_async(
         self,
@@ -251,7 +253,9 @@ class Pipeline(AnyPipeline):
     ) -> RunLog:
         """Run this pipeline without blocking the event loop; else as `execute`.
 
-        Coroutine functions are awaited, other functions are called in threads.
+        Coroutine functions are awaited, other functions are called in threads, and
+        branches overlap as asyncio tasks. Cancelling ends the step that runs, and is
+        recorded.
 
         Args:
             configuration_file: As for `execute`.
@@ -269,17 +273,87 @@ class Pipeline(AnyPipeline):
         Raises:
             ExecutionFailedError: If the run ended in failure.
         """
-        options = Options(
-            configuration_file=configuration_file,
-            run_id=run_id,
-            tag=tag,
-            parameters_file=parameters_file,
-            log_level=log_level,
-            parameters=parameters or {},
-            services=services or {},
-        )
-        with launch(self._graph, self._unprovided, options, container) as launched:
-            return await launched.execute(LoopRuntime())
+        said = (configuration_file, run_id, tag, parameters_file, log_level)
+        options = Options(*said, parameters or {}, services or {})
+        with self._launch(options, container) as launched:
+            return await launched.execute(LoopRuntime(worker_threads()))
+
+    async def execute_streaming(  # noqa: PLR0913 - as execute
+        self,
+        configuration_file: str = "",
+        run_id: str = "",
+        tag: str = "",
+        parameters_file: str = "",
+        log_level: str = "",
+        *,
+        lifecycle: bool = False,
+        parameters: Mapping[str, object] | None = None,
+        services: Mapping[str, object] | None = None,
+        container: RunContainer | None = None,
+    ) -> AsyncGenerator[dict[str, object]]:
+        """Run this pipeline, and yield what its tasks yield while it goes on.
+
+        A task that is a generator streams each mapping that has a `type`. Who leaves
+        the loop early, or closes the generator, ends the run.
+
+        Args:
+            configuration_file: As for `execute`.
+            run_id: As for `execute`.
+            tag: As for `execute`.
+            parameters_file: As for `execute`.
+            log_level: As for `execute`.
+            lifecycle: Whether to yield as well what happens to the run, its steps and
+                its branches; the `type` is that of a record, such as `step_finished`.
+            parameters: As for `execute`.
+            services: As for `execute`.
+            container: As for `execute`.
+
+        Yields:
+            Events, as they happen.
+
+        Raises:
+            ExecutionFailedError: If the run ended in failure; after all events.
+
+        Example:
+            >>> import asyncio
+            >>> from runnable import AsyncPythonTask
+            >>> async def count():
+            ...     for number in range(2):
+            ...         yield {"type": "number", "number": number}
+            >>> pipeline = AsyncPythonTask(name="c", function=count).as_async_pipeline()
+            >>> in_memory = {"run_log_store": {"type": "memory"},
+            ...              "catalog": {"type": "do-nothing"}}
+            >>> async def main():
+            ...     events = pipeline.execute_streaming(services=in_memory)
+            ...     return [event["number"] async for event in events]
+            >>> asyncio.run(main())
+            [0, 1]
+        """
+        said = (configuration_file, run_id, tag, parameters_file, log_level)
+        options = Options(*said, parameters or {}, services or {})
+        stream = EventStream(lifecycle=lifecycle)
+
+        async def running() -> RunLog:
+            with self._launch(options, container) as launched:
+                launched.context.subscribe(stream)
+                return await launched.execute(LoopRuntime(worker_threads()))
+
+        async with contextlib.aclosing(stream.events_of(running())) as events:
+            async for event in events:
+                yield event
+
+    def _launch(
+        self, options: Options, container: RunContainer | None
+    ) -> AbstractContextManager[Launched]:
+        return launch(self._graph, self._unprovided, options, container)
+
+
+class AsyncPipeline(Pipeline):
+    """The same as `Pipeline`, which runs coroutine functions as well.
+
+    Kept as a name for pipelines that are run with `execute_streaming` or
+    `execute_async`.
+    """
 
 
 def _assemble(pipeline: Pipeline) -> Graph:

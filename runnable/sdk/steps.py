@@ -3,11 +3,24 @@
 from collections.abc import Callable, Sequence
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from runnable.graph import CatalogSettings, StepNode, StubNode, TaskNode
+from runnable.graph import (
+    Backoff,
+    CatalogSettings,
+    Policy,
+    StepNode,
+    StubNode,
+    TaskNode,
+)
 from runnable.sdk.pipeline import Step
-from runnable.tasks import BaseTaskType, PythonTaskType, TaskReturns, as_returns
+from runnable.tasks import (
+    AsyncPythonTaskType,
+    BaseTaskType,
+    PythonTaskType,
+    TaskReturns,
+    as_returns,
+)
 
 
 class Catalog(BaseModel):
@@ -67,6 +80,12 @@ class TaskStep(Step):
     """Names of what the task returns, or `json`, `pickled` and `metric` of them."""
     secrets: list[str] = []
     """Names of the secrets that this task, and nobody else, may read."""
+    retries: int = Field(default=0, ge=0)
+    """How often it is tried again when it fails; each try is an attempt of its own."""
+    retry_delay: Annotated[float, Field(ge=0)] | Backoff = 0.0
+    """Seconds to wait before it is tried again, or a `Backoff`."""
+    timeout_seconds: Annotated[float, Field(gt=0)] | None = None
+    """How long each try may take; any time if None."""
 
     def make_task(self) -> BaseTaskType:
         """Make the task that this step runs."""
@@ -90,7 +109,16 @@ class TaskStep(Step):
             on_failure=on_failure,
             overrides=dict(self.overrides),
             catalog=self.catalog.settings() if self.catalog else None,
+            policy=self._policy(),
             task=self.make_task(),
+        )
+
+    def _policy(self) -> Policy:
+        delay = self.retry_delay
+        return Policy(
+            max_attempts=self.retries + 1,
+            delay=delay if isinstance(delay, Backoff) else Backoff(delay),
+            timeout_seconds=self.timeout_seconds,
         )
 
 
@@ -116,6 +144,34 @@ class PythonTask(TaskStep):
             function=self.function,
             returns=as_returns(self.returns),
             secrets=list(self.secrets),
+        )
+
+
+class AsyncPythonTask(PythonTask):
+    """Calls a coroutine function, or a generator that streams events.
+
+    Each mapping with a `type` that the generator yields is an event for whoever
+    consumes `execute_streaming`. The one whose type is `stream_end_type` has the values
+    that `returns` declares, by name.
+
+    Example:
+        >>> async def answer(question: str):
+        ...     for word in ("forty", "two"):
+        ...         yield {"type": "word", "word": word}
+        ...     yield {"type": "done", "text": "forty two"}
+        >>> AsyncPythonTask(name="a", function=answer, returns=["text"]).command_type
+        'async-python'
+    """
+
+    stream_end_type: str = "done"
+
+    def make_task(self) -> BaseTaskType:
+        """Make the task that this step runs."""
+        return AsyncPythonTaskType(
+            function=self.function,
+            returns=as_returns(self.returns),
+            secrets=list(self.secrets),
+            stream_end_type=self.stream_end_type,
         )
 
 

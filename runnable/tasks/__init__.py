@@ -1,10 +1,11 @@
 """How one command is run: the kinds of tasks and what they return."""
 
 from runnable.tasks.base import BaseTaskType, Call
-from runnable.tasks.python import PythonTaskType
+from runnable.tasks.python import AsyncPythonTaskType, PythonTaskType
 from runnable.tasks.returns import TaskReturns, as_returns, json, metric, pickled
 
 __all__ = [
+    "AsyncPythonTaskType",
     "BaseTaskType",
     "Call",
     "PythonTaskType",

@@ -17,6 +17,13 @@ class Call(NamedTuple):
     function: Callable[..., object]
     args: Sequence[object] = ()
     kwargs: Mapping[str, object] = MappingProxyType({})
+    on_item: Callable[[object], object] | None = None
+    """Called with each item that a generator yields, where the generator runs."""
+    stream_end_type: str = "done"
+    """The `type` of the item that ends a generator, and has what it returns."""
+    stop: Callable[[], object] | None = None
+    """Ends the call from another thread, if it is not enough to raise an exception in
+    its own: it makes the function raise or return soon."""
 
 
 class BaseTaskType(BaseModel):

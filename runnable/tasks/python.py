@@ -4,7 +4,7 @@ import importlib
 from collections.abc import Callable, Mapping
 from functools import cached_property
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from runnable.exceptions import DefinitionError
 from runnable.parameters import Binder, Offer, name_of
@@ -23,6 +23,8 @@ class PythonTaskType(BaseTaskType):
     task_type: str = "python"
     function: Callable[..., object] | None = Field(default=None, exclude=True)
     """The function itself; imported by the dotted name in `command` if not given."""
+    stream_end_type: str = "done"
+    """The `type` of the event in which a generator yields what it returns."""
 
     def model_post_init(self, context: object, /) -> None:
         """Name the command after the function, if there is one."""
@@ -50,11 +52,21 @@ class PythonTaskType(BaseTaskType):
     def bind(self, offers: Mapping[str, Offer]) -> Call:
         """Choose and convert the arguments of the function."""
         args, kwargs = self.binder.bind(offers)
-        return Call(self.resolved, args, kwargs)
+        return Call(self.resolved, args, kwargs, stream_end_type=self.stream_end_type)
 
     def required(self) -> list[str]:
         """Return the names of the arguments that have no default."""
         return self.binder.required()
+
+
+class AsyncPythonTaskType(PythonTaskType):
+    """Calls a coroutine function, a generator function, or any other."""
+
+    task_type: str = "async-python"
+
+    def describe(self) -> dict[str, JsonValue]:
+        """Return what the run log records of this task."""
+        return {**super().describe(), "stream_end_type": self.stream_end_type}
 
 
 def _import(command: str) -> Callable[..., object]:

@@ -57,7 +57,7 @@ def test_a_long_pipeline_can_be_checked():
         for n in range(3000)
     ]
     made = Pipeline(steps=steps).return_dag()
-    assert unprovided_parameters(made) == [("s0", "x")]
+    assert [need[:2] for need in unprovided_parameters(made)] == [("s0", "x")]
 
 
 def test_the_hash_follows_the_description():

@@ -282,11 +282,12 @@ async def test_generators_and_awaitables_are_run(way, kind, in_memory):
         "async generator": async_generator,
         "awaitable": lambda: coroutine(),
     }[kind]
-    running = getattr(pipeline(function, "r"), way)(services=in_memory)
+    # An asynchronous generator can return nothing but what its last event says.
+    returns = [] if kind == "async generator" else ["r"]
+    running = getattr(pipeline(function, *returns), way)(services=in_memory)
     run_log = await running if way == "execute_async" else running
     assert ran == [1, 2]
-    expected = None if kind == "async generator" else "end"
-    assert run_log.parameters["r"].value == expected
+    assert [it.value for it in run_log.parameters.values()] == ["end"] * len(returns)
 
 
 def test_an_interrupt_ends_a_coroutine(in_memory):

@@ -1,19 +1,45 @@
-"""The port of runtimes: how a function is called."""
+"""The port of runtimes: how functions are called, and how branches overlap."""
 
-from typing import Protocol
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any, Protocol
 
 from runnable.tasks import Call
+
+BranchBody = Callable[[], Coroutine[Any, Any, None]]
+"""Runs one branch, whose failure is reported, not raised."""
+
+GRACE_SECONDS = 5.0
+"""How long something that is told to end is waited for."""
 
 
 class Runtime(Protocol):
     """How calls are made; the only code that knows about synchronous and not."""
 
-    async def invoke(self, call: Call) -> object:
+    async def invoke(self, call: Call, timeout_seconds: float | None = None) -> object:
         """Make a call and wait for its result.
 
         Args:
             call: The call; its result may be a coroutine, which is then awaited.
+            timeout_seconds: How long it may take; any time if None.
 
         Returns:
             What the function returned.
+
+        Raises:
+            StepTimeoutError: If it took longer. It is told to end: a coroutine is
+                cancelled, in a thread an exception is raised. Code that does not
+                return to Python meanwhile cannot be ended, and is left alone.
+        """
+
+    async def gather(self, branches: Iterator[BranchBody], limit: int) -> None:
+        """Run branches, as many at once as there is room for.
+
+        Args:
+            branches: Pulled one at a time, when there is room for one more.
+            limit: How many are in flight at most. With 1, a branch has ended before
+                the next one is pulled.
+
+        Raises:
+            BaseException: The first one that a branch raised; no further branch is
+                pulled then.
         """

@@ -1,82 +1,157 @@
 """Call functions where we are: for synchronous runs."""
 
-import asyncio
-import contextlib
 import threading
-from collections.abc import Callable, Coroutine
-from concurrent.futures import Future
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import Future, wait
+from concurrent.futures import TimeoutError as NotYet
+from contextvars import copy_context
 from typing import Any, TypeVar
 
 from runnable.context import propagate
-from runnable.engine.runtimes.results import make, must_wait, wait_for
+from runnable.engine.runtimes.base import GRACE_SECONDS, BranchBody
+from runnable.engine.runtimes.calls import CallInterrupted, RunningCall
+from runnable.engine.runtimes.results import gives_awaitable, make, must_wait
+from runnable.exceptions import StepTimeoutError
 from runnable.tasks import Call
+from runnable.threads import Threads
 
 T = TypeVar("T")
 
 
 class InlineRuntime:
-    """Calls functions in the calling thread; nothing is ever suspended."""
+    """Calls functions in the thread that runs the step; nothing is ever suspended.
 
-    async def invoke(self, call: Call) -> object:
-        """Call the function; run a coroutine to its end on a loop of its own."""
+    Branches overlap in threads: the thread that comes to a step with branches pulls
+    them, and so do helpers from the pool, if there are any to be had; so no branch ever
+    waits for a thread that waits for it.
+
+    Args:
+        threads: Where helpers come from.
+    """
+
+    def __init__(self, threads: Threads | None = None) -> None:
+        self._threads = threads or Threads()
+        self._home = threading.get_ident()
+        self._running: set[RunningCall] = set()
+        self._stopped = False
+
+    async def invoke(self, call: Call, timeout_seconds: float | None = None) -> object:
+        """Call the function here; in a thread, if it must be ended in time.
+
+        What has to be awaited is run to its end on a loop of its own: the caller's
+        thread may be running one already.
+        """
+        at_home = threading.get_ident() == self._home
+        if timeout_seconds is not None or (at_home and gives_awaitable(call)):
+            return self._elsewhere(call, timeout_seconds)
+        if not at_home:
+            return self._endable(RunningCall(call))
         result = make(call)
-        return _run_to_end(result) if must_wait(result) else result
+        if must_wait(result):
+            return self._elsewhere(
+                call._replace(function=lambda *_, **__: result), None
+            )
+        return result
 
-
-def _run_to_end(result: object) -> object:
-    # A thread of its own, because the caller's may be running a loop already.
-    running = _OnOwnLoop(result)
-    thread = threading.Thread(target=propagate(running.run), name="runnable loop")
-    try:
-        # Not join(): interrupted once, it takes the thread for ended from then on.
-        thread.start()
-        running.over.wait()
-    except BaseException:
-        # Interrupted: end the coroutine, wherever it is, and wait for that.
-        running.cancel()
-        # The interrupt may have come while the thread was being started.
-        if running.begun.wait(timeout=1):
-            running.over.wait()
-        raise
-    return running.outcome.result()
-
-
-class _OnOwnLoop:
-    """Waits for a result on a loop of its own, until it comes or is not wanted."""
-
-    def __init__(self, result: object) -> None:
-        self.outcome: Future[object] = Future()
-        self.begun = threading.Event()
-        self.over = threading.Event()
-        self._result = result
-        self._cancelled = False
-        self._cancel: Callable[[], object] | None = None
-
-    def run(self) -> None:
-        """Wait, in the thread that calls this."""
-        self.begun.set()
+    def _endable(self, running: RunningCall) -> object:
+        """Make a call here that `stop` can end."""
+        self._running.add(running)
         try:
-            with asyncio.Runner() as runner:
-                self.outcome.set_result(runner.run(self._wait()))
-        except BaseException as error:  # noqa: BLE001 - raised again by the caller
-            self.outcome.set_exception(error)
+            if self._stopped:
+                raise CallInterrupted
+            return running.run()
         finally:
-            self.over.set()
+            self._running.discard(running)
 
-    async def _wait(self) -> object:
-        loop, task = asyncio.get_running_loop(), asyncio.current_task()
-        if task is not None:
-            self._cancel = lambda: loop.call_soon_threadsafe(task.cancel)
-            if self._cancelled:
-                task.cancel()
-        return await wait_for(self._result)
+    def _elsewhere(self, call: Call, timeout_seconds: float | None) -> object:
+        """Make a call in a thread of the pool."""
+        running = RunningCall(call)
+        future = self._threads.submit(propagate(lambda: self._endable(running)))
+        try:
+            return future.result(timeout_seconds)
+        except BaseException as error:
+            if future.done() and future.exception() is error:
+                raise
+            # Interrupted, or out of time: end it, and wait for that, but not for ever.
+            if not future.cancel():
+                running.interrupt()
+                wait([future], GRACE_SECONDS)
+            if isinstance(error, NotYet) and timeout_seconds is not None:
+                raise StepTimeoutError(timeout_seconds) from None
+            raise
 
-    def cancel(self) -> None:
-        """Stop waiting; may be called from any thread, before or after the start."""
-        self._cancelled = True
-        if self._cancel is not None:
-            with contextlib.suppress(RuntimeError):  # it has just ended by itself
-                self._cancel()
+    async def gather(self, branches: Iterator[BranchBody], limit: int) -> None:
+        """Run branches, one after the other or in threads."""
+        if limit == 1:
+            for branch in branches:
+                await branch()
+            return
+        crew = _Crew(branches, limit, self._threads)
+        try:
+            crew.work()
+            crew.finish(None)
+        except BaseException:
+            crew.stop()
+            self._stop()
+            crew.finish(GRACE_SECONDS)
+            raise
+
+    def _stop(self) -> None:
+        """End every call of this run that goes on in another thread."""
+        self._stopped = True
+        for running in tuple(self._running):
+            running.interrupt()
+
+
+class _Crew:
+    """The threads that run the branches of one step, the caller's among them."""
+
+    def __init__(
+        self, branches: Iterator[BranchBody], limit: int, threads: Threads
+    ) -> None:
+        self._branches = branches
+        self._helpers_wanted = limit - 1
+        self._threads = threads
+        self._lock = threading.Lock()
+        self._helpers: list[Future[object]] = []
+        self._error: BaseException | None = None
+        self._over = False
+        self._help = propagate(self.work)
+
+    def work(self) -> None:
+        """Run branches as long as there are any."""
+        try:
+            while branch := self._next():
+                # A branch keeps what it sets in contexts to itself.
+                copy_context().run(run_by_hand, branch())
+        except BaseException as error:
+            with self._lock:
+                self._error = self._error or error
+            self.stop()
+            raise
+
+    def _next(self) -> BranchBody | None:
+        with self._lock:
+            if self._over:
+                return None
+            branch = next(self._branches, None)
+            if branch is None:
+                self._over = True
+            elif len(self._helpers) < self._helpers_wanted:
+                # One more for each branch: who has none to run is not called.
+                self._helpers.append(self._threads.submit(self._help))
+            return branch
+
+    def stop(self) -> None:
+        """Hand out no further branch."""
+        self._over = True
+
+    def finish(self, timeout_seconds: float | None) -> None:
+        """Wait for the helpers that have begun; raise what a branch raised."""
+        begun = [helper for helper in self._helpers if not helper.cancel()]
+        wait(begun, timeout_seconds)
+        if self._error is not None and timeout_seconds is None:
+            raise self._error
 
 
 def run_by_hand(coroutine: Coroutine[Any, Any, T]) -> T:

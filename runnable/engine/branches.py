@@ -1,0 +1,160 @@
+"""Run graphs: that of a pipeline, and those of the branches that its steps have."""
+
+import logging
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from functools import partial
+
+from runnable import defaults
+from runnable.datastore import BranchFinished, BranchStarted, JsonParameter
+from runnable.engine.fan_out import Branch, BranchEnd, FanOut, Gathered, fan_out
+from runnable.engine.recorder import now
+from runnable.engine.remote import run_in_worker
+from runnable.engine.runtimes.base import BranchBody
+from runnable.engine.scopes import Failure, Scope
+from runnable.engine.session import Session
+from runnable.engine.step import Attempt, in_one_line, run_step
+from runnable.engine.traversal import Finish, RunNode, Traversal
+from runnable.engine.values import reduced
+from runnable.events import Warned
+from runnable.exceptions import BranchesFailedError, BranchFailedError
+from runnable.graph import CompositeNode, Graph, MapNode, Reducer, join
+
+logger = logging.getLogger(__name__)
+
+_KEPT_ERRORS = 100
+
+RunGraph = Callable[[Graph, Scope, Session], Awaitable[bool]]
+"""Runs a graph in a scope; says whether it ended at its success node."""
+
+
+async def traverse(graph: Graph, scope: Scope, session: Session) -> bool:
+    """Run a graph from its start to one of its ends.
+
+    Args:
+        graph: The graph.
+        scope: Its parameters.
+        session: The run.
+
+    Returns:
+        Whether it ended at the success node.
+    """
+    traversal = Traversal(graph)
+    while True:
+        match traversal.command:
+            case RunNode(node):
+                outcome = await run_step(node, scope, session, run_branches)
+                traversal.advance(outcome)
+            case Finish(succeeded):
+                return succeeded
+
+
+async def run_branches(
+    node: CompositeNode, attempt: Attempt, scope: Scope, session: Session
+) -> None:
+    """Run the branches of a step, and say what they come to.
+
+    Args:
+        node: The step.
+        attempt: Gets the outputs.
+        scope: What it stands in.
+        session: The run.
+
+    Raises:
+        BranchesFailedError: If a branch failed; after all have ended.
+        BranchingError: If a parameter does not say which branches there are.
+    """
+    branches = fan_out(node, scope, attempt.path)
+    failed: dict[int, tuple[str, Failure | None]] = {}
+    limit, run = _how(node, branches, session)
+
+    def bodies() -> Iterator[BranchBody]:
+        for number, branch in enumerate(branches):
+            inner = _scope_of(branch, attempt.path, scope)
+            session.recorder.record(
+                BranchStarted(at=now(), path=inner.path, variables=branch.variables)
+            )
+            yield partial(one, number, branch, inner)
+
+    async def one(number: int, branch: Branch, inner: Scope) -> None:
+        succeeded = await _run_one(run, branch.graph, inner, session)
+        if not succeeded:
+            # Of very many, the run log has the reasons.
+            kept = inner.failure if len(failed) < _KEPT_ERRORS else None
+            failed[number] = (inner.path, kept)
+        branches.report(branch, BranchEnd(succeeded, inner.parameters))
+
+    await session.runtime.gather(bodies(), limit)
+    gathered = branches.close(succeeded=not failed)
+    _gather(node, gathered, attempt, session)
+    if failed:
+        raise _as_one([failed[number] for number in sorted(failed)], attempt, branches)
+    if gathered.problem is not None:
+        raise gathered.problem
+
+
+def _how(
+    node: CompositeNode, branches: FanOut, session: Session
+) -> tuple[int, RunGraph]:
+    """Return how many branches are in flight at once, and what runs one."""
+    parallelism = node.overlap.parallelism or session.overlap.parallelism
+    max_workers = node.overlap.max_workers or session.overlap.max_workers
+    limit = 1 if parallelism == "none" else max_workers
+    limits = [it for it in (limit, branches.limit, branches.count) if it is not None]
+    # A branch that waits for the one before it is no reason to start a process.
+    remote = parallelism == "process" and branches.count > 1 and branches.limit != 1
+    return max(1, min(limits)), run_in_worker if remote else traverse
+
+
+def _scope_of(branch: Branch, step: str, outer: Scope) -> Scope:
+    variables = {
+        name: JsonParameter.model_construct(value=value)
+        for name, value in branch.variables.items()
+    }
+    return Scope(
+        join(step, branch.name),
+        dict(branch.carried),
+        variables,
+        {**outer.environment, **branch.environment},
+        outer,
+    )
+
+
+async def _run_one(run: RunGraph, graph: Graph, scope: Scope, session: Session) -> bool:
+    status = defaults.CANCELLED
+    try:
+        succeeded = await run(graph, scope, session)
+        status = defaults.SUCCESS if succeeded else defaults.FAIL
+    finally:
+        session.recorder.record(
+            BranchFinished(at=now(), path=scope.path, status=status)
+        )
+    return succeeded
+
+
+def _as_one(
+    failed: Sequence[tuple[str, Failure | None]], attempt: Attempt, branches: FanOut
+) -> BranchesFailedError:
+    errors: list[Exception] = []
+    for path, failure in failed[:_KEPT_ERRORS]:
+        if failure is not None and isinstance(failure.error, Exception):
+            errors.append(failure.error)
+        elif failure is not None:
+            errors.append(BranchFailedError(path, in_one_line(failure.error)))
+            errors[-1].__cause__ = failure.error
+        else:
+            errors.append(BranchFailedError(path))
+    paths = [path for path, _ in failed]
+    return BranchesFailedError(attempt.path, paths, errors, branches.count)
+
+
+def _gather(
+    node: CompositeNode, gathered: Gathered, attempt: Attempt, session: Session
+) -> None:
+    attempt.outputs |= gathered.outputs
+    reducer = node.reducer if isinstance(node, MapNode) else Reducer()
+    for name, values in gathered.collected.items():
+        attempt.outputs[name] = reduced(name, values, reducer, attempt.path, session)
+    for conflict in gathered.conflicts:
+        logger.warning("Step %r: %s", attempt.path, conflict)
+        session.recorder.tell(Warned(attempt.path, conflict))
+    attempt.message = "; ".join(gathered.conflicts)

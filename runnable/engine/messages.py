@@ -1,0 +1,72 @@
+"""What a run and its worker processes say to each other."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from runnable.catalog import BaseCatalog
+from runnable.context import RunContext
+from runnable.datastore import AnyParameter, BaseRunLogStore, Record
+from runnable.engine.history import History
+from runnable.engine.scopes import Failure, Scope
+from runnable.events import Event
+from runnable.graph import Graph, Overlap
+from runnable.pickler import BasePickler
+from runnable.secrets import BaseSecrets
+
+
+class Assignment(NamedTuple):
+    """To a worker: run this branch, and let me know of everything."""
+
+    graph: Graph
+    scope: Scope
+    context: RunContext
+    catalog: BaseCatalog
+    secrets: BaseSecrets
+    pickler: BasePickler
+    run_log_store: BaseRunLogStore
+    container: type[object] | None
+    """Makes what answers the run's markers, if that is not the default one."""
+    keeps_objects_in_memory: bool
+    overlap: Overlap
+    history: History
+
+
+class Written(NamedTuple):
+    """From a worker: keep this record, and say when it is kept."""
+
+    record: Record
+
+
+class Told(NamedTuple):
+    """From a worker: tell this event."""
+
+    event: Event
+
+
+class Output(NamedTuple):
+    """From a worker: this was written to a standard stream."""
+
+    stream: str
+    """`stdout` or `stderr`."""
+    text: str
+
+
+class Refused(NamedTuple):
+    """From a worker: the branch cannot be run here."""
+
+    why: str
+
+
+class Done(NamedTuple):
+    """From a worker: the branch has ended."""
+
+    succeeded: bool
+    parameters: dict[str, AnyParameter]
+    """What it has set."""
+    failure: Failure | None
+    objects: Mapping[str, object]
+    """What it has made, in a run that keeps objects in memory."""
+
+
+Message = Written | Told | Output | Refused | Done
+"""What a worker says; after `Written`, it waits for an answer."""

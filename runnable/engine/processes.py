@@ -1,0 +1,87 @@
+"""Worker processes: started when needed, kept for a run, and ended with it."""
+
+import contextlib
+import socket
+import subprocess
+import sys
+import threading
+
+from runnable.engine.runtimes.base import GRACE_SECONDS
+
+_BOOT = """
+import sys
+from multiprocessing.connection import Connection
+connection = Connection(int(sys.argv[1]))
+sys.path[:] = connection.recv()
+from runnable.engine.worker import serve
+serve(connection)
+"""
+
+
+class Worker:
+    """One process; it runs one branch at a time."""
+
+    def __init__(self) -> None:
+        from multiprocessing.connection import Connection  # only who starts one pays
+
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self.connection = Connection(ours.detach())
+            self._process = subprocess.Popen(  # noqa: S603 - this interpreter
+                [sys.executable, "-c", _BOOT, str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                # A Ctrl-C at the terminal is for the run, which tells its workers.
+                start_new_session=True,
+            )
+        self.connection.send(sys.path)
+        self.stopped = False
+
+    def stop(self) -> None:
+        """End what it does: politely, and by force if that takes too long."""
+        self.stopped = True
+        self._process.terminate()
+        force = threading.Timer(GRACE_SECONDS, self._process.kill)
+        force.daemon = True
+        force.start()
+
+    def close(self) -> None:
+        """Let it end, and wait for that."""
+        self.connection.close()
+        try:
+            self._process.wait(GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def fate(self) -> str:
+        """Say how it ended, after it has closed its side."""
+        self.close()
+        code = self._process.returncode
+        return f"signal {-code}" if code < 0 else f"exit status {code}"
+
+
+class Workers:
+    """The worker processes of one run."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._idle: list[Worker] = []
+
+    def take(self) -> Worker:
+        """Return a worker that is free; start one if there is none."""
+        with self._lock:
+            if self._idle:
+                return self._idle.pop()
+        return Worker()
+
+    def give_back(self, worker: Worker) -> None:
+        """Keep a worker for another branch."""
+        with self._lock:
+            self._idle.append(worker)
+
+    def close(self) -> None:
+        """End them all."""
+        with contextlib.ExitStack() as stack:
+            for worker in self._idle:
+                stack.callback(worker.close)

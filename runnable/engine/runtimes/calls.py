@@ -1,0 +1,117 @@
+"""A call in one thread that another thread can end."""
+
+import asyncio
+import contextlib
+import ctypes
+import threading
+from collections.abc import Callable
+
+from runnable.engine.runtimes.results import make, must_wait, wait_for
+from runnable.tasks import Call
+
+
+class CallInterrupted(BaseException):
+    """Raised in a call that is to end; not an Exception, so that code lets it pass."""
+
+
+class RunningCall:
+    """Makes a call in whatever thread it is run, and lets others end it there.
+
+    Theory of operation. Python code is ended by an exception that the interpreter
+    raises in its thread; that must hit the user's function and nothing else of the
+    thread, so it is sent only between entering and leaving the function, which a lock
+    tells. One that has been sent and not yet raised when the function is left is taken
+    back. What is awaited is cancelled on its loop; what knows better how to end has
+    `stop`.
+
+    Args:
+        call: The call.
+        waits: Whether an awaitable result is waited for, on a loop of this thread's
+            own; if not, it is the result.
+    """
+
+    def __init__(self, call: Call, *, waits: bool = True) -> None:
+        self._call = call
+        self._waits = waits
+        self._lock = threading.Lock()
+        self._thread: int | None = None
+        self._cancel: Callable[[], object] | None = call.stop
+        self._unwanted = False
+
+    def run(self) -> object:
+        """Make the call.
+
+        Returns:
+            Its result.
+
+        Raises:
+            CallInterrupted: If somebody has ended it.
+        """
+        try:
+            try:
+                self._enter()
+                result = make(self._call)
+                if self._waits and must_wait(result):
+                    result = self._wait(result)
+                return result
+            finally:
+                self._leave()
+        except CallInterrupted:
+            # It may have been raised just before the function was left.
+            self._leave()
+            raise
+
+    def _enter(self) -> None:
+        with self._lock:
+            if self._unwanted:
+                raise CallInterrupted
+            self._thread = threading.get_ident()
+
+    def _leave(self) -> None:
+        with self._lock:
+            thread, self._thread = self._thread, None
+            if self._unwanted and thread is not None:
+                _raise_in(thread, None)
+
+    def interrupt(self) -> None:
+        """End the call, now or when it begins; from any thread, at any time."""
+        with self._lock:
+            if self._unwanted:
+                return
+            self._unwanted = True
+            if self._thread is None:
+                return
+            if self._cancel is not None:
+                self._cancel()
+            else:
+                _raise_in(self._thread, CallInterrupted)
+
+    def _wait(self, result: object) -> object:
+        # What was called where no loop ran is awaited on one that nobody else uses.
+        try:
+            with asyncio.Runner() as runner:
+                return runner.run(self._on_loop(result))
+        except asyncio.CancelledError:
+            if self._unwanted:
+                raise CallInterrupted from None
+            raise
+
+    async def _on_loop(self, result: object) -> object:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None  # noqa: S101 - a runner runs tasks
+
+        def cancel() -> None:
+            with contextlib.suppress(RuntimeError):  # it has just ended by itself
+                loop.call_soon_threadsafe(task.cancel)
+
+        with self._lock:
+            self._cancel = cancel
+            if self._unwanted:
+                task.cancel()
+        return await wait_for(result, self._call)
+
+
+def _raise_in(thread: int, kind: type[BaseException] | None) -> None:
+    # What is raised asynchronously is documented in the C API only.
+    exception = ctypes.py_object(kind) if kind is not None else None
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), exception)

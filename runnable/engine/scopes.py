@@ -1,0 +1,62 @@
+"""The parameters that a graph of steps reads and writes."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from runnable.datastore import AnyParameter
+
+
+class Failure(NamedTuple):
+    """A step that failed, and why."""
+
+    path: str
+    error: BaseException
+
+
+@dataclass(slots=True, eq=False)
+class Scope:
+    """The parameters of a graph, while it runs.
+
+    What is not found here is looked for in the scope around it, which nobody changes
+    while this one is in use; what is written stays here, until the step that the branch
+    belongs to says what becomes of it.
+    """
+
+    path: str
+    """The path of the branch; empty for the root."""
+    parameters: dict[str, AnyParameter]
+    """What was set here."""
+    variables: Mapping[str, AnyParameter] = field(default_factory=dict)
+    """What the step gives to this branch; comes before parameters."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Variables that steps see, those of the scopes around it among them."""
+    outer: "Scope | None" = None
+    failure: Failure | None = None
+    """The latest step that failed."""
+
+    def find(self, name: str) -> AnyParameter | None:
+        """Return what a name stands for here, if anything."""
+        for scope in self._outwards():
+            found = scope.variables.get(name) or scope.parameters.get(name)
+            if found is not None:
+                return found
+        return None
+
+    def has_own(self, name: str) -> bool:
+        """Tell whether a name stands for something of this branch."""
+        return name in self.parameters or name in self.variables
+
+    def visible(self) -> dict[str, AnyParameter]:
+        """Return everything that can be found here."""
+        found: dict[str, AnyParameter] = {}
+        for scope in reversed(list(self._outwards())):
+            found |= scope.parameters
+            found |= scope.variables
+        return found
+
+    def _outwards(self) -> Iterator["Scope"]:
+        scope: Scope | None = self
+        while scope is not None:
+            yield scope
+            scope = scope.outer

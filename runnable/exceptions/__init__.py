@@ -1,0 +1,132 @@
+"""Every error that `runnable` raises on purpose.
+
+The tree of their classes::
+
+    RunnableError
+    ├── DefinitionError            the author of a pipeline must act
+    │   ├── GraphError             several findings about one graph
+    │   ├── NodeNotFoundError, BranchNotFoundError
+    │   └── NodeMethodCallError, TerminalNodeError
+    ├── ConfigurationError         the operator must act
+    │   ├── ServiceNotFoundError
+    │   └── ParametersFileError
+    ├── RunError                   this run cannot go on, or did not end well
+    │   ├── ExecutionFailedError
+    │   ├── BindingError
+    │   ├── BranchFailedError
+    │   ├── BranchesFailedError    one group for all branches of a step
+    │   ├── BranchingError
+    │   ├── ParameterMissingError
+    │   │   └── ParametersMissingError
+    │   ├── StepTimeoutError
+    │   ├── StreamEndError
+    │   ├── WorkerError
+    │   ├── ReturnsError
+    │   ├── ValueNotStorableError
+    │   ├── CommandCallError
+    │   ├── SecretNotFoundError
+    │   └── RetryValidationError
+    └── StoreError                 something kept is missing, present or damaged
+        ├── RunLogExistsError, RunLogNotFoundError, RunLogDamagedError
+        ├── StepLogNotFoundError, BranchLogNotFoundError, JobLogNotFoundError
+        ├── EntityNotFoundError
+        └── CatalogError
+            └── ObjectDamagedError
+
+Each class keeps what it is about in positional fields (so it survives pickling) and
+renders its text when asked: what is wrong, where, and what to do.
+"""
+
+from runnable.exceptions.base import (
+    RunnableError,
+    did_you_mean,
+)
+from runnable.exceptions.branching import (
+    BranchesFailedError,
+    BranchFailedError,
+    BranchingError,
+)
+from runnable.exceptions.configuration import (
+    ConfigurationError,
+    ParametersFileError,
+    ServiceNotFoundError,
+)
+from runnable.exceptions.definition import (
+    BranchNotFoundError,
+    DefinitionError,
+    GraphError,
+    NodeMethodCallError,
+    NodeNotFoundError,
+    TerminalNodeError,
+)
+from runnable.exceptions.running import (
+    BindingError,
+    CommandCallError,
+    ExecutionFailedError,
+    ParameterMissingError,
+    ParametersMissingError,
+    RetryValidationError,
+    ReturnsError,
+    RunError,
+    SecretNotFoundError,
+    StepTimeoutError,
+    StreamEndError,
+    ValueNotStorableError,
+    WorkerError,
+)
+from runnable.exceptions.stores import (
+    BranchLogNotFoundError,
+    CatalogError,
+    EntityNotFoundError,
+    JobLogNotFoundError,
+    ObjectDamagedError,
+    RunLogDamagedError,
+    RunLogExistsError,
+    RunLogNotFoundError,
+    StepLogNotFoundError,
+    StoreError,
+)
+
+__all__ = [
+    "BindingError",
+    "BranchFailedError",
+    "BranchLogNotFoundError",
+    "BranchNotFoundError",
+    "BranchesFailedError",
+    "BranchingError",
+    "CatalogError",
+    "CommandCallError",
+    "ConfigurationError",
+    "DefinitionError",
+    "EntityNotFoundError",
+    "ExecutionFailedError",
+    "GraphError",
+    "JobLogNotFoundError",
+    "NodeMethodCallError",
+    "NodeNotFoundError",
+    "ObjectDamagedError",
+    "ParameterMissingError",
+    "ParametersFileError",
+    "ParametersMissingError",
+    "RetryValidationError",
+    "ReturnsError",
+    "RunError",
+    "RunLogDamagedError",
+    "RunLogExistsError",
+    "RunLogNotFoundError",
+    "RunnableError",
+    "SecretNotFoundError",
+    "ServiceNotFoundError",
+    "StepLogNotFoundError",
+    "StepTimeoutError",
+    "StoreError",
+    "StreamEndError",
+    "TerminalNodeError",
+    "ValueNotStorableError",
+    "WorkerError",
+    "did_you_mean",
+]
+
+# In tracebacks and pickles, each has the name under which it is imported.
+for _name in __all__:
+    globals()[_name].__module__ = __name__

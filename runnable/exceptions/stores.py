@@ -1,0 +1,107 @@
+"""Errors of what is kept: it is missing, there already, or damaged."""
+
+from runnable.exceptions.base import RunnableError
+
+
+class StoreError(RunnableError):
+    """Something that is kept is missing, there already, or damaged."""
+
+
+class RunLogExistsError(StoreError):
+    """There is a run log of this run id already."""
+
+    def __init__(self, run_id: str, place: str = "") -> None:
+        super().__init__(run_id, place)
+        self.run_id = run_id
+        self.place = place
+
+    def __str__(self) -> str:
+        place = f" in {self.place}" if self.place else ""
+        return (
+            f"Run {self.run_id!r} exists already{place}. Choose another run id, or "
+            "none to get a new one; RUNNABLE_RUN_ID may hold the old one."
+        )
+
+
+class RunLogNotFoundError(StoreError):
+    """There is no run log of this run id."""
+
+    def __init__(self, run_id: str, place: str = "") -> None:
+        super().__init__(run_id, place)
+        self.run_id = run_id
+        self.place = place
+
+    def __str__(self) -> str:
+        place = f" in {self.place}" if self.place else ""
+        return (
+            f"There is no run {self.run_id!r}{place}. If it was kept elsewhere, name "
+            "the same configuration_file or services as for its execution."
+        )
+
+
+class RunLogDamagedError(StoreError):
+    """A run log cannot be read beyond some point."""
+
+    def __init__(self, run_id: str, place: str, why: str) -> None:
+        super().__init__(run_id, place, why)
+        self.run_id = run_id
+        self.place = place
+        self.why = why
+
+    def __str__(self) -> str:
+        return f"The log of run {self.run_id!r} is damaged: {self.place}: {self.why}"
+
+
+class StepLogNotFoundError(StoreError):
+    """A run log has no step of this name."""
+
+    def __init__(self, run_id: str, step_name: str) -> None:
+        super().__init__(run_id, step_name)
+        self.run_id = run_id
+        self.step_name = step_name
+
+    def __str__(self) -> str:
+        return f"Run {self.run_id!r} has no step {self.step_name!r}"
+
+
+class BranchLogNotFoundError(StoreError):
+    """A run log has no branch of this name."""
+
+    def __init__(self, run_id: str, branch_name: str) -> None:
+        super().__init__(run_id, branch_name)
+        self.run_id = run_id
+        self.branch_name = branch_name
+
+    def __str__(self) -> str:
+        return f"Run {self.run_id!r} has no branch {self.branch_name!r}"
+
+
+class JobLogNotFoundError(StoreError):
+    """A run log is not that of a job."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(run_id)
+        self.run_id = run_id
+
+    def __str__(self) -> str:
+        return f"Run {self.run_id!r} is not a job"
+
+
+class EntityNotFoundError(StoreError):
+    """A part of a run log that is stored on its own does not exist."""
+
+
+class CatalogError(StoreError):
+    """Something cannot be put into the catalog, or found in it."""
+
+    def __init__(self, name: str, problem: str) -> None:
+        super().__init__(name, problem)
+        self.name = name
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return f"Catalog: {self.name!r} {self.problem}"
+
+
+class ObjectDamagedError(CatalogError):
+    """A stored object is not what was stored; it has not been unpickled."""

@@ -1,0 +1,169 @@
+"""Nodes that have branches, each of them a graph of its own."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal, NamedTuple
+
+from pydantic import JsonValue
+
+from runnable.graph.nodes import Graph, StepNode
+
+Parallelism = Literal["thread", "process", "none"]
+"""How branches overlap: in this process, in processes of their own, or not at all."""
+
+MAP_PLACEHOLDER = "map_variable_placeholder"
+LOOP_PLACEHOLDER = "loop_variable_placeholder"
+"""What a branch is called where no run says which one is meant."""
+
+
+class Overlap(NamedTuple):
+    """How the branches of a node overlap; what is None, the executor says."""
+
+    parallelism: Parallelism | None = None
+    max_workers: int | None = None
+    """How many branches are in flight at once."""
+
+    def describe(self) -> dict[str, JsonValue]:
+        """Return what is said here; nothing otherwise."""
+        return {key: it for key, it in self._asdict().items() if it is not None}
+
+
+NO_OVERLAP_SAID = Overlap()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CompositeNode(StepNode):
+    """A node that has branches."""
+
+    branches: Mapping[str, Graph]
+    """By name; a node that runs one graph many times has it under a placeholder."""
+    overlap: Overlap = NO_OVERLAP_SAID
+
+    def describe(self) -> dict[str, JsonValue]:
+        """Return what the run log records of the node."""
+        return {
+            **StepNode.describe(self),
+            "is_composite": True,
+            **self.overlap.describe(),
+        }
+
+    def asks(self) -> tuple[str, ...]:
+        """Return the names of the parameters that the node itself needs."""
+        return ()
+
+    def brings(self) -> tuple[str, ...]:
+        """Return the names of what the node itself gives to its branches."""
+        return ()
+
+    def describe_branches(self) -> JsonValue:
+        """Return the graphs of the branches, by name."""
+        return {name: graph.described for name, graph in self.branches.items()}
+
+
+class ParallelNode(CompositeNode):
+    """Runs all its branches."""
+
+    __slots__ = ()
+    node_type: ClassVar[str] = "parallel"
+
+    def describe(self) -> dict[str, JsonValue]:
+        """Return what the run log records of the node."""
+        return {**CompositeNode.describe(self), "branches": self.describe_branches()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ConditionalNode(CompositeNode):
+    """Runs the branch that a parameter names."""
+
+    node_type: ClassVar[str] = "conditional"
+
+    parameter: str
+    default: str | None = None
+    """The branch that is run if none has the name."""
+
+    def asks(self) -> tuple[str, ...]:
+        """Return the names of the parameters that the node itself needs."""
+        return (self.parameter,)
+
+    def describe(self) -> dict[str, JsonValue]:
+        """Return what the run log records of the node."""
+        return {
+            **CompositeNode.describe(self),
+            "parameter": self.parameter,
+            "default": self.default,
+            "branches": self.describe_branches(),
+        }
+
+
+class Reducer(NamedTuple):
+    """How the values that a map has collected become one."""
+
+    text: str | None = None
+    """As its author wrote it; None for the list of the values."""
+    reduce: Callable[[list[object]], object] | None = None
+    """Called with the values in the order of the items."""
+
+
+KEEP_LIST = Reducer()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class MapNode(CompositeNode):
+    """Runs one graph for every item of a list."""
+
+    node_type: ClassVar[str] = "map"
+
+    iterate_on: str
+    """The parameter that is the list."""
+    iterate_as: str
+    """The name of the item in the branch."""
+    reducer: Reducer = KEEP_LIST
+
+    def asks(self) -> tuple[str, ...]:
+        """Return the names of the parameters that the node itself needs."""
+        return (self.iterate_on,)
+
+    def brings(self) -> tuple[str, ...]:
+        """Return the names of what the node itself gives to its branches."""
+        return (self.iterate_as,)
+
+    def describe(self) -> dict[str, JsonValue]:
+        """Return what the run log records of the node."""
+        return {
+            **CompositeNode.describe(self),
+            "iterate_on": self.iterate_on,
+            "iterate_as": self.iterate_as,
+            "reducer": self.reducer.text,
+            "branch": self.branches[MAP_PLACEHOLDER].described,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LoopNode(CompositeNode):
+    """Runs one graph again and again, until it says that it is done."""
+
+    node_type: ClassVar[str] = "loop"
+
+    max_iterations: int
+    break_on: str
+    """The parameter that ends the loop when it is true."""
+    index_as: str
+    """The name of the iteration's number, from 0, in the branch."""
+
+    def asks(self) -> tuple[str, ...]:
+        """Return the names of the parameters that the node itself needs."""
+        return (self.break_on,)
+
+    def brings(self) -> tuple[str, ...]:
+        """Return the names of what the node itself gives to its branches."""
+        return (self.index_as,)
+
+    def describe(self) -> dict[str, JsonValue]:
+        """Return what the run log records of the node."""
+        return {
+            **CompositeNode.describe(self),
+            "max_iterations": self.max_iterations,
+            "break_on": self.break_on,
+            "index_as": self.index_as,
+            "branch": self.branches[LOOP_PLACEHOLDER].described,
+        }

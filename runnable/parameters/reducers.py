@@ -1,0 +1,104 @@
+"""How the values that a map has collected become one."""
+
+import ast
+import builtins
+import importlib
+from collections.abc import Callable
+from typing import NamedTuple
+
+from runnable.exceptions import DefinitionError, did_you_mean
+
+_OF_LISTS = ("all", "any", "len", "list", "max", "min", "sorted", "sum", "tuple")
+"""Builtins that take the list of the values, not each as an argument."""
+_IN_LAMBDAS = (
+    *_OF_LISTS,
+    *("abs", "bool", "dict", "enumerate", "filter", "float", "int", "map", "range"),
+    *("reversed", "round", "set", "str", "zip"),
+)
+"""Builtins that a lambda given as text may use."""
+
+
+class Reduction(NamedTuple):
+    """A reducer, ready to be called."""
+
+    text: str | None
+    """As its author wrote it."""
+    reduce: Callable[[list[object]], object] | None
+    """Called with the values in the order of the items."""
+
+
+def as_reduction(reducer: str | Callable[..., object] | None) -> Reduction:
+    """Turn what an author wrote into what is called.
+
+    Args:
+        reducer: A callable or its dotted name, or the text of a lambda, which takes the
+            values as arguments; `max`, `min`, `sum`, `len`, `sorted`, `any`, `all`,
+            `list` and `tuple` take their list. None for none.
+
+    Returns:
+        The text, and what takes the list of values. A dotted name is imported when it
+        is first called.
+
+    Raises:
+        DefinitionError: If a text is no lambda, no dotted name and none of these.
+
+    Example:
+        >>> as_reduction("lambda *x: max(x) - min(x)").reduce([1, 5, 2])
+        4
+        >>> as_reduction(sum).reduce([1, 2])
+        3
+    """
+    if reducer is None:
+        return Reduction(None, None)
+    if callable(reducer):
+        name = getattr(reducer, "__qualname__", type(reducer).__qualname__)
+        if any(reducer is getattr(builtins, it) for it in _OF_LISTS):
+            return Reduction(name, reducer)
+        module = getattr(reducer, "__module__", "") or ""
+        return Reduction(f"{module}.{name}", _spread(reducer))
+    text = reducer.strip()
+    if text in _OF_LISTS:
+        return Reduction(text, getattr(builtins, text))
+    if text.startswith("lambda"):
+        return Reduction(text, _spread(_compile(text)))
+    if "." in text and all(part.isidentifier() for part in text.split(".")):
+        return Reduction(text, lambda values: _import(text)(*values))
+    raise DefinitionError(
+        f"the reducer {text!r} is no lambda, no dotted name of a function, and none of "
+        f"{', '.join(_OF_LISTS)}. {did_you_mean(text, _OF_LISTS)}"
+    )
+
+
+def _spread(function: Callable[..., object]) -> Callable[[list[object]], object]:
+    return lambda values: function(*values)
+
+
+def _compile(text: str) -> Callable[..., object]:
+    try:
+        tree = ast.parse(text, "reducer", mode="eval")
+    except SyntaxError as error:
+        raise DefinitionError(f"the reducer {text!r}: {error.msg}") from error
+    if not isinstance(tree.body, ast.Lambda):
+        raise DefinitionError(f"the reducer {text!r} is no single lambda")
+    for node in ast.walk(tree):
+        name = node.attr if isinstance(node, ast.Attribute) else ""
+        if name.startswith("_"):
+            raise DefinitionError(f"the reducer {text!r} may not use {name!r}")
+    allowed = {name: getattr(builtins, name) for name in _IN_LAMBDAS}
+    # What it is: the text of a pipeline's author, with few names within reach.
+    made: Callable[..., object] = eval(  # noqa: S307
+        compile(tree, "reducer", "eval"), {"__builtins__": allowed}
+    )
+    return made
+
+
+def _import(dotted: str) -> Callable[..., object]:
+    module, _, name = dotted.rpartition(".")
+    try:
+        found: object = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        problem = f"there is no function {dotted!r} to reduce with: {error}"
+        raise DefinitionError(problem) from error
+    if not callable(found):
+        raise DefinitionError(f"the reducer {dotted!r} is not a function")
+    return found

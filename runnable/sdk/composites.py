@@ -1,0 +1,257 @@
+"""Steps that have branches, each of them a pipeline."""
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, Self
+
+from pydantic import Field, InstanceOf, field_validator, model_validator
+
+from runnable.exceptions import did_you_mean
+from runnable.graph import (
+    LOOP_PLACEHOLDER,
+    MAP_PLACEHOLDER,
+    ConditionalNode,
+    Graph,
+    LoopNode,
+    MapNode,
+    Overlap,
+    Parallelism,
+    ParallelNode,
+    Reducer,
+    StepNode,
+)
+from runnable.parameters import as_reduction
+from runnable.sdk.pipeline import AnyPipeline, Step
+
+Branch = InstanceOf[AnyPipeline]
+
+
+class CompositeStep(Step):
+    """A step that has branches; each kind is a subclass."""
+
+    overrides: dict[str, str] = {}
+    """Executor's name to the name of a block of its configuration."""
+
+    def graphs(self) -> dict[str, Graph]:
+        """Return the graphs of the branches, by name."""
+        raise NotImplementedError
+
+    @property
+    def graph_branches(self) -> dict[str, Graph]:
+        """The graphs of the branches, by name."""
+        return self.graphs()
+
+
+class Overlapping(CompositeStep):
+    """A step whose branches do not depend on each other."""
+
+    parallelism: Parallelism | None = None
+    """How branches overlap: `thread`, `process` or `none`; the executor's way if
+    None."""
+    max_workers: Annotated[int, Field(ge=1)] | None = None
+    """How many branches are in flight at once; the executor's number if None."""
+
+    @property
+    def overlap(self) -> Overlap:
+        """How branches overlap."""
+        return Overlap(self.parallelism, self.max_workers)
+
+
+class Parallel(Overlapping):
+    """Runs several pipelines at once.
+
+    The branches see the parameters from before this step. What they set becomes
+    parameters of the pipeline when all have succeeded; if several have set the same one
+    differently, the later in order wins, and a warning says so.
+
+    Example:
+        >>> from runnable import Parallel, Pipeline, PythonTask
+        >>> def left():
+        ...     return 1
+        >>> def right():
+        ...     return 2
+        >>> one = PythonTask(name="one", function=left, returns=["x"])
+        >>> two = PythonTask(name="two", function=right, returns=["y"])
+        >>> both = Parallel(name="both", branches={
+        ...     "left": one.as_pipeline(), "right": two.as_pipeline()})
+        >>> in_memory = {"run_log_store": {"type": "memory"},
+        ...              "catalog": {"type": "do-nothing"}}
+        >>> run_log = Pipeline(steps=[both]).execute(services=in_memory)
+        >>> {name: it.value for name, it in run_log.parameters.items()}
+        {'x': 1, 'y': 2}
+    """
+
+    branches: Mapping[str, Branch]
+
+    @field_validator("branches")
+    @classmethod
+    def _has_branches(cls, branches: Mapping[str, Branch]) -> Mapping[str, Branch]:
+        return _some(branches)
+
+    def graphs(self) -> dict[str, Graph]:
+        """Return the graphs of the branches, by name."""
+        return {name: branch.return_dag() for name, branch in self.branches.items()}
+
+    def make_node(self, next_node: str, on_failure: str) -> StepNode:
+        """Make the node that stands for this step in a graph."""
+        return ParallelNode(
+            name=self.name,
+            next_node=next_node,
+            on_failure=on_failure,
+            overrides=dict(self.overrides),
+            branches=self.graphs(),
+            overlap=self.overlap,
+        )
+
+
+class Conditional(CompositeStep):
+    """Runs the one pipeline that a parameter names.
+
+    Example:
+        >>> from runnable import Conditional, Stub
+        >>> choice = Conditional(name="choice", parameter="toss", default="tails",
+        ...     branches={side: Stub(name=side).as_pipeline()
+        ...               for side in ("heads", "tails")})
+        >>> choice.as_pipeline().return_dag().node("choice").default
+        'tails'
+    """
+
+    parameter: str
+    """Text, a number, True or False; the branch whose name is its text is run."""
+    branches: Mapping[str, Branch]
+    default: str | None = None
+    """The branch that is run if none has the name; the step fails if None."""
+
+    @model_validator(mode="after")
+    def _has_default(self) -> Self:
+        _some(self.branches)
+        if self.default is not None and self.default not in self.branches:
+            hint = did_you_mean(self.default, self.branches)
+            raise ValueError(f"default {self.default!r} is no branch. {hint}")
+        return self
+
+    def graphs(self) -> dict[str, Graph]:
+        """Return the graphs of the branches, by name."""
+        return {name: branch.return_dag() for name, branch in self.branches.items()}
+
+    def make_node(self, next_node: str, on_failure: str) -> StepNode:
+        """Make the node that stands for this step in a graph."""
+        return ConditionalNode(
+            name=self.name,
+            next_node=next_node,
+            on_failure=on_failure,
+            overrides=dict(self.overrides),
+            branches=self.graphs(),
+            parameter=self.parameter,
+            default=self.default,
+        )
+
+
+class Map(Overlapping):
+    """Runs a pipeline for every item of a list, several at once.
+
+    What the tasks of the branch return is collected over the items, in their order,
+    and reduced to one value each.
+
+    Example:
+        >>> from runnable import Map, Pipeline, PythonTask
+        >>> def square(x):
+        ...     return x * x
+        >>> one = PythonTask(name="one", function=square, returns=["y"])
+        >>> squares = Map(name="squares", iterate_on="numbers", iterate_as="x",
+        ...               branch=one.as_pipeline())
+        >>> in_memory = {"run_log_store": {"type": "memory"},
+        ...              "catalog": {"type": "do-nothing"}}
+        >>> run_log = Pipeline(steps=[squares]).execute(
+        ...     parameters={"numbers": [1, 2, 3]}, services=in_memory)
+        >>> run_log.parameters["y"].value
+        [1, 4, 9]
+    """
+
+    branch: Branch
+    iterate_on: str
+    """The parameter that is the list; its items are any JSON values."""
+    iterate_as: str
+    """The name of the item in the branch."""
+    reducer: str | Callable[..., object] | None = None
+    """Makes one value of those of all items: a callable that takes them as arguments,
+    its dotted name, or a lambda as text. `max`, `min`, `sum`, `len`, `sorted`, `any`
+    and `all` take the list. None keeps the list."""
+
+    @field_validator("reducer")
+    @classmethod
+    def _is_usable(
+        cls, reducer: str | Callable[..., object] | None
+    ) -> str | Callable[..., object] | None:
+        as_reduction(reducer)
+        return reducer
+
+    def graphs(self) -> dict[str, Graph]:
+        """Return the graph of the branch, under the name that stands for the item."""
+        return {MAP_PLACEHOLDER: self.branch.return_dag()}
+
+    def make_node(self, next_node: str, on_failure: str) -> StepNode:
+        """Make the node that stands for this step in a graph."""
+        return MapNode(
+            name=self.name,
+            next_node=next_node,
+            on_failure=on_failure,
+            overrides=dict(self.overrides),
+            branches=self.graphs(),
+            overlap=self.overlap,
+            iterate_on=self.iterate_on,
+            iterate_as=self.iterate_as,
+            reducer=Reducer(*as_reduction(self.reducer)),
+        )
+
+
+class Loop(CompositeStep):
+    """Runs a pipeline again and again, until a parameter says that it is done.
+
+    Each iteration goes on with the parameters that the one before it has set; those of
+    the last one become parameters of the pipeline.
+
+    Example:
+        >>> from runnable import Loop, Pipeline, PythonTask
+        >>> def grow(x):
+        ...     return 2 * x, x > 10
+        >>> one = PythonTask(name="one", function=grow, returns=["x", "done"])
+        >>> loop = Loop(name="grow", break_on="done", index_as="round",
+        ...             max_iterations=9, branch=one.as_pipeline())
+        >>> in_memory = {"run_log_store": {"type": "memory"},
+        ...              "catalog": {"type": "do-nothing"}}
+        >>> run_log = Pipeline(steps=[loop]).execute(
+        ...     parameters={"x": 3}, services=in_memory)
+        >>> run_log.parameters["x"].value
+        24
+    """
+
+    branch: Branch
+    max_iterations: int = Field(ge=1)
+    break_on: str
+    """The parameter that ends the loop after the iteration in which it is True."""
+    index_as: str
+    """The name of the iteration's number, from 0: a parameter of the branch, and a
+    variable in the environment of its tasks."""
+
+    def graphs(self) -> dict[str, Graph]:
+        """Return the graph of the branch, under the name that stands for the number."""
+        return {LOOP_PLACEHOLDER: self.branch.return_dag()}
+
+    def make_node(self, next_node: str, on_failure: str) -> StepNode:
+        """Make the node that stands for this step in a graph."""
+        return LoopNode(
+            name=self.name,
+            next_node=next_node,
+            on_failure=on_failure,
+            overrides=dict(self.overrides),
+            branches=self.graphs(),
+            max_iterations=self.max_iterations,
+            break_on=self.break_on,
+            index_as=self.index_as,
+        )
+
+
+def _some(branches: Mapping[str, Branch]) -> Mapping[str, Branch]:
+    if not branches:
+        raise ValueError("a step with branches needs at least one")
+    return branches
