@@ -26,6 +26,7 @@ class Plugins:
 
     def __init__(self) -> None:
         self._loaded: dict[tuple[str, str], type[object]] = {}
+        self._shared: dict[tuple[str, str], Service] = {}
 
     @cached_property
     def _entry_points(self) -> dict[str, dict[str, EntryPoint]]:
@@ -108,6 +109,8 @@ class Plugins:
             problem = f"{kind}: say which with `type`, one of {self.names(kind)}. "
             raise ConfigurationError(problem + wrong, place)
         options = _options(kind, name, description, place)
+        if not options and (shared := self._shared.get((kind, name))) is not None:
+            return shared
         implementation = self.find(kind, name, place)
         try:
             service = implementation(**options)
@@ -117,6 +120,8 @@ class Plugins:
         if not isinstance(service, Service):
             problem = f"{kind} {name!r} is no runnable.service.Service"
             raise ConfigurationError(problem, place)
+        if service.stateless and not options:
+            self._shared[kind, name] = service
         return service
 
 

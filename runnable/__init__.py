@@ -27,7 +27,8 @@ if TYPE_CHECKING:
         Success,
         get_run_log,
     )
-    from runnable.tasks import json, metric, pickled
+    from runnable.tasks import json as json
+    from runnable.tasks import metric, pickled
 
 # Without `json`, so that a star import does not hide the standard module.
 __all__ = [
@@ -48,7 +49,6 @@ __all__ = [
     "Success",
     "get_run_log",
     "inject",
-    "json",
     "metric",
     "pickled",
     "summarise",

@@ -13,6 +13,7 @@ import inspect
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from dependency_injector import wiring
@@ -170,13 +171,17 @@ def connect(wire: Callable[[str, list[str]], None]) -> None:
             injected.__module__ = module
 
 
+def _place(module: ModuleType) -> Path:
+    file = Path(module.__file__ or next(iter(module.__path__)))
+    return file.parent if file.name == "__init__.py" else file
+
+
 def _load_composition_root() -> None:
     # The package says what its composition root is; this module only loads it.
     root = importlib.import_module(runnable.COMPOSITION_ROOT)
-    folders = {Path(str(module.__file__)).parents[1] for module in (root, runnable)}
-    if len(folders) > 1:
+    if _place(root).parent != _place(runnable).parent:
         msg = (
-            f"{root.__file__} hides the package {runnable.COMPOSITION_ROOT!r} that "
+            f"{_place(root)} hides the package {runnable.COMPOSITION_ROOT!r} that "
             "belongs to runnable; rename it"
         )
         raise ImportError(msg)

@@ -50,7 +50,7 @@ class StepScope(NamedTuple):
     output: Sink
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class Run:
     """A run that is current somewhere."""
 
@@ -63,11 +63,18 @@ class Run:
     over: bool = False
     instances: dict[object, object] = field(default_factory=dict)
     """What was made once for this run, by provider."""
-    closing: ExitStack = field(default_factory=ExitStack)
+    stack: ExitStack | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
     """Held for a moment, to find the lock of one service."""
     making: dict[object, threading.RLock] = field(default_factory=dict)
     """The lock of each service that is made once for this run."""
+
+    @property
+    def closing(self) -> ExitStack:
+        """What is closed with the run; most runs have nothing."""
+        if self.stack is None:
+            self.stack = ExitStack()
+        return self.stack
 
 
 class Scope(NamedTuple):
@@ -245,7 +252,8 @@ class RunScope:
         if run is None:
             return
         try:
-            run.closing.__exit__(kind, error, traceback)
+            if run.stack is not None:
+                run.stack.__exit__(kind, error, traceback)
         finally:
             run.over = True
             run.instances.clear()

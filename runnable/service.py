@@ -22,6 +22,10 @@ class Service(BaseModel):
     secret_options: ClassVar[frozenset[str]] = frozenset()
     """Options that are never recorded."""
 
+    stateless: ClassVar[bool] = False
+    """Whether one instance without options can serve any number of runs at once, in any
+    working directory; it is then made once, and has nothing to close."""
+
     def describe(self) -> dict[str, JsonValue]:
         """Return what the run log records of this service: its name and options."""
         described: dict[str, JsonValue] = self.model_dump(

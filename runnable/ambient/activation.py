@@ -2,8 +2,8 @@
 
 import logging
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
+from types import TracebackType
 from typing import Any, TextIO
 
 from runnable.ambient.environment import overlay, remove_overlay
@@ -14,9 +14,29 @@ class _Activation:
     """How many runs are active, and what has to be put back after the last."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.runs = 0
-        self.moved_handlers: list[tuple[logging.StreamHandler[Any], TextIO]] = []
+        self._lock = threading.Lock()
+        self._runs = 0
+        self._moved_handlers: list[tuple[logging.StreamHandler[Any], TextIO]] = []
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._runs += 1
+            if self._runs == 1:
+                overlay()
+                self._moved_handlers = route()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        with self._lock:
+            self._runs -= 1
+            if not self._runs:
+                remove_overlay()
+                unroute(self._moved_handlers)
+                self._moved_handlers = []
 
 
 # What is replaced belongs to the process, so this does as well; no value of a run is
@@ -24,24 +44,10 @@ class _Activation:
 _activation = _Activation()
 
 
-@contextmanager
-def active_run() -> Iterator[None]:
+def active_run() -> AbstractContextManager[None]:
     """Count one more active run; the first puts the replacements in place.
 
     A stream that somebody puts in place while runs are active is left alone: what it
     passes on to the one before is kept, once.
     """
-    with _activation.lock:
-        _activation.runs += 1
-        if _activation.runs == 1:
-            overlay()
-            _activation.moved_handlers = route()
-    try:
-        yield
-    finally:
-        with _activation.lock:
-            _activation.runs -= 1
-            if not _activation.runs:
-                remove_overlay()
-                unroute(_activation.moved_handlers)
-                _activation.moved_handlers = []
+    return _activation

@@ -1,7 +1,7 @@
 """A catalog that keeps nothing."""
 
 from contextlib import AbstractContextManager
-from typing import BinaryIO
+from typing import BinaryIO, ClassVar
 
 from runnable.catalog.base import BaseCatalog, StoredObject, Write
 from runnable.datastore import DataCatalog
@@ -18,6 +18,7 @@ class DoNothingCatalog(BaseCatalog):
         []
     """
 
+    stateless: ClassVar[bool] = True
     service_name: str = "do-nothing"
 
     @property

@@ -1,5 +1,6 @@
 """What describes one run: its id, its files and its services."""
 
+import weakref
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, Protocol
 
@@ -110,7 +111,8 @@ class RunContext(BaseModel):
     """The objects that stay in memory, by key."""
 
     _dag: Graph | None = PrivateAttr(default=None)
-    _run: Run | None = PrivateAttr(default=None)
+    # Weak, since a run knows its context: what has ended is gone at once.
+    _run: weakref.ref[Run] | None = PrivateAttr(default=None)
     _subscribers: list[Subscriber] = PrivateAttr(default_factory=list)
 
     def model_post_init(self, context: object, /) -> None:
@@ -139,11 +141,11 @@ class RunContext(BaseModel):
     @property
     def run(self) -> Run | None:
         """The run that this context describes, since it became current."""
-        return self._run
+        return self._run() if self._run is not None else None
 
     def become_current(self) -> None:
         """Make this context current here, for a run that nobody has entered yet."""
-        self._run = make_current(self)
+        self._run = weakref.ref(make_current(self))
 
     @property
     def dag(self) -> Graph | None:

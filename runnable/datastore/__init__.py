@@ -3,6 +3,7 @@
 from runnable.datastore.code_versions import CodeVersion, CodeVersions
 from runnable.datastore.fold import Fold, fold
 from runnable.datastore.parameters import (
+    AnyParameter,
     JsonParameter,
     MetricParameter,
     ObjectLoader,
@@ -11,7 +12,6 @@ from runnable.datastore.parameters import (
     PickledParameter,
 )
 from runnable.datastore.records import (
-    AnyParameter,
     BranchFinished,
     BranchStarted,
     Record,

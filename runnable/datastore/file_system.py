@@ -168,7 +168,7 @@ class FileSystemRunLogStore(BaseRunLogStore):
         """Write the copy that people and other programs read."""
         target = self._snapshot(run_log.run_id)
         with replacing(target, to_disk=self.durability == "disk") as file:
-            file.write(dump_run_log(run_log))
+            file.writelines(dump_run_log(run_log))
 
     def list_run_ids(self) -> list[str]:
         """List the ids of all runs, sorted."""

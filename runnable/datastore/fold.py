@@ -5,13 +5,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from runnable import defaults
-from runnable.datastore.parameters import (
-    JsonParameter,
-    ObjectLoader,
-    ObjectParameter,
-)
+from runnable.datastore.frozen import Unpacker, bind_all, metrics_of, pack_branch
+from runnable.datastore.parameters import AnyParameter, JsonParameter, ObjectLoader
 from runnable.datastore.records import (
-    AnyParameter,
     BranchFinished,
     BranchStarted,
     Record,
@@ -47,6 +43,7 @@ class Fold:
         # The run is the scope of the steps that stand in no branch.
         self._scopes: dict[str, dict[str, Any]] = {"": self._run}
         self._variables: dict[str, dict[str, AnyParameter]] = {"": {}}
+        self._carried: dict[str, dict[str, AnyParameter]] = {}
         self._code: list[CodeIdentity] = []
         self._retry_indicator = ""
 
@@ -60,7 +57,7 @@ class Fold:
             case BranchStarted():
                 self._branch_started(record)
             case BranchFinished():
-                self._scopes[record.path]["status"] = record.status
+                self._branch_finished(record)
             case RunStarted():
                 self._run_started(record)
             case RunFinished():
@@ -68,14 +65,19 @@ class Fold:
 
     def run_log(self) -> RunLog:
         """Return the run log that the records so far amount to."""
-        return RunLog.model_validate(self._run)
+        steps = self._unpacker.steps(self._run["steps"])
+        return RunLog.model_validate({**self._run, "steps": steps})
+
+    @property
+    def _unpacker(self) -> Unpacker:
+        return Unpacker(self._code, self._loader)
 
     def _run_started(self, record: RunStarted) -> None:
         self._run |= {
             "tag": record.tag,
             "dag_hash": record.dag_hash,
             "status": defaults.PROCESSING,
-            "parameters": self._bound(record.parameters),
+            "parameters": bind_all(record.parameters, self._loader),
             "run_config": record.run_config,
         }
         self._code = record.code
@@ -113,32 +115,46 @@ class Fold:
         return step
 
     def _branch_started(self, record: BranchStarted) -> None:
-        step = self._steps[parent(record.path)]
-        branches = step["branches"]
-        if record.path not in branches:
-            last = next(reversed(branches.values()), None)
-            # An iteration goes on with what the one before it has set.
-            carried = last["parameters"] if last and step["step_type"] == _LOOP else {}
-            branches[record.path] = self._scopes[record.path] = {
+        step = parent(record.path)
+        branches = self._steps[step]["branches"]
+        branch = branches.get(record.path)
+        if branch is None:
+            branch = {
                 "internal_name": record.path,
                 "steps": {},
-                "parameters": carried.copy(),
+                # An iteration goes on with what the one before it has set.
+                "parameters": self._carried.get(step, {}).copy(),
             }
-        branches[record.path]["status"] = defaults.PROCESSING
+        elif isinstance(branch, bytes):
+            branch = self._unpacker.branch_state(branch)
+            self._steps |= branch["steps"]
+        branch["status"] = defaults.PROCESSING
+        branches[record.path] = self._scopes[record.path] = branch
         self._variables[record.path] = {
             name: JsonParameter.model_construct(value=value)
             for name, value in record.variables.items()
         }
 
+    def _branch_finished(self, record: BranchFinished) -> None:
+        branch = self._scopes.pop(record.path)
+        branch["status"] = record.status
+        step = self._steps[parent(record.path)]
+        if step["step_type"] == _LOOP:
+            self._carried[parent(record.path)] = branch["parameters"]
+        del self._variables[record.path]
+        for path in branch["steps"]:
+            del self._steps[path]
+        step["branches"][record.path] = pack_branch(branch)
+
     def _step_finished(self, record: StepFinished) -> None:
         step = self._steps[record.path]
         step["status"] = record.status
         step["data_catalog"] += record.files
-        outputs = self._bound(record.outputs)
+        outputs = bind_all(record.outputs, self._loader)
         if record.attempt:
             self._attempt_finished(step["attempts"][-1], record, outputs)
         else:
-            step["message"] = record.message
+            step["message"], step["traceback"] = record.message, record.traceback
         self._scopes[parent(record.path)]["parameters"].update(outputs)
 
     def _attempt_finished(
@@ -153,11 +169,7 @@ class Fold:
             "message": record.message,
             "traceback": record.traceback,
             "output_parameters": outputs,
-            "user_defined_metrics": {
-                name: parameter
-                for name, parameter in outputs.items()
-                if parameter.kind == "metric"
-            },
+            "user_defined_metrics": metrics_of(outputs),
         }
         if record.read:
             outside = self._visible(parent(parent(parent(record.path))))
@@ -170,12 +182,6 @@ class Fold:
             scope = parent(parent(scope))
             maps += [self._variables[scope], self._scopes[scope]["parameters"]]
         return ChainMap(*maps)
-
-    def _bound(self, parameters: dict[str, AnyParameter]) -> dict[str, AnyParameter]:
-        for parameter in parameters.values():
-            if isinstance(parameter, ObjectParameter) and self._loader is not None:
-                parameter.bind(self._loader)
-        return parameters
 
 
 def fold(

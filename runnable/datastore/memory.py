@@ -1,6 +1,7 @@
 """A run log store in memory."""
 
 import threading
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +11,8 @@ from runnable.datastore.records import Record, decode, encode
 from runnable.datastore.store import BaseRunLogStore, Journal
 from runnable.exceptions import RunLogExistsError, RunLogNotFoundError
 
+_LONG_BYTES = 1024
+
 
 class _MemoryJournal:
     def __init__(self, lines: list[bytes]) -> None:
@@ -17,7 +20,11 @@ class _MemoryJournal:
 
     def append(self, record: Record) -> None:
         # Encoded, so that nobody can change what was recorded.
-        self._lines.append(encode(record))
+        line = encode(record)
+        if len(line) > _LONG_BYTES:
+            # What is long is the description of a run, which says the same many times.
+            line = zlib.compress(line, 1)
+        self._lines.append(line)
 
     def close(self) -> None:
         pass
@@ -67,7 +74,10 @@ class MemoryRunLogStore(BaseRunLogStore):
         lines = self._journals.get(run_id)
         if lines is None:
             raise RunLogNotFoundError(run_id, "memory")
-        return (decode(line) for line in tuple(lines))
+        return (
+            decode(line if line.startswith(b"{") else zlib.decompress(line))
+            for line in tuple(lines)
+        )
 
     def list_run_ids(self) -> list[str]:
         """List the ids of all runs, sorted."""

@@ -129,6 +129,44 @@ Parameter = Annotated[
 
 PickledParameter = ObjectParameter
 
+AnyParameter = JsonParameter | MetricParameter | ObjectParameter
+
+_KINDS: dict[str, type[AnyParameter]] = {
+    "json": JsonParameter,
+    "metric": MetricParameter,
+    "object": ObjectParameter,
+}
+
+
+def to_plain(parameters: Mapping[str, AnyParameter]) -> dict[str, Any]:
+    """Turn parameters into JSON values, without what is derived.
+
+    Args:
+        parameters: By name.
+
+    Example:
+        >>> to_plain({"x": JsonParameter(value=1)})
+        {'x': {'kind': 'json', 'value': 1}}
+    """
+    return {
+        name: it.model_dump(mode="json", exclude={"description"})
+        if isinstance(it, ObjectParameter)
+        else {"kind": it.kind, "value": it.value}
+        for name, it in parameters.items()
+    }
+
+
+def from_plain(plain: Mapping[str, Any]) -> dict[str, AnyParameter]:
+    """Turn back what `to_plain` made; nothing is validated again.
+
+    Args:
+        plain: By name.
+    """
+    return {
+        name: _KINDS[it["kind"]].model_construct(None, **it)
+        for name, it in plain.items()
+    }
+
 
 class ObjectLoader:
     """Loads the stored objects of one run."""

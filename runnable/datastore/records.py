@@ -8,20 +8,14 @@ end of line; a line that was changed does not match its checksum.
 
 import json
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from pydantic import JsonValue
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
-from runnable.datastore.parameters import (
-    JsonParameter,
-    MetricParameter,
-    ObjectParameter,
-)
+from runnable.datastore.parameters import AnyParameter, from_plain, to_plain
 from runnable.datastore.run_log import CodeIdentity, DataCatalog
-
-AnyParameter = JsonParameter | MetricParameter | ObjectParameter
 
 
 class RunStarted(NamedTuple):
@@ -73,7 +67,7 @@ class BranchStarted(NamedTuple):
 
     at: str
     path: str
-    variables: Mapping[str, JsonValue]
+    variables: dict[str, JsonValue]
     """What the step gives to it: the item of a map, the number of an iteration."""
 
 
@@ -110,11 +104,6 @@ _KINDS: dict[str, type[Record]] = {
     "run_finished": RunFinished,
 }
 _NAMES = {record: name for name, record in _KINDS.items()}
-_PARAMETERS: dict[str, type[AnyParameter]] = {
-    "json": JsonParameter,
-    "metric": MetricParameter,
-    "object": ObjectParameter,
-}
 _HEAD = b'{"crc32":"'
 _MIDDLE = b'","record":'
 _END = b"}\n"
@@ -170,25 +159,13 @@ def _dump(content: dict[str, object]) -> bytes:
         return json.dumps(content, separators=(",", ":")).encode()
 
 
-def _plain_parameters(parameters: dict[str, AnyParameter]) -> dict[str, Any]:
-    return {name: _plain_parameter(it) for name, it in parameters.items()}
-
-
-def _plain_parameter(parameter: AnyParameter) -> dict[str, Any]:
-    # A description is derived from the value.
-    if isinstance(parameter, ObjectParameter):
-        return parameter.model_dump(mode="json", exclude={"description"})
-    return {"kind": parameter.kind, "value": parameter.value}
-
-
 def _plain_models(models: list[DataCatalog] | list[CodeIdentity]) -> list[Any]:
     return [model.model_dump(mode="json") for model in models]
 
 
 _PLAIN: dict[str, Callable[[Any], object]] = {
-    "parameters": _plain_parameters,
-    "outputs": _plain_parameters,
-    "variables": dict,
+    "parameters": to_plain,
+    "outputs": to_plain,
     "read": list,
     "files": _plain_models,
     "code": _plain_models,
@@ -235,10 +212,7 @@ def _build(kind: type[Record], content: dict[str, Any]) -> Record:
     # and nothing needs to be validated again.
     for name in ("parameters", "outputs"):
         if name in content:
-            content[name] = {
-                key: _PARAMETERS[value["kind"]].model_construct(None, **value)
-                for key, value in content[name].items()
-            }
+            content[name] = from_plain(content[name])
     if "read" in content:
         content["read"] = tuple(content["read"])
     if "files" in content:

@@ -1,14 +1,24 @@
 """The run log: what happened in one run, as users read it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
+from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    JsonValue,
+    SerializerFunctionWrapHandler,
+    ValidatorFunctionWrapHandler,
+    WrapSerializer,
+    WrapValidator,
+)
 
 from runnable import defaults
 from runnable.datastore.code_versions import CodeVersion
 from runnable.datastore.parameters import Parameter
 from runnable.exceptions import BranchLogNotFoundError, StepLogNotFoundError
+from runnable.graph.paths import parent
 
 TIME_FORMAT = "%Y-%m-%d %H:%M:%S.%f"
 
@@ -91,6 +101,34 @@ def _parse(text: str) -> datetime:
     return datetime.strptime(text, TIME_FORMAT)  # noqa: DTZ007 - local, as documented
 
 
+Log = TypeVar("Log")
+
+
+def _validate(
+    logs: Mapping[str, Log], handler: ValidatorFunctionWrapHandler
+) -> Mapping[str, Log]:
+    # What makes its values itself makes valid ones.
+    made: Mapping[str, Log] = logs if _makes_its_values(logs) else handler(logs)
+    return made
+
+
+def _serialise(
+    logs: Mapping[str, Log], handler: SerializerFunctionWrapHandler
+) -> object:
+    return handler(dict(logs) if _makes_its_values(logs) else logs)
+
+
+def _makes_its_values(logs: object) -> bool:
+    return isinstance(logs, Mapping) and not isinstance(logs, dict)
+
+
+Logs = Annotated[
+    Mapping[str, Log], WrapValidator(_validate), WrapSerializer(_serialise)
+]
+"""Logs by path. A run that was read makes each when it is looked at: keep the one that
+you look at, rather than looking at it again."""
+
+
 class StepLog(_Record):
     """What happened to one step."""
 
@@ -100,9 +138,11 @@ class StepLog(_Record):
     status: str = defaults.CREATED
     step_type: str = "task"
     message: str = ""
+    """Of a step with branches, why it failed or what is odd; else empty."""
+    traceback: str = ""
     mock: bool = False
     attempts: list[StepAttempt] = []
-    branches: "dict[str, BranchLog]" = {}
+    branches: "Logs[BranchLog]" = {}
     """By full path of the branch."""
     data_catalog: list[DataCatalog] = []
 
@@ -112,7 +152,7 @@ class BranchLog(_Record):
 
     internal_name: str
     status: str = defaults.PROCESSING
-    steps: dict[str, StepLog] = {}
+    steps: Logs[StepLog] = {}
     """By full path of the step."""
     parameters: dict[str, Parameter] = {}
 
@@ -140,7 +180,7 @@ class RunLog(_Record):
     dag_hash: str | None = None
     tag: str = ""
     status: str = defaults.FAIL
-    steps: dict[str, StepLog] = Field(default={})
+    steps: Logs[StepLog] = {}
     """Root steps by name, in the order in which they started."""
     job: JobLog | None = None
     parameters: dict[str, Parameter] = {}
@@ -149,12 +189,7 @@ class RunLog(_Record):
 
     def all_steps(self) -> Iterator[StepLog]:
         """Yield every step, those in branches after the step they belong to."""
-        waiting = list(reversed(self.steps.values()))
-        while waiting:
-            step = waiting.pop()
-            yield step
-            for branch in reversed(step.branches.values()):
-                waiting.extend(reversed(branch.steps.values()))
+        return _steps_in(self.steps)
 
     def metrics(self) -> dict[str, JsonValue]:
         """Return every metric by name, the latest of each name."""
@@ -163,6 +198,11 @@ class RunLog(_Record):
             for step in self.all_steps()
             for attempt in step.attempts
             for name, parameter in attempt.user_defined_metrics.items()
+            if parameter.kind == "metric"
+        } | {
+            # What a map has made of those in its branches.
+            name: parameter.get_value()
+            for name, parameter in self.parameters.items()
             if parameter.kind == "metric"
         }
 
@@ -180,9 +220,8 @@ class RunLog(_Record):
         Raises:
             StepLogNotFoundError: If there is none.
         """
-        parent, _, _ = i_name.rpartition(".")
         try:
-            where = self.search_branch_by_internal_name(parent)[0]
+            where = self.search_branch_by_internal_name(parent(i_name))[0]
             return where.steps[i_name], where if isinstance(where, BranchLog) else None
         except (KeyError, BranchLogNotFoundError):
             raise StepLogNotFoundError(self.run_id, i_name) from None
@@ -203,7 +242,15 @@ class RunLog(_Record):
         """
         if not i_name:
             return self, None
-        for step in self.all_steps():
-            if i_name in step.branches:
-                return step.branches[i_name], step
-        raise BranchLogNotFoundError(self.run_id, i_name)
+        try:
+            step = self.search_step_by_internal_name(parent(i_name))[0]
+            return step.branches[i_name], step
+        except (KeyError, StepLogNotFoundError):
+            raise BranchLogNotFoundError(self.run_id, i_name) from None
+
+
+def _steps_in(steps: Mapping[str, StepLog]) -> Iterator[StepLog]:
+    for step in steps.values():
+        yield step
+        for branch in step.branches.values():
+            yield from _steps_in(branch.steps)

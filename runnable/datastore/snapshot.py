@@ -1,33 +1,72 @@
-"""The readable copy of a run log: JSON, indented by four, ASCII only."""
+"""The readable copy of a run log: JSON, indented by four, ASCII only.
+
+It is written piece by piece, a branch at a time, since a map may have a hundred
+thousand of them.
+"""
 
 import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError
 
-from runnable.datastore.run_log import RunLog
+from runnable.datastore.run_log import BranchLog, RunLog, StepLog
 from runnable.exceptions import RunLogDamagedError
 
+_INDENT = " " * 4
+_WITHIN = {RunLog: "steps", StepLog: "branches", BranchLog: "steps"}
+"""The field of each model that leads to more of them."""
 
-def dump_run_log(run_log: RunLog) -> bytes:
+Log = RunLog | StepLog | BranchLog
+
+
+def dump_run_log(run_log: RunLog) -> Iterator[bytes]:
     """Turn a run log into JSON.
 
     Args:
         run_log: Any run log.
 
-    Returns:
-        ASCII text.
+    Yields:
+        ASCII text, in pieces.
 
     Example:
-        >>> dump_run_log(RunLog(run_id="r1")).splitlines()[1]
+        >>> b"".join(dump_run_log(RunLog(run_id="r1"))).splitlines()[1]
         b'    "run_id": "r1",'
     """
+    return (piece.encode() for piece in _pieces(run_log, ""))
+
+
+def _pieces(log: Log, pad: str) -> Iterator[str]:
+    within = _WITHIN[type(log)]
+    inner: dict[str, Log] = getattr(log, within)
+    fields = list(type(log).model_fields)
+    if not any(_has_branches(it) for it in inner.values()):
+        yield "{\n" + _dump(log, fields, pad) + f"\n{pad}}}"
+        return
+    place = fields.index(within)
+    yield "{\n" + _dump(log, fields[:place], pad) + f',\n{pad}{_INDENT}"{within}": {{'
+    end = "\n"
+    for key, value in inner.items():
+        yield f"{end}{pad}{2 * _INDENT}{json.dumps(key)}: "
+        yield from _pieces(value, pad + 2 * _INDENT)
+        end = ",\n"
+    rest = fields[place + 1 :]
+    yield f"\n{pad}{_INDENT}}},\n" + _dump(log, rest, pad) + f"\n{pad}}}"
+
+
+def _has_branches(log: Log) -> bool:
+    return isinstance(log, BranchLog) or bool(getattr(log, "branches", None))
+
+
+def _dump(log: Log, fields: Sequence[str], pad: str) -> str:
+    """Return some fields of a log, without the braces around them."""
     try:
-        return run_log.model_dump_json(indent=4, ensure_ascii=True).encode()
+        text = log.model_dump_json(indent=4, ensure_ascii=True, include=set(fields))
     except (PydanticSerializationError, UnicodeEncodeError):
         # Half of a surrogate pair is text to Python and to JSON, not to UTF-8.
-        return json.dumps(run_log.model_dump(), indent=4).encode()
+        text = json.dumps(log.model_dump(include=set(fields)), indent=4)
+    return pad + text[2:-2].replace("\n", f"\n{pad}")
 
 
 def load_run_log(run_id: str, path: Path) -> RunLog:

@@ -71,7 +71,9 @@ async def run_branches(
         for number, branch in enumerate(branches):
             inner = _scope_of(branch, attempt.path, scope)
             session.recorder.record(
-                BranchStarted(at=now(), path=inner.path, variables=branch.variables)
+                BranchStarted(
+                    at=now(), path=inner.path, variables=dict(branch.variables)
+                )
             )
             yield partial(one, number, branch, inner)
 

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from runnable import defaults
 from runnable.ambient import OutputLog
 from runnable.datastore import AnyParameter, DataCatalog, StepFinished, StepStarted
-from runnable.engine.history import Past
 from runnable.engine.recorder import now
 from runnable.engine.retry import is_worth_another_try, wait_before_retry
 from runnable.engine.scopes import Failure, Scope
@@ -24,11 +23,12 @@ from runnable.engine.traversal import Outcome
 from runnable.engine.values import Offers, outputs
 from runnable.exceptions import BranchesFailedError, DefinitionError, RunError
 from runnable.graph import (
+    NO_FILES,
+    ONE_ATTEMPT,
     CatalogSettings,
     CompositeNode,
     ExecutableNode,
     Node,
-    Policy,
     StepNode,
     TaskNode,
     execution_log_name,
@@ -74,29 +74,15 @@ async def run_step(node: Node, scope: Scope, session: Session, body: Body) -> Ou
     """
     path = join(scope.path, node.name)
     past = session.history.of(path)
-    policy = node.policy if isinstance(node, ExecutableNode) else Policy()
+    policy = node.policy if isinstance(node, ExecutableNode) else ONE_ATTEMPT
     if past is not None and past.finished is not None:
         ended = past.finished
         if ended.status == defaults.SUCCESS or past.tries >= policy.max_attempts:
             return _as_recorded(node, ended, scope)
-    if isinstance(node, CompositeNode):
-        attempt = Attempt(path, number=0)
-        return await _try_and_record(node, attempt, scope, session, body)
-    return await _try_often(node, policy, past, scope, session, body)
-
-
-async def _try_often(
-    node: Node,
-    policy: Policy,
-    past: Past | None,
-    scope: Scope,
-    session: Session,
-    body: Body,
-) -> Outcome:
     number, tries = (past.last_attempt, past.tries) if past else (0, 0)
     while True:
         number, tries = number + 1, tries + 1
-        attempt = Attempt(join(scope.path, node.name), number)
+        attempt = Attempt(path, 0 if isinstance(node, CompositeNode) else number)
         outcome = await _try_and_record(node, attempt, scope, session, body)
         error = attempt.error
         if error is None or not is_worth_another_try(policy, tries, error):
@@ -131,7 +117,10 @@ async def _try_and_record(
         )
     )
     try:
-        await _try(node, attempt, scope, session, body)
+        if isinstance(node, CompositeNode):
+            await body(node, attempt, scope, session)
+        else:
+            await _try(node, attempt, scope, session)
         attempt.status = defaults.SUCCESS
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the step boundary
         attempt.error = error
@@ -148,26 +137,17 @@ async def _try_and_record(
     return Outcome.FAILED if attempt.error else Outcome.SUCCEEDED
 
 
-async def _try(
-    node: Node, attempt: Attempt, scope: Scope, session: Session, body: Body
-) -> None:
-    if isinstance(node, CompositeNode):
-        await body(node, attempt, scope, session)
+async def _try(node: Node, attempt: Attempt, scope: Scope, session: Session) -> None:
+    if not isinstance(node, ExecutableNode):
+        if scope.outer is None:
+            # In a branch, nothing can have been printed at its end.
+            _keep_log(attempt, session)
         return
-    if isinstance(node, ExecutableNode):
-        await _try_executable(node, attempt, scope, session)
-    elif scope.outer is not None:
-        return  # nothing runs at the end of a branch, so nothing can be printed
-    _keep_log(attempt, session)
-
-
-async def _try_executable(
-    node: ExecutableNode, attempt: Attempt, scope: Scope, session: Session
-) -> None:
-    files = node.catalog or CatalogSettings()
-    catalog, run_id = session.services.catalog, session.context.run_id
+    files = node.catalog or NO_FILES
     for pattern in files.get:
-        attempt.got += catalog.get_files(pattern, run_id=run_id)
+        attempt.got += session.services.catalog.get_files(
+            pattern, run_id=session.context.run_id
+        )
     try:
         if isinstance(node, TaskNode):
             await _run_task(node, attempt, scope, session)
@@ -176,6 +156,7 @@ async def _try_executable(
         _put_files(files, attempt, session, missing_ok=True)
         raise
     _put_files(files, attempt, session, missing_ok=False)
+    _keep_log(attempt, session)
 
 
 def _put_files(

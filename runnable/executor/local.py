@@ -1,8 +1,8 @@
 """Run every step in this process."""
 
 import os
-from collections.abc import Mapping
-from typing import Self
+from collections.abc import Coroutine, Mapping
+from typing import Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -25,6 +25,7 @@ class LocalExecutor(BasePipelineExecutor):
         'local'
     """
 
+    stateless: ClassVar[bool] = True
     service_name: str = "local"
     parallelism: Parallelism | None = None
     """How branches overlap: in a `thread` each (asyncio tasks in an asynchronous run),
@@ -72,22 +73,30 @@ class LocalExecutor(BasePipelineExecutor):
         )
 
 
-@inject
-async def run_here(  # noqa: PLR0913 - a marker for each service
+def run_here(
     work: Graph | JobNode,
     parameters: Mapping[str, AnyParameter],
     runtime: Runtime,
     *,
     store_objects: bool = True,
     overlap: Overlap = DEFAULT_OVERLAP,
+) -> Coroutine[Any, Any, RunLog]:
+    """Run a pipeline, or the task of a job, with the services of the current run."""
+    context, services = services_of_run()
+    context.object_serialisation = store_objects
+    return run(work, parameters, runtime, services, context, overlap)
+
+
+@inject
+def services_of_run(
+    *,
     context: RunContext = Provide["run_context"],
     catalog: BaseCatalog = Provide["catalog"],
     secrets: BaseSecrets = Provide["secrets"],
     pickler: BasePickler = Provide["pickler"],
     run_log_store: BaseRunLogStore = Provide["run_log_store"],
     code_versions: CodeVersions = Provide["code_versions"],
-) -> RunLog:
-    """Run a pipeline, or the task of a job, with the services of the current run."""
-    context.object_serialisation = store_objects
+) -> tuple[RunContext, Services]:
+    """Return the context and the services of the current run, resolved once."""
     services = Services(catalog, secrets, pickler, run_log_store, code_versions)
-    return await run(work, parameters, runtime, services, context, overlap)
+    return context, services

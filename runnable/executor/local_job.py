@@ -1,6 +1,7 @@
 """Run the task of a job in this process."""
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 from runnable.datastore import AnyParameter, RunLog
 from runnable.engine import Runtime
@@ -13,6 +14,7 @@ from runnable.tasks import BaseTaskType
 class LocalJobExecutor(BaseJobExecutor):
     """Runs the task of a job in this process."""
 
+    stateless: ClassVar[bool] = True
     service_name: str = "local"
 
     async def submit_job(

@@ -15,6 +15,8 @@ from runnable.graph.composites import (
 from runnable.graph.flow import Need, provided, unprovided_parameters
 from runnable.graph.nodes import (
     FAIL_NODE,
+    NO_FILES,
+    ONE_ATTEMPT,
     SUCCESS_NODE,
     TERMINAL_NAMES,
     Backoff,
@@ -38,6 +40,8 @@ __all__ = [
     "FAIL_NODE",
     "LOOP_PLACEHOLDER",
     "MAP_PLACEHOLDER",
+    "NO_FILES",
+    "ONE_ATTEMPT",
     "SUCCESS_NODE",
     "TERMINAL_NAMES",
     "Backoff",

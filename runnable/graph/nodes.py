@@ -80,6 +80,9 @@ class FailNode(Node):
     node_type: ClassVar[str] = "fail"
 
 
+NO_FILES = CatalogSettings()
+
+
 class Backoff(NamedTuple):
     """How long to wait before a step is tried again, in seconds."""
 

@@ -1,7 +1,7 @@
 """Python's own pickle format, written by cloudpickle."""
 
 import pickle
-from typing import BinaryIO
+from typing import BinaryIO, ClassVar
 
 import cloudpickle
 
@@ -22,6 +22,7 @@ class NativePickler(BasePickler):
         2
     """
 
+    stateless: ClassVar[bool] = True
     service_name: str = "pickle"
 
     def dump(self, data: object, file: BinaryIO) -> None:

@@ -1,8 +1,8 @@
 """From the arguments of `execute` to a run that is current."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from typing import NamedTuple, Protocol, cast
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from typing import Any, NamedTuple, Protocol, cast
 
 from runnable.context import PipelineContext, RunScope
 from runnable.datastore import AnyParameter, RunLog
@@ -45,9 +45,9 @@ class Launched(NamedTuple):
     parameters: Mapping[str, AnyParameter]
     executor: BasePipelineExecutor
 
-    async def execute(self, runtime: Runtime) -> RunLog:
+    def execute(self, runtime: Runtime) -> Coroutine[Any, Any, RunLog]:
         """Run it to its end."""
-        return await self.executor.execute_graph(self.graph, self.parameters, runtime)
+        return self.executor.execute_graph(self.graph, self.parameters, runtime)
 
 
 @inject
@@ -88,15 +88,30 @@ def launch(
     run_id = check_run_id(settings.run_id or make_run_id())
     before = current_scope()
     services, made = make_services(settings, PORTS)
-    with ExitStack() as stack:
-        stack.callback(close_all, made)
+    try:
         context = _make_context(run_id, options, settings, services)
-        stack.enter_context(RunScope(context, container, before))
-        for kind in services.keys() & settings.overrides.keys():
-            # Made once, here: its markers get the same one as everybody else.
-            stack.enter_context(settings.overrides[kind](services[kind]))
         executor = cast("BasePipelineExecutor", services["pipeline_executor"])
-        yield Launched(context, graph, parameters, executor)
+        with RunScope(context, container, before), _same_for_all(settings, services):
+            # A service may have ten thousand runs under way: keep no more than needed.
+            del options, settings, services
+            yield Launched(context, graph, parameters, executor)
+    finally:
+        close_all(made)
+
+
+_NOTHING_TO_DO = nullcontext()
+
+
+def _same_for_all(
+    settings: RunSettings, services: Mapping[str, object]
+) -> AbstractContextManager[object]:
+    """Let markers get the one service that was made, where one is overridden."""
+    if not settings.overrides:
+        return _NOTHING_TO_DO
+    stack = ExitStack()
+    for kind in services.keys() & settings.overrides.keys():
+        stack.enter_context(settings.overrides[kind](services[kind]))
+    return stack
 
 
 def _in_force(options: Options, container: RunContainer | None) -> RunSettings:

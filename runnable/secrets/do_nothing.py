@@ -1,5 +1,7 @@
 """Secrets that are all empty."""
 
+from typing import ClassVar
+
 from runnable.secrets.base import BaseSecrets
 
 
@@ -11,6 +13,7 @@ class DoNothingSecrets(BaseSecrets):
         ''
     """
 
+    stateless: ClassVar[bool] = True
     service_name: str = "do-nothing"
 
     def get(self, name: str) -> str:

@@ -1,6 +1,7 @@
 """Secrets that are variables of the environment."""
 
 import os
+from typing import ClassVar
 
 from runnable.exceptions import SecretNotFoundError
 from runnable.secrets.base import BaseSecrets
@@ -9,6 +10,7 @@ from runnable.secrets.base import BaseSecrets
 class EnvSecrets(BaseSecrets):
     """Reads secrets from the environment of the process, and leaves them there."""
 
+    stateless: ClassVar[bool] = True
     service_name: str = "env-secrets"
 
     def get(self, name: str) -> str:

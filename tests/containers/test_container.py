@@ -434,7 +434,9 @@ def test_the_picture_shows_who_asks_for_what():
     assert lines[0] == "flowchart LR"
     assert "    session([session])" in lines
     assert "    session --> tenant" in lines
-    assert any("run_here" in line and line.endswith("--> catalog") for line in lines)
+    assert any(
+        "services_of_run" in line and line.endswith("--> catalog") for line in lines
+    )
 
 
 def test_what_was_decorated_before_the_root_was_loaded_is_wired(monkeypatch):

@@ -110,7 +110,7 @@ def test_text_that_is_no_unicode_survives_in_the_copy():
         "parameters": {"x": {"kind": "json", "value": "a"}},
     })
     run_log.parameters["x"].value = "half \ud83d"
-    Path("r1.json").write_bytes(dump_run_log(run_log))
+    Path("r1.json").write_bytes(b"".join(dump_run_log(run_log)))
     assert load_run_log("r1", Path("r1.json")).parameters["x"].value == "half \ud83d"
 
 

@@ -1,9 +1,9 @@
 """Call functions where we are: for synchronous runs."""
 
 import threading
-from collections.abc import Coroutine, Iterator
+import time
+from collections.abc import Coroutine, Iterator, Sequence
 from concurrent.futures import Future, wait
-from concurrent.futures import TimeoutError as NotYet
 from contextvars import copy_context
 from typing import Any, TypeVar
 
@@ -16,6 +16,8 @@ from runnable.tasks import Call
 from runnable.threads import Threads
 
 T = TypeVar("T")
+
+_PIECE_SECONDS = 0.25
 
 
 class InlineRuntime:
@@ -68,17 +70,15 @@ class InlineRuntime:
         running = RunningCall(call)
         future = self._threads.submit(propagate(lambda: self._endable(running)))
         try:
-            return future.result(timeout_seconds)
-        except BaseException as error:
-            if future.done() and future.exception() is error:
-                raise
-            # Interrupted, or out of time: end it, and wait for that, but not for ever.
-            if not future.cancel():
-                running.interrupt()
-                wait([future], GRACE_SECONDS)
-            if isinstance(error, NotYet) and timeout_seconds is not None:
-                raise StepTimeoutError(timeout_seconds) from None
+            in_time = _wait([future], timeout_seconds)
+        except BaseException:
+            _end(future, running)
             raise
+        if not in_time:
+            _end(future, running)
+            assert timeout_seconds is not None  # noqa: S101 - else it would have waited
+            raise StepTimeoutError(timeout_seconds)
+        return future.result()
 
     async def gather(self, branches: Iterator[BranchBody], limit: int) -> None:
         """Run branches, one after the other or in threads."""
@@ -148,10 +148,28 @@ class _Crew:
 
     def finish(self, timeout_seconds: float | None) -> None:
         """Wait for the helpers that have begun; raise what a branch raised."""
-        begun = [helper for helper in self._helpers if not helper.cancel()]
-        wait(begun, timeout_seconds)
+        _wait([it for it in self._helpers if not it.cancel()], timeout_seconds)
         if self._error is not None and timeout_seconds is None:
             raise self._error
+
+
+def _wait(futures: Sequence[Future[object]], timeout_seconds: float | None) -> bool:
+    """Wait for all; say whether they have ended in time."""
+    # In short pieces: a signal that comes just before a thread waits does not wake it.
+    end = None if timeout_seconds is None else time.monotonic() + timeout_seconds
+    while True:
+        left = _PIECE_SECONDS if end is None else end - time.monotonic()
+        if not wait(futures, max(0.0, min(left, _PIECE_SECONDS))).not_done:
+            return True
+        if left <= 0:
+            return False
+
+
+def _end(future: Future[object], running: RunningCall) -> None:
+    """End a call, and wait for that, but not for ever."""
+    if not future.cancel():
+        running.interrupt()
+        _wait([future], GRACE_SECONDS)
 
 
 def run_by_hand(coroutine: Coroutine[Any, Any, T]) -> T:

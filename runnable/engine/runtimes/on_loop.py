@@ -28,19 +28,19 @@ class LoopRuntime:
     async def invoke(self, call: Call, timeout_seconds: float | None = None) -> object:
         """Await the function, or call it in a thread."""
         if timeout_seconds is None:
-            return await self._invoke(call)
+            if gives_awaitable(call):
+                return await wait_for(make(call), call)
+            return await self._in_thread(call)
         limit = asyncio.timeout(timeout_seconds)
         try:
             async with limit:
-                return await self._invoke(call)
+                return await self.invoke(call)
         except TimeoutError:
             if limit.expired():
                 raise StepTimeoutError(timeout_seconds) from None
             raise
 
-    async def _invoke(self, call: Call) -> object:
-        if gives_awaitable(call):
-            return await wait_for(make(call), call)
+    async def _in_thread(self, call: Call) -> object:
         running = RunningCall(call, waits=False)
         future = self._threads.submit(propagate(running.run))
         result = await _result(future, running)
