@@ -89,11 +89,11 @@ class Recorder:
         Args:
             status: How it ended.
             why: The message for the run log.
-            under: Only for what stands under this path; everything if empty.
+            under: Only for what stands in the branch of this path; everything if empty.
         """
         with self._lock:
             for path, started in reversed(list(self._open.items())):
-                if not under or f"{path}.".startswith(f"{under}."):
+                if not under or path.startswith(f"{under}."):
                     self.record(_end_of(started, status, why))
 
     def close(self) -> None:

@@ -26,6 +26,7 @@ from runnable.engine.messages import (
     Written,
 )
 from runnable.engine.processes import Worker
+from runnable.engine.runtimes.calls import CallInterrupted
 from runnable.engine.scopes import Failure, Scope
 from runnable.engine.session import Session
 from runnable.exceptions import WorkerError
@@ -63,8 +64,6 @@ async def run_in_worker(graph: Graph, scope: Scope, session: Session) -> bool:
 def _pack(graph: Graph, scope: Scope, session: Session) -> bytes:
     import cloudpickle  # only who uses processes pays for it
 
-    run = live_run()
-    container = run.container if run is not None else None
     services = session.services
     assignment = Assignment(
         graph,
@@ -74,7 +73,7 @@ def _pack(graph: Graph, scope: Scope, session: Session) -> bytes:
         services.secrets,
         services.pickler,
         services.run_log_store,
-        type(container) if container is not None else None,
+        _container_class(scope.path),
         session.objects is not None,
         session.overlap,
         session.history.under(scope.path),
@@ -91,6 +90,23 @@ def _pack(graph: Graph, scope: Scope, session: Session) -> bytes:
         raise WorkerError(problem) from error
 
 
+def _container_class(branch: str) -> type[object] | None:
+    run = live_run()
+    if run is None or run.container is None:
+        return None
+    # An instance is of another class than the one that was called to make it.
+    found: type[object] = getattr(
+        run.container, "declarative_parent", type(run.container)
+    )
+    if found.__module__ == "__main__" or "<locals>" in found.__qualname__:
+        # By value, dependency-injector's containers arrive empty.
+        raise WorkerError(
+            f"branch {branch!r} cannot be sent to a worker process: its container "
+            f"{found.__qualname__} must be defined in a module that can be imported"
+        )
+    return found
+
+
 def _converse(worker: Worker, content: bytes, scope: Scope, session: Session) -> Done:
     """Have a branch run, and keep, tell and write what the worker says."""
     try:
@@ -101,6 +117,8 @@ def _converse(worker: Worker, content: bytes, scope: Scope, session: Session) ->
         status = defaults.CANCELLED if worker.stopped else defaults.FAIL
         why = f"its worker process has ended ({fate})"
         session.recorder.end_open(status, why, under=scope.path)
+        if worker.stopped:
+            raise CallInterrupted from None
         raise WorkerError(f"branch {scope.path!r}: {why}") from None
     except WorkerError:
         worker.close()

@@ -13,7 +13,9 @@ from runnable.datastore import CodeVersions, RunFinished
 from runnable.datastore.memory import MemoryRunLogStore
 from runnable.engine import InlineRuntime, Services, run, run_by_hand
 
-MANY = settings(deadline=None, suppress_health_check=list(HealthCheck), max_examples=150)
+MANY = settings(
+    deadline=None, suppress_health_check=list(HealthCheck), max_examples=150
+)
 
 
 def executed(pipeline, parallelism, way="execute", store=None):

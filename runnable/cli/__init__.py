@@ -1,0 +1,5 @@
+"""The command line."""
+
+from runnable.cli.app import main
+
+__all__ = ["main"]

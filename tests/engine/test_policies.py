@@ -1,0 +1,244 @@
+"""Tries, waiting between them, and how long one may take."""
+
+import asyncio
+import threading
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from runnable import Backoff, ExecutionFailedError, Map, Pipeline, PythonTask
+from runnable.engine.retry import seconds_before_retry
+from runnable.exceptions import BindingError, StepTimeoutError
+
+WAYS = pytest.mark.parametrize("way", ["execute", "execute_async"])
+
+
+def run(way, step, in_memory, **parameters):
+    pipeline = Pipeline(steps=[step])
+    running = getattr(pipeline, way)(services=in_memory, parameters=parameters)
+    return running if way == "execute" else asyncio.run(running)
+
+
+def flaky(fails):
+    """Fails some times before it succeeds."""
+    calls = []
+
+    def function():
+        calls.append(1)
+        if len(calls) <= fails:
+            raise ConnectionError(f"try {len(calls)}")
+        return len(calls)
+
+    return function
+
+
+@WAYS
+def test_each_try_is_an_attempt(way, in_memory):
+    step = PythonTask(name="s", function=flaky(2), returns=["n"], retries=3)
+    run_log = run(way, step, in_memory)
+    assert run_log.parameters["n"].value == 3
+    attempts = run_log.steps["s"].attempts
+    assert [(it.attempt_number, it.status) for it in attempts] == [
+        (1, "FAIL"),
+        (2, "FAIL"),
+        (3, "SUCCESS"),
+    ]
+    assert [it.message for it in attempts] == [
+        "ConnectionError: try 1",
+        "ConnectionError: try 2",
+        "",
+    ]
+    assert run_log.status == run_log.steps["s"].status == "SUCCESS"
+
+
+@WAYS
+def test_tries_come_to_an_end(way, in_memory):
+    step = PythonTask(name="s", function=flaky(9), retries=2)
+    with pytest.raises(ExecutionFailedError, match="try 3") as caught:
+        run(way, step, in_memory)
+    assert len(caught.value.run_log.steps["s"].attempts) == 3
+    assert caught.value.__cause__.__notes__ == ["in step 's', attempt 3"]
+
+
+def test_every_attempt_knows_its_number_and_keeps_its_output():
+    import os
+    from pathlib import Path
+
+    def function():
+        number = os.environ["RUNNABLE_STEP_ATTEMPT"]
+        print(f"this is attempt {number}")
+        if number == "1":
+            raise ValueError
+
+    step = PythonTask(name="s", function=function, retries=1)
+    run_log = Pipeline(steps=[step]).execute()
+    logs = Path(".catalog", run_log.run_id).glob("s???.execution.log")
+    texts = sorted(path.read_text() for path in logs)
+    assert [text.splitlines()[0] for text in texts] == [
+        "this is attempt 1",
+        "this is attempt 2",
+    ]
+
+
+def test_what_cannot_succeed_is_not_tried_again(in_memory):
+    def needs(x: int):
+        return x
+
+    step = PythonTask(name="s", function=needs, retries=5)
+    with pytest.raises(ExecutionFailedError) as caught:
+        run("execute", step, in_memory, x="no number")
+    assert isinstance(caught.value.__cause__, BindingError)
+    assert len(caught.value.run_log.steps["s"].attempts) == 1
+
+
+@WAYS
+def test_it_is_waited_between_tries(way, in_memory):
+    step = PythonTask(
+        name="s",
+        function=flaky(2),
+        retries=2,
+        retry_delay=Backoff(initial=0.05, factor=2.0),
+    )
+    run_log = run(way, step, in_memory)
+    first, second, third = run_log.steps["s"].attempts
+    assert first.end_time < second.start_time < third.start_time
+    waited = [
+        later.start_time > earlier.end_time
+        for earlier, later in ((first, second), (second, third))
+    ]
+    assert waited == [True, True]
+    assert run_log.run_config["dag"]["nodes"]["s"]["retry_delay"]["initial"] == 0.05
+
+
+@given(
+    st.floats(0, 1e6),
+    st.floats(1, 10),
+    st.floats(0, 1e6),
+    st.floats(0, 100),
+    st.integers(1, 1000),
+)
+def test_delays_grow_and_stay_within_their_limits(initial, factor, most, jitter, tries):
+    delay = Backoff(initial, factor, most, jitter)
+    seconds = seconds_before_retry(delay, tries)
+    assert 0 <= seconds <= most + jitter
+    calm = delay._replace(jitter=0.0)
+    assert seconds_before_retry(calm, tries) <= seconds_before_retry(calm, tries + 1)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"retries": -1}, {"retry_delay": -1}, {"timeout_seconds": 0}, {"retrys": 1}],
+)
+def test_policies_that_cannot_be(wrong):
+    with pytest.raises(ValidationError):
+        PythonTask(name="s", function=flaky(0), **wrong)
+
+
+def test_the_graph_says_what_is_asked_for():
+    def described(**policy):
+        step = PythonTask(name="s", function=flaky(0), **policy)
+        return Pipeline(steps=[step]).return_dag().described["nodes"]["s"]
+
+    assert described()["max_attempts"] == 1
+    assert not {"retry_delay", "timeout_seconds"} & described().keys()
+    asked = described(retries=2, retry_delay=1.5, timeout_seconds=3)
+    assert (asked["max_attempts"], asked["timeout_seconds"]) == (3, 3)
+
+
+async def sleeps():
+    await asyncio.sleep(3600)
+
+
+def spins():
+    while True:
+        threading.Event().wait(0.001)
+
+
+def counts():
+    number = 0
+    while True:
+        number += 1
+
+
+def waits_for_events():
+    while True:
+        yield {"type": "tick"}
+        time.sleep(0.001)
+
+
+@WAYS
+@pytest.mark.parametrize("function", [sleeps, spins, counts, waits_for_events])
+def test_what_takes_too_long_is_ended(way, function, in_memory):
+    """The thread it ran in is free again: it does not go on in the background."""
+    before = set(threading.enumerate())
+    step = PythonTask(name="s", function=function, timeout_seconds=0.05)
+    with pytest.raises(ExecutionFailedError) as caught:
+        run(way, step, in_memory)
+    error = caught.value.__cause__
+    assert isinstance(error, StepTimeoutError)
+    assert isinstance(error, TimeoutError)
+    assert "longer than timeout_seconds=0.05" in str(caught.value)
+    assert caught.value.run_log.steps["s"].status == "FAIL"
+    for thread in set(threading.enumerate()) - before:
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+@WAYS
+def test_a_timeout_may_be_tried_again(way, in_memory):
+    tries = []
+
+    def function():
+        tries.append(1)
+        if len(tries) == 1:
+            spins()
+        return len(tries)
+
+    step = PythonTask(
+        name="s", function=function, returns=["n"], retries=1, timeout_seconds=5
+    )
+    step.timeout_seconds = 0.1
+    run_log = run(way, step, in_memory)
+    assert run_log.parameters["n"].value == 2
+
+
+@WAYS
+def test_a_timeout_error_of_the_function_is_its_own(way, in_memory):
+    def function():
+        raise TimeoutError("of the socket")
+
+    step = PythonTask(name="s", function=function, timeout_seconds=60)
+    with pytest.raises(ExecutionFailedError, match="of the socket") as caught:
+        run(way, step, in_memory)
+    assert type(caught.value.__cause__) is TimeoutError
+
+
+@WAYS
+def test_what_is_in_time_is_not_disturbed(way, in_memory):
+    step = PythonTask(name="s", function=flaky(0), returns=["n"], timeout_seconds=60)
+    assert run(way, step, in_memory).parameters["n"].value == 1
+
+
+@pytest.mark.parametrize("parallelism", ["none", "thread", "process"])
+def test_policies_hold_in_branches(parallelism, in_memory):
+    def function(x):
+        import os
+
+        if os.environ["RUNNABLE_STEP_ATTEMPT"] == "1":
+            raise ValueError(x)
+        return x
+
+    task = PythonTask(name="s", function=function, returns=["y"], retries=1)
+    step = Map(
+        name="m",
+        branch=task.as_pipeline(),
+        iterate_on="xs",
+        iterate_as="x",
+        parallelism=parallelism,
+    )
+    run_log = run("execute", step, in_memory, xs=[1, 2, 3])
+    assert run_log.parameters["y"].value == [1, 2, 3]
+    assert len(run_log.search_step_by_internal_name("m.2.s")[0].attempts) == 2
