@@ -17,10 +17,12 @@ class Threads:
 
     One pool serves all runs of a container, so that a thousand runs do not start a
     thousand threads. Unlike `ThreadPoolExecutor`, it leaves none behind: a thread that
-    has nothing to do for a while ends, and none keeps the interpreter from its end.
+    has nothing to do for a while ends, and none keeps the interpreter from its end. And
+    it cannot come to a standstill: who would wait in a thread of the pool for another
+    one gets it, beyond the limit.
 
     Args:
-        limit: How many there are at most; further jobs wait.
+        limit: How many there are; further jobs wait, unless they are urgent.
         idle_seconds: How long a thread waits for another job.
 
     Example:
@@ -35,22 +37,32 @@ class Threads:
         self._jobs: deque[_Job] = deque()
         self._count = 0
         self._idle = 0
+        self._own: set[int] = set()
+        """The threads of the pool, by ident."""
 
-    def submit(self, function: Callable[[], object]) -> "Future[object]":
+    def submit(
+        self, function: Callable[[], object], *, urgent: bool | None = None
+    ) -> "Future[object]":
         """Have a function called in a thread, in an empty context.
 
         Args:
             function: Called once, unless the future is cancelled before it begins.
+            urgent: Whether a thread is started for it if none is free, also beyond the
+                limit: because somebody who holds a thread waits for it. If None, it is
+                urgent when this is called in a thread of the pool.
 
         Returns:
             The future of its result.
         """
         job = _Job(function, Future())
         with self._changed:
-            self._jobs.append(job)
+            if urgent is None:
+                urgent = threading.get_ident() in self._own
+            # An urgent job goes first, so that the thread started for it finds it.
+            (self._jobs.appendleft if urgent else self._jobs.append)(job)
             if len(self._jobs) <= self._idle:
                 self._changed.notify()
-            elif self._count < self._limit:
+            elif urgent or self._count < self._limit:
                 self._count += 1
                 threading.Thread(
                     target=self._work, name="runnable worker", daemon=True
@@ -58,13 +70,23 @@ class Threads:
         return job.future
 
     def _work(self) -> None:
-        while job := self._next():
+        self._own.add(threading.get_ident())
+        job = self._next()
+        while job:
             if job.future.set_running_or_notify_cancel():
                 try:
                     job.future.set_result(job.function())
                 except BaseException as error:  # noqa: BLE001 - raised by who waits
                     job.future.set_exception(error)
             del job  # while this thread waits for another one, it keeps nothing
+            job = None if self._is_surplus() else self._next()
+        self._own.discard(threading.get_ident())
+
+    def _is_surplus(self) -> bool:
+        with self._changed:
+            surplus = self._count > self._limit
+            self._count -= surplus
+            return surplus
 
     def _next(self) -> _Job | None:
         with self._changed:

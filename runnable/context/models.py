@@ -122,8 +122,10 @@ class RunContext(BaseModel):
 
     def __getstate__(self) -> dict[Any, Any]:
         # Where it is current, and what it runs, belongs to this process.
+        state = super().__getstate__()
         own: dict[str, object] = {"_dag": None, "_run": None, "_subscribers": []}
-        return {**super().__getstate__(), "__pydantic_private__": own}
+        fields = {**state["__dict__"], "return_objects": {}}
+        return {**state, "__dict__": fields, "__pydantic_private__": own}
 
     @property
     def subscribers(self) -> Sequence[Subscriber]:

@@ -91,7 +91,7 @@ class Fold:
         if not record.attempt:
             return
         scope = parent(record.path)
-        inputs = self._scopes[scope]["parameters"] | self._variables[scope]
+        inputs = self._variables[scope] | self._scopes[scope]["parameters"]
         step["attempts"].append({
             "attempt_number": record.attempt,
             "start_time": record.at,
@@ -123,7 +123,11 @@ class Fold:
                 "internal_name": record.path,
                 "steps": {},
                 # An iteration goes on with what the one before it has set.
-                "parameters": self._carried.get(step, {}).copy(),
+                "parameters": {
+                    name: it
+                    for name, it in self._carried.get(step, {}).items()
+                    if name not in record.variables
+                },
             }
         elif isinstance(branch, bytes):
             branch = self._unpacker.branch_state(branch)
@@ -177,10 +181,10 @@ class Fold:
 
     def _visible(self, scope: str) -> ChainMap[str, AnyParameter]:
         """Return what a scope and those around it have."""
-        maps = [self._variables[scope], self._scopes[scope]["parameters"]]
+        maps = [self._scopes[scope]["parameters"], self._variables[scope]]
         while scope:
             scope = parent(parent(scope))
-            maps += [self._variables[scope], self._scopes[scope]["parameters"]]
+            maps += [self._scopes[scope]["parameters"], self._variables[scope]]
         return ChainMap(*maps)
 
 

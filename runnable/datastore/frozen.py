@@ -23,6 +23,8 @@ T = TypeVar("T")
 State = dict[str, Any]
 """The fields of a model by name; parameters are models, branches may be packed."""
 
+_RECENT = 32
+_SHOWN = 3
 _PARAMETERS = ("input_parameters", "output_parameters")
 
 
@@ -120,7 +122,7 @@ def bind_all(
 
 
 class FrozenMapping(Mapping[str, T]):
-    """A mapping whose values are made each time they are looked at.
+    """A mapping whose values are made when they are looked at; the latest are kept.
 
     Args:
         packed: Bytes by key.
@@ -135,9 +137,17 @@ class FrozenMapping(Mapping[str, T]):
     def __init__(self, packed: dict[str, bytes], unpack: Callable[[bytes], T]) -> None:
         self._packed = packed
         self._unpack = unpack
+        self._recent: dict[str, T] = {}
 
     def __getitem__(self, key: str) -> T:
-        return self._unpack(self._packed[key])
+        try:
+            return self._recent[key]
+        except KeyError:
+            value = self._unpack(self._packed[key])
+        if len(self._recent) >= _RECENT:
+            self._recent.clear()
+        self._recent[key] = value
+        return value
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._packed)
@@ -149,7 +159,8 @@ class FrozenMapping(Mapping[str, T]):
         return key in self._packed
 
     def __repr__(self) -> str:
-        return f"<{len(self)} logs: {', '.join(list(self)[:3])}, ...>"
+        more = ", ..." if len(self) > _SHOWN else ""
+        return f"<{len(self)} logs: {', '.join(list(self)[:_SHOWN])}{more}>"
 
     def __reduce__(self) -> tuple[type[dict[str, T]], tuple[dict[str, T]]]:
         # What it is made with belongs to this process.

@@ -1,6 +1,7 @@
 """Run graphs: that of a pipeline, and those of the branches that its steps have."""
 
 import logging
+import os
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
 
@@ -8,7 +9,7 @@ from runnable import defaults
 from runnable.datastore import BranchFinished, BranchStarted, JsonParameter
 from runnable.engine.fan_out import Branch, BranchEnd, FanOut, Gathered, fan_out
 from runnable.engine.recorder import now
-from runnable.engine.remote import run_in_worker
+from runnable.engine.remote import RemoteBranches
 from runnable.engine.runtimes.base import BranchBody
 from runnable.engine.scopes import Failure, Scope
 from runnable.engine.session import Session
@@ -17,11 +18,20 @@ from runnable.engine.traversal import Finish, RunNode, Traversal
 from runnable.engine.values import reduced
 from runnable.events import Warned
 from runnable.exceptions import BranchesFailedError, BranchFailedError
-from runnable.graph import CompositeNode, Graph, MapNode, Reducer, join
+from runnable.graph import (
+    KEEP_LIST,
+    CompositeNode,
+    Graph,
+    MapNode,
+    Parallelism,
+    join,
+)
 
 logger = logging.getLogger(__name__)
 
 _KEPT_ERRORS = 100
+_MANY = 32
+"""How many branches overlap in this process, if nobody says."""
 
 RunGraph = Callable[[Graph, Scope, Session], Awaitable[bool]]
 """Runs a graph in a scope; says whether it ended at its success node."""
@@ -65,7 +75,7 @@ async def run_branches(
     """
     branches = fan_out(node, scope, attempt.path)
     failed: dict[int, tuple[str, Failure | None]] = {}
-    limit, run = _how(node, branches, session)
+    limit, run = _how(node, branches, scope, session)
 
     def bodies() -> Iterator[BranchBody]:
         for number, branch in enumerate(branches):
@@ -95,16 +105,21 @@ async def run_branches(
 
 
 def _how(
-    node: CompositeNode, branches: FanOut, session: Session
+    node: CompositeNode, branches: FanOut, scope: Scope, session: Session
 ) -> tuple[int, RunGraph]:
     """Return how many branches are in flight at once, and what runs one."""
     parallelism = node.overlap.parallelism or session.overlap.parallelism
     max_workers = node.overlap.max_workers or session.overlap.max_workers
-    limit = 1 if parallelism == "none" else max_workers
-    limits = [it for it in (limit, branches.limit, branches.count) if it is not None]
+    limit = 1 if parallelism == "none" else max_workers or _most(parallelism)
+    limit = max(1, min(limit, branches.count, branches.limit or limit))
     # A branch that waits for the one before it is no reason to start a process.
-    remote = parallelism == "process" and branches.count > 1 and branches.limit != 1
-    return max(1, min(limits)), run_in_worker if remote else traverse
+    if parallelism != "process" or branches.count <= 1 or branches.limit == 1:
+        return limit, traverse
+    return limit, RemoteBranches(scope, session).run
+
+
+def _most(parallelism: Parallelism | None) -> int:
+    return (os.cpu_count() or 1) if parallelism == "process" else _MANY
 
 
 def _scope_of(branch: Branch, step: str, outer: Scope) -> Scope:
@@ -152,10 +167,14 @@ def _as_one(
 def _gather(
     node: CompositeNode, gathered: Gathered, attempt: Attempt, session: Session
 ) -> None:
-    attempt.outputs |= gathered.outputs
-    reducer = node.reducer if isinstance(node, MapNode) else Reducer()
-    for name, values in gathered.collected.items():
-        attempt.outputs[name] = reduced(name, values, reducer, attempt.path, session)
+    reducer = node.reducer if isinstance(node, MapNode) else KEEP_LIST
+    attempt.outputs = {
+        **gathered.outputs,
+        **{
+            name: reduced(name, values, reducer, attempt.path, session)
+            for name, values in gathered.collected.items()
+        },
+    }
     for conflict in gathered.conflicts:
         logger.warning("Step %r: %s", attempt.path, conflict)
         session.recorder.tell(Warned(attempt.path, conflict))

@@ -222,7 +222,8 @@ class LoopFanOut(FanOut):
                 node.branches[LOOP_PLACEHOLDER],
                 {node.index_as: number},
                 {node.index_as: str(number)},
-                self._carried,
+                # The number of an iteration is its own, whatever was set before.
+                {k: it for k, it in self._carried.items() if k != node.index_as},
             )
 
     def report(self, branch: Branch, end: BranchEnd) -> None:

@@ -14,11 +14,11 @@ from runnable.pickler import BasePickler
 from runnable.secrets import BaseSecrets
 
 
-class Assignment(NamedTuple):
-    """To a worker: run this branch, and let me know of everything."""
+class Common(NamedTuple):
+    """To a worker, once for all branches of a step that it runs."""
 
-    graph: Graph
-    scope: Scope
+    outer: Scope
+    """What the step stands in."""
     context: RunContext
     catalog: BaseCatalog
     secrets: BaseSecrets
@@ -28,7 +28,25 @@ class Assignment(NamedTuple):
     """Makes what answers the run's markers, if that is not the default one."""
     keeps_objects_in_memory: bool
     overlap: Overlap
+
+
+class Assignment(NamedTuple):
+    """To a worker: run this branch, and let me know of everything."""
+
+    graph: Graph
+    scope: Scope
+    """Without the scope around it, which is in common."""
+    objects: Mapping[str, object]
+    """Objects by key, in a run that keeps them in memory."""
     history: History
+
+
+class Work(NamedTuple):
+    """To a worker: an assignment, packed."""
+
+    common: bytes | None
+    """What it shares with the one before, if that is not the same."""
+    assignment: bytes
 
 
 class Written(NamedTuple):

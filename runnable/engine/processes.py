@@ -18,6 +18,10 @@ serve(connection)
 """
 
 
+class WorkerGoneError(Exception):
+    """A worker process has closed its side, or ours cannot reach it."""
+
+
 class Worker:
     """One process; it runs one branch at a time."""
 
@@ -26,7 +30,7 @@ class Worker:
 
         ours, theirs = socket.socketpair()
         with theirs:
-            self.connection = Connection(ours.detach())
+            self._connection = Connection(ours.detach())
             self._process = subprocess.Popen(  # noqa: S603 - this interpreter
                 [sys.executable, "-c", _BOOT, str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
@@ -34,8 +38,32 @@ class Worker:
                 # A Ctrl-C at the terminal is for the run, which tells its workers.
                 start_new_session=True,
             )
-        self.connection.send(sys.path)
+        self.send(sys.path)
         self.stopped = False
+        self.common: bytes | None = None
+        """What it has been told of the step whose branches it runs."""
+
+    def send(self, message: object) -> None:
+        """Say something.
+
+        Raises:
+            WorkerGoneError: If there is nobody to hear it.
+        """
+        try:
+            self._connection.send(message)
+        except OSError as error:
+            raise WorkerGoneError from error
+
+    def receive(self) -> object:
+        """Wait for what the worker says next.
+
+        Raises:
+            WorkerGoneError: If it will say nothing more.
+        """
+        try:
+            return self._connection.recv()
+        except (EOFError, OSError) as error:
+            raise WorkerGoneError from error
 
     def stop(self) -> None:
         """End what it does: politely, and by force if that takes too long."""
@@ -47,7 +75,7 @@ class Worker:
 
     def close(self) -> None:
         """Let it end, and wait for that."""
-        self.connection.close()
+        self._connection.close()
         try:
             self._process.wait(GRACE_SECONDS)
         except subprocess.TimeoutExpired:

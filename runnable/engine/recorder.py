@@ -3,6 +3,7 @@
 import datetime as dt
 import logging
 import threading
+from collections import Counter
 from collections.abc import Sequence
 
 from runnable.datastore import (
@@ -14,7 +15,8 @@ from runnable.datastore import (
     StepFinished,
     StepStarted,
 )
-from runnable.events import Event, Subscriber
+from runnable.events import Event, Pause, Subscriber
+from runnable.graph import parent
 
 logger = logging.getLogger(__name__)
 
@@ -24,8 +26,12 @@ def now() -> str:
     return dt.datetime.now().isoformat(" ", "microseconds")  # noqa: DTZ005 - as documented
 
 
-class RunOverError(RuntimeError):
-    """Something of a run went on after its end, and was not recorded."""
+class TooLateError(RuntimeError):
+    """Something went on after its end was recorded; an end never changes."""
+
+
+class UnrecordedError(Exception):
+    """The journal could not keep a record, so the run cannot go on; has the cause."""
 
 
 class Recorder:
@@ -42,7 +48,10 @@ class Recorder:
         # Reentrant, since a subscriber may be interrupted, or tell something itself.
         self._lock = threading.RLock()
         self._open: dict[str, StepStarted | BranchStarted] = {}
+        self._open_within: Counter[str] = Counter()
         self._over = False
+        self.count = 0
+        """How many records have been kept."""
 
     def record(self, record: Record) -> None:
         """Keep a record, and tell it.
@@ -51,37 +60,56 @@ class Recorder:
             record: What has happened.
 
         Raises:
-            RunOverError: If the run has ended: a terminal status never changes.
+            TooLateError: If the end of the run, or of this step or branch, has been
+                recorded.
+            UnrecordedError: If it could not be kept.
         """
         with self._lock:
             if self._over:
-                raise RunOverError(f"the run is over; not recorded: {record}")
-            self._journal.append(record)
-            self._follow(record)
+                raise TooLateError(f"the run is over; not recorded: {record}")
+            if isinstance(record, StepFinished | BranchFinished):
+                self._end(record)
+            try:
+                self._journal.append(record)
+            except Exception as error:
+                raise UnrecordedError from error
+            self.count += 1
+            if isinstance(record, StepStarted | BranchStarted):
+                self._open[record.path] = record
+                self._open_within[parent(record.path)] += 1
+            self._over = isinstance(record, RunFinished)
             self.tell(record)
 
-    def _follow(self, record: Record) -> None:
-        match record:
-            case StepFinished() | BranchFinished():
-                self._open.pop(record.path, None)
-            case StepStarted() | BranchStarted():
-                self._open[record.path] = record
-            case RunFinished():
-                self._over = True
-            case _:
-                pass
+    def _end(self, record: StepFinished | BranchFinished) -> None:
+        path = record.path
+        if path not in self._open:
+            raise TooLateError(f"{path!r} has ended; not recorded: {record}")
+        if self._open_within[path]:
+            # A thread that could not be ended is still in there.
+            self.end_open(record.status, "it was left behind", under=path)
+        del self._open[path], self._open_within[path]
+        self._open_within[parent(path)] -= 1
 
-    def tell(self, event: Event) -> None:
-        """Tell something that need not be kept."""
+    def tell(self, event: Event) -> Pause | None:
+        """Tell something that need not be kept.
+
+        Args:
+            event: What has happened.
+
+        Returns:
+            What to wait for before there is more to tell, if somebody asks for it.
+        """
+        pause = None
         if not self._subscribers:
-            return
+            return pause
         with self._lock:
             for subscriber in self._subscribers:
                 try:
-                    subscriber(event)
+                    pause = subscriber(event) or pause
                 except Exception:
                     # Who only listens must not decide how a run ends.
                     logger.exception("A subscriber failed at %r", type(event).__name__)
+        return pause
 
     def end_open(self, status: str, why: str, under: str = "") -> None:
         """Record an end for what has begun and can no longer say itself how it ended.

@@ -13,77 +13,128 @@ runs is not imported again; what it defines travels by value.
 import contextlib
 import pickle
 import sys
+import threading
 from typing import cast
 
 from runnable import defaults
 from runnable.engine.messages import (
     Assignment,
+    Common,
     Done,
     Message,
     Output,
     Refused,
     Told,
+    Work,
     Written,
 )
-from runnable.engine.processes import Worker
+from runnable.engine.processes import Worker, WorkerGoneError
 from runnable.engine.runtimes.calls import CallInterrupted
 from runnable.engine.scopes import Failure, Scope
 from runnable.engine.session import Session
 from runnable.exceptions import WorkerError
-from runnable.graph import Graph
+from runnable.graph import Graph, Overlap
 from runnable.scope import live_run
 from runnable.tasks import Call
 
 
-async def run_in_worker(graph: Graph, scope: Scope, session: Session) -> bool:
-    """Run the graph of a branch in a worker process.
+class RemoteBranches:
+    """Runs the branches of one step in worker processes.
 
     Args:
-        graph: The graph.
-        scope: Its parameters; gets what the branch sets, and why it failed.
+        outer: The scope that the step stands in.
         session: The run.
-
-    Returns:
-        Whether it ended at its success node. A worker that dies fails its branch.
     """
-    try:
-        content = _pack(graph, scope, session)
+
+    def __init__(self, outer: Scope, session: Session) -> None:
+        self._outer = outer
+        self._session = session
+        self._common: bytes | None = None
+        self._lock = threading.Lock()
+
+    async def run(self, graph: Graph, scope: Scope, session: Session) -> bool:
+        """Run the graph of a branch in a worker process.
+
+        Args:
+            graph: The graph.
+            scope: Its parameters; gets what the branch sets, and why it failed.
+            session: The run.
+
+        Returns:
+            Whether it ended at its success node. A worker that dies fails its branch.
+        """
+        stop = _Stop()
+        call = Call(self._in_worker, (graph, scope, stop), stop=stop)
+        try:
+            done = cast("Done", await session.runtime.invoke(call))
+        except WorkerError as error:
+            scope.failure = Failure(scope.path, error)
+            return False
+        scope.parameters, scope.failure = done.parameters, done.failure
+        if session.objects is not None:
+            session.objects.update(done.objects)
+        return done.succeeded
+
+    def _in_worker(self, graph: Graph, scope: Scope, stop: "_Stop") -> Done:
+        # Packing and starting a process take a while: not on an event loop.
+        session = self._session
+        assignment = _dump(
+            Assignment(
+                graph,
+                scope.alone(),
+                session.objects or {},
+                session.history.under(scope.path),
+            ),
+            scope.path,
+        )
+        common = self._pack_common(scope.path)
         worker = session.workers.take()
-        call = Call(_converse, (worker, content, scope, session), stop=worker.stop)
-        done = cast("Done", await session.runtime.invoke(call))
-    except WorkerError as error:
-        scope.failure = Failure(scope.path, error)
-        return False
-    session.workers.give_back(worker)
-    scope.parameters, scope.failure = done.parameters, done.failure
-    if session.objects is not None:
-        session.objects.update(done.objects)
-    return done.succeeded
+        stop.worker = worker
+        known, worker.common = worker.common is common, common
+        work = Work(None if known else common, assignment)
+        done = _converse(worker, work, scope.path, session)
+        session.workers.give_back(worker)
+        return done
+
+    def _pack_common(self, branch: str) -> bytes:
+        with self._lock:
+            if self._common is None:
+                session, services = self._session, self._session.services
+                common = Common(
+                    self._outer.without_failures(),
+                    session.context,
+                    services.catalog,
+                    services.secrets,
+                    services.pickler,
+                    services.run_log_store,
+                    _container_class(branch),
+                    session.objects is not None,
+                    # Branches within branches have processors enough in threads.
+                    Overlap("thread", session.overlap.max_workers),
+                )
+                self._common = _dump(common, branch)
+            return self._common
 
 
-def _pack(graph: Graph, scope: Scope, session: Session) -> bytes:
+class _Stop:
+    """Ends the worker that runs a branch, once there is one."""
+
+    worker: Worker | None = None
+
+    def __call__(self) -> None:
+        if self.worker is not None:
+            self.worker.stop()
+
+
+def _dump(content: Common | Assignment, branch: str) -> bytes:
     import cloudpickle  # only who uses processes pays for it
 
-    services = session.services
-    assignment = Assignment(
-        graph,
-        scope,
-        session.context,
-        services.catalog,
-        services.secrets,
-        services.pickler,
-        services.run_log_store,
-        _container_class(scope.path),
-        session.objects is not None,
-        session.overlap,
-        session.history.under(scope.path),
-    )
     try:
-        return bytes(cloudpickle.dumps(assignment, pickle.HIGHEST_PROTOCOL))
+        return bytes(cloudpickle.dumps(content, pickle.HIGHEST_PROTOCOL))
     except Exception as error:
         # Whatever the users' objects raise when they are pickled.
         problem = (
-            f"branch {scope.path!r} cannot be sent to a worker process: "
+            f"branch {branch!r} cannot be sent to a worker process: "
             f"{type(error).__name__}: {error}. With parallelism: thread, branches "
             "overlap without being sent."
         )
@@ -107,22 +158,21 @@ def _container_class(branch: str) -> type[object] | None:
     return found
 
 
-def _converse(worker: Worker, content: bytes, scope: Scope, session: Session) -> Done:
+def _converse(worker: Worker, work: Work, branch: str, session: Session) -> Done:
     """Have a branch run, and keep, tell and write what the worker says."""
     try:
-        worker.connection.send_bytes(content)
+        worker.send(work)
         return _listen(worker, session)
-    except (EOFError, OSError):
-        fate = worker.fate()
+    except WorkerGoneError:
+        why = f"its worker process has ended ({worker.fate()})"
         status = defaults.CANCELLED if worker.stopped else defaults.FAIL
-        why = f"its worker process has ended ({fate})"
-        session.recorder.end_open(status, why, under=scope.path)
+        session.recorder.end_open(status, why, under=branch)
         if worker.stopped:
             raise CallInterrupted from None
-        raise WorkerError(f"branch {scope.path!r}: {why}") from None
-    except WorkerError:
+        raise WorkerError(f"branch {branch!r}: {why}") from None
+    except WorkerError as refusal:
         worker.close()
-        raise
+        raise WorkerError(f"branch {branch!r}: {refusal}") from None
     except BaseException:
         # Interrupted here, or something could not be recorded. What it still says is
         # heard, until it ends, maybe in the middle of a word.
@@ -130,22 +180,24 @@ def _converse(worker: Worker, content: bytes, scope: Scope, session: Session) ->
         with contextlib.suppress(Exception):
             _listen(worker, session)
         worker.close()
-        session.recorder.end_open(defaults.CANCELLED, "cancelled", under=scope.path)
+        session.recorder.end_open(defaults.CANCELLED, "cancelled", under=branch)
         raise
 
 
 def _listen(worker: Worker, session: Session) -> Done:
     while True:
-        message = cast("Message", worker.connection.recv())
-        match message:
+        match cast("Message", worker.receive()):
             case Written(record):
                 session.recorder.record(record)
-                worker.connection.send(None)
+                worker.send(None)
             case Told(event):
-                session.recorder.tell(event)
+                pause = session.recorder.tell(event)
+                if pause is not None:
+                    pause.wait()
+                worker.send(None)
             case Output(stream, text):
                 getattr(sys, stream).write(text)
             case Refused(why):
                 raise WorkerError(why)
-            case Done():
-                return message
+            case Done() as done:
+                return done

@@ -1,7 +1,7 @@
 """One run, from its first record to its last."""
 
 from collections.abc import Callable, Mapping
-from typing import ParamSpec, cast
+from typing import ParamSpec
 
 from runnable import defaults
 from runnable.ambient import active_run
@@ -16,7 +16,7 @@ from runnable.datastore import (
 )
 from runnable.engine.branches import run_branches, traverse
 from runnable.engine.history import History
-from runnable.engine.recorder import Recorder, now
+from runnable.engine.recorder import Recorder, UnrecordedError, now
 from runnable.engine.runtimes import Runtime
 from runnable.engine.scopes import Failure, Scope
 from runnable.engine.session import DEFAULT_OVERLAP, Services, Session, run_started
@@ -24,9 +24,11 @@ from runnable.engine.step import in_one_line, run_step
 from runnable.engine.traversal import Outcome
 from runnable.exceptions import ExecutionFailedError
 from runnable.graph import Graph, JobNode, Overlap
-from runnable.tasks import Call
 
 P = ParamSpec("P")
+
+_MANY_RECORDS = 500
+"""Reading so many takes long enough to be done where no event loop waits."""
 
 
 async def run(
@@ -88,7 +90,10 @@ async def run(
         for problem in problems:
             interruption.add_note(f"could not be recorded: {in_one_line(problem)}")
         raise
-    run_log = _conclude(session, problems)
+    if session.recorder.count > _MANY_RECORDS:
+        run_log = await session.off_loop(_conclude, session, problems)
+    else:
+        run_log = _conclude(session, problems)
     if problems or not succeeded or run_log is None:
         raise _failed(context.run_id, run_log, scope.failure, problems)
     return run_log
@@ -112,7 +117,7 @@ async def _run_recorded(
                 succeeded = outcome is Outcome.SUCCEEDED
         status = defaults.SUCCESS if succeeded else defaults.FAIL
     except Exception as problem:  # noqa: BLE001 - a store failed; collected, raised later
-        problems.append(problem)
+        problems.append(_unwrapped(problem))
         status = defaults.FAIL
     finally:
         recorder = session.recorder
@@ -126,10 +131,9 @@ async def _run_recorded(
 async def _code_version(session: Session) -> CodeVersion:
     versions = session.services.code_versions
     known = versions.known()
-    # Asking git takes a while: not on an event loop.
-    return known or cast(
-        "CodeVersion", await session.runtime.invoke(Call(versions.ask))
-    )
+    if known is not None:
+        return known
+    return await session.off_loop(versions.ask)
 
 
 def _conclude(session: Session, problems: list[Exception]) -> RunLog | None:
@@ -154,7 +158,13 @@ def _collect(
     try:
         function(*args, **kwargs)
     except Exception as problem:  # noqa: BLE001 - collected, raised later
-        problems.append(problem)
+        problems.append(_unwrapped(problem))
+
+
+def _unwrapped(problem: Exception) -> Exception:
+    cause = problem.__cause__
+    known = isinstance(problem, UnrecordedError) and isinstance(cause, Exception)
+    return cause if known and isinstance(cause, Exception) else problem
 
 
 def _failed(

@@ -1,7 +1,7 @@
 """The parameters that a graph of steps reads and writes."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from runnable.datastore import AnyParameter
@@ -28,7 +28,7 @@ class Scope:
     parameters: dict[str, AnyParameter]
     """What was set here."""
     variables: Mapping[str, AnyParameter] = field(default_factory=dict)
-    """What the step gives to this branch; comes before parameters."""
+    """What the step gives to this branch; what is set here comes before it."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """Variables that steps see, those of the scopes around it among them."""
     outer: "Scope | None" = None
@@ -38,7 +38,7 @@ class Scope:
     def find(self, name: str) -> AnyParameter | None:
         """Return what a name stands for here, if anything."""
         for scope in self._outwards():
-            found = scope.variables.get(name) or scope.parameters.get(name)
+            found = scope.parameters.get(name) or scope.variables.get(name)
             if found is not None:
                 return found
         return None
@@ -51,9 +51,18 @@ class Scope:
         """Return everything that can be found here."""
         found: dict[str, AnyParameter] = {}
         for scope in reversed(list(self._outwards())):
-            found |= scope.parameters
             found |= scope.variables
+            found |= scope.parameters
         return found
+
+    def alone(self) -> "Scope":
+        """Return this scope without the one around it."""
+        return replace(self, outer=None, failure=None)
+
+    def without_failures(self) -> "Scope":
+        """Return this scope and those around it, without why steps in them failed."""
+        outer = self.outer.without_failures() if self.outer is not None else None
+        return replace(self, outer=outer, failure=None)
 
     def _outwards(self) -> Iterator["Scope"]:
         scope: Scope | None = self

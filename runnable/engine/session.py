@@ -2,9 +2,10 @@
 
 import os
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
-from typing import NamedTuple
+from typing import NamedTuple, ParamSpec, TypeVar, cast
 
 from runnable.catalog import BaseCatalog
 from runnable.context import RunContext
@@ -23,9 +24,13 @@ from runnable.engine.runtimes import Runtime
 from runnable.graph import Overlap
 from runnable.pickler import BasePickler
 from runnable.secrets import BaseSecrets
+from runnable.tasks import Call
 
-DEFAULT_OVERLAP = Overlap("thread", 32)
-"""Branches overlap in this process, thirty-two at most."""
+P = ParamSpec("P")
+T = TypeVar("T")
+
+DEFAULT_OVERLAP = Overlap("thread")
+"""Branches overlap in this process."""
 
 
 @cache
@@ -61,6 +66,22 @@ class Session:
     """What has been recorded before, of a run that is continued."""
     workers: Workers = field(default_factory=Workers)
     """The processes that run branches of it."""
+    stores_objects: bool = False
+    """Whether objects may have to be loaded from the catalog."""
+
+    async def off_loop(
+        self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Call what may take a while, so that an event loop goes on meanwhile.
+
+        It is not ended when the run is: half of it would be worse than waiting for it.
+        """
+        call = Call(function, args, kwargs, stop=_let_it_finish)
+        return cast("T", await self.runtime.invoke(call))
+
+
+def _let_it_finish() -> None:
+    """End nothing."""
 
 
 def run_started(

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from runnable import defaults
 from runnable.ambient import OutputLog
 from runnable.datastore import AnyParameter, DataCatalog, StepFinished, StepStarted
-from runnable.engine.recorder import now
+from runnable.engine.recorder import UnrecordedError, now
 from runnable.engine.retry import is_worth_another_try, wait_before_retry
 from runnable.engine.scopes import Failure, Scope
 from runnable.engine.session import Session
@@ -122,6 +122,9 @@ async def _try_and_record(
         else:
             await _try(node, attempt, scope, session)
         attempt.status = defaults.SUCCESS
+    except UnrecordedError as error:
+        attempt.error = error
+        raise
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the step boundary
         attempt.error = error
         if attempt.number:
@@ -145,25 +148,26 @@ async def _try(node: Node, attempt: Attempt, scope: Scope, session: Session) -> 
         return
     files = node.catalog or NO_FILES
     for pattern in files.get:
-        attempt.got += session.services.catalog.get_files(
-            pattern, run_id=session.context.run_id
+        attempt.got += await session.off_loop(
+            session.services.catalog.get_files, pattern, run_id=session.context.run_id
         )
     try:
         if isinstance(node, TaskNode):
             await _run_task(node, attempt, scope, session)
     except Exception:
         # What a failing step has left behind helps to find out why it failed.
-        _put_files(files, attempt, session, missing_ok=True)
+        await _put_files(files, attempt, session, missing_ok=True)
         raise
-    _put_files(files, attempt, session, missing_ok=False)
+    await _put_files(files, attempt, session, missing_ok=False)
     _keep_log(attempt, session)
 
 
-def _put_files(
+async def _put_files(
     files: CatalogSettings, attempt: Attempt, session: Session, *, missing_ok: bool
 ) -> None:
     for pattern in files.put:
-        attempt.put += session.services.catalog.put_files(
+        attempt.put += await session.off_loop(
+            session.services.catalog.put_files,
             pattern,
             run_id=session.context.run_id,
             store_copy=files.store_copy,
@@ -191,12 +195,23 @@ async def _run_task(
     offers = Offers(scope, session.loader, attempt.read)
     outer = enter_step(step)
     try:
-        call = yielded.watch(task.bind(offers))
+        bound = (
+            await session.off_loop(task.bind, offers)
+            if session.stores_objects
+            else task.bind(offers)
+        )
+        call = yielded.watch(bound)
         result = await session.runtime.invoke(call, node.policy.timeout_seconds)
     finally:
         restore(outer)
-    result = yielded.result(result, task, call)
-    attempt.outputs = outputs(task, result, attempt.path, session)
+    result = yielded.result(result, task)
+    if session.objects is None and "object" in {one.kind for one in task.returns}:
+        session.stores_objects = True
+        attempt.outputs = await session.off_loop(
+            outputs, task, result, attempt.path, session
+        )
+    else:
+        attempt.outputs = outputs(task, result, attempt.path, session)
 
 
 def _keep_log(attempt: Attempt, session: Session, traceback_text: str = "") -> None:
@@ -238,6 +253,6 @@ def in_one_line(error: BaseException | None) -> str:
     if error is None:
         return ""
     # The last line that is no note: a SyntaxError has its place before its text.
-    notes = len(getattr(error, "__notes__", ()))
+    notes = sum(str(it).count("\n") + 1 for it in getattr(error, "__notes__", ()))
     lines = traceback.format_exception_only(error)
     return lines[len(lines) - notes - 1].strip()

@@ -1,9 +1,8 @@
 """What the generator of a task yields: events, and the end that has its results."""
 
-import inspect
 from collections.abc import Callable, Mapping
 
-from runnable.events import TaskEvent
+from runnable.events import Pause, TaskEvent
 from runnable.exceptions import StreamEndError
 from runnable.tasks import BaseTaskType, Call
 
@@ -16,34 +15,39 @@ class Yielded:
 
     Args:
         path: The path of the step.
-        tell: Called with each event.
+        tell: Called with each event; may ask for a pause.
     """
 
-    def __init__(self, path: str, tell: Callable[[TaskEvent], object]) -> None:
+    def __init__(self, path: str, tell: Callable[[TaskEvent], Pause | None]) -> None:
         self._path = path
         self._tell = tell
         self._end_type = ""
+        self._begun = False
         self._end: Mapping[str, object] | None = None
 
     def watch(self, call: Call) -> Call:
         """Return the call, so that what it yields comes here."""
         self._end_type = call.stream_end_type
-        return call._replace(on_item=self)
+        return call._replace(items=self)
 
-    def __call__(self, item: object) -> None:
+    def begin(self) -> None:
+        """Take note that a generator runs."""
+        self._begun = True
+
+    def take(self, item: object) -> Pause | None:
         """Take one item."""
-        if isinstance(item, Mapping) and "type" in item:
-            if item["type"] == self._end_type:
-                self._end = item
-            self._tell(TaskEvent(self._path, dict(item)))
+        if not isinstance(item, Mapping) or "type" not in item:
+            return None
+        if item["type"] == self._end_type:
+            self._end = item
+        return self._tell(TaskEvent(self._path, dict(item)))
 
-    def result(self, returned: object, task: BaseTaskType, call: Call) -> object:
+    def result(self, returned: object, task: BaseTaskType) -> object:
         """Say what the task returned.
 
         Args:
             returned: What its function did: the value of a generator's `return`.
             task: Declares what is returned.
-            call: The call that was made.
 
         Returns:
             The value that was returned, else a tuple of the values of the last event
@@ -52,7 +56,7 @@ class Yielded:
         Raises:
             StreamEndError: If there is no such event, or it lacks a declared name.
         """
-        if returned is not None or not task.returns or not _yields(call):
+        if returned is not None or not task.returns or not self._begun:
             return returned
         names = [one.name for one in task.returns]
         if self._end is None:
@@ -63,8 +67,3 @@ class Yielded:
         if len(names) == len(values) == 1:
             return tuple(values.values())  # one of each: no order to get wrong
         raise StreamEndError(task.command, self._end_type, names, sorted(values))
-
-
-def _yields(call: Call) -> bool:
-    function = call.function
-    return inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)

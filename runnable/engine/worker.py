@@ -3,6 +3,7 @@
 Started by `runnable.engine.workers`, which says what the two tell each other.
 """
 
+import codecs
 import io
 import pickle
 import signal
@@ -11,7 +12,7 @@ import threading
 from functools import partial
 from multiprocessing.connection import Connection
 from types import FrameType
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Protocol, TextIO, cast
 
 from runnable.ambient import active_run
 from runnable.context import RunScope
@@ -19,11 +20,13 @@ from runnable.datastore import CodeVersions, ObjectLoader, Record
 from runnable.engine.branches import traverse
 from runnable.engine.messages import (
     Assignment,
+    Common,
     Done,
     Message,
     Output,
     Refused,
     Told,
+    Work,
     Written,
 )
 from runnable.engine.recorder import Recorder
@@ -33,6 +36,9 @@ from runnable.engine.session import Services, Session
 from runnable.engine.step import in_one_line
 from runnable.events import Event, TaskEvent, Warned
 from runnable.exceptions import RunError
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 
 class _Line:
@@ -44,15 +50,17 @@ class _Line:
 
     def append(self, record: Record) -> None:
         """Have a record kept, and wait until it is."""
+        self.ask(Written(record))
+
+    def ask(self, message: Message) -> None:
+        """Say something, and wait until it has been dealt with."""
         with self._lock:
-            self._connection.send(Written(record))
+            self._connection.send_bytes(_dump(message))
             self._connection.recv()
 
     def say(self, message: Message) -> None:
         """Say something that needs no answer."""
-        import cloudpickle
-
-        content = cloudpickle.dumps(message, pickle.HIGHEST_PROTOCOL)
+        content = _dump(message)
         with self._lock:
             self._connection.send_bytes(content)
 
@@ -60,21 +68,36 @@ class _Line:
         """Keep the line open for the next branch."""
 
 
-class _Forwarding(io.TextIOBase):
-    """A standard stream whose text is written by the process that has the run."""
+def _dump(message: Message) -> bytes:
+    import cloudpickle
+
+    return bytes(cloudpickle.dumps(message, pickle.HIGHEST_PROTOCOL))
+
+
+class _Forwarding(io.RawIOBase):
+    """What is written goes to the process that has the run."""
 
     def __init__(self, line: _Line, stream: str) -> None:
         self._line = line
         self._stream = stream
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
     def writable(self) -> bool:
         """Say that it can be written to."""
         return True
 
-    def write(self, text: str, /) -> int:
+    def write(self, piece: "ReadableBuffer", /) -> int:
         """Pass on a piece."""
-        self._line.say(Output(self._stream, text))
-        return len(text)
+        content = bytes(piece)
+        self._line.say(Output(self._stream, self._decoder.decode(content)))
+        return len(content)
+
+
+def _text_stream(line: _Line, stream: str) -> TextIO:
+    binary = io.BufferedWriter(_Forwarding(line, stream))
+    return io.TextIOWrapper(
+        binary, "utf-8", "backslashreplace", newline="", write_through=True
+    )
 
 
 class _Container(Protocol):
@@ -89,10 +112,22 @@ def serve(connection: Connection) -> None:
     """
     signal.signal(signal.SIGTERM, _interrupt)
     line = _Line(connection)
-    sys.stdout, sys.stderr = (_Forwarding(line, it) for it in ("stdout", "stderr"))
+    sys.stdout, sys.stderr = (_text_stream(line, it) for it in ("stdout", "stderr"))
+    common: Common | None = None
     try:
         while True:
-            line.say(_answer(connection.recv_bytes(), line))
+            work = cast("Work", connection.recv())
+            try:
+                common = pickle.loads(work.common) if work.common else common
+                assignment = pickle.loads(work.assignment)
+            except Exception as error:  # noqa: BLE001 - whatever users' objects raise
+                line.say(Refused(_explain("load a branch", error)))
+                continue
+            done = _run(cast("Common", common), assignment, line)
+            try:
+                line.say(done)
+            except (AttributeError, TypeError, pickle.PicklingError) as error:
+                line.say(Refused(_explain("send back what a branch made", error)))
     except (EOFError, OSError, KeyboardInterrupt):
         sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
 
@@ -102,46 +137,54 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _answer(content: bytes, line: _Line) -> Message:
-    try:
-        assignment = cast("Assignment", pickle.loads(content))
-    except Exception as error:  # noqa: BLE001 - whatever the users' objects raise
-        return Refused(
-            f"a worker process cannot load a branch: {type(error).__name__}: {error}. "
-            "What tasks use must be importable there, or defined in the script."
-        )
-    context, scope = assignment.context, assignment.scope
-    make_container = cast("_Container | None", assignment.container)
+def _explain(what: str, error: Exception) -> str:
+    return (
+        f"a worker process cannot {what}: {type(error).__name__}: {error}. What tasks "
+        "use must be importable there, or be defined in the script; what they return "
+        "must be picklable."
+    )
+
+
+def _run(common: Common, assignment: Assignment, line: _Line) -> Done:
+    context, scope = common.context, assignment.scope
+    scope.outer = common.outer
+    context.return_objects.clear()
+    context.return_objects.update(assignment.objects)
+    make_container = cast("_Container | None", common.container)
     with RunScope(context, make_container() if make_container else None):
-        session = _session(assignment, line)
-        before = frozenset(context.return_objects)
+        session = _session(common, assignment, line)
         with active_run():
             succeeded = run_by_hand(traverse(assignment.graph, scope, session))
         session.workers.close()
-    made = {key: it for key, it in context.return_objects.items() if key not in before}
+    sys.stdout.flush()
+    sys.stderr.flush()
+    made = {
+        key: it
+        for key, it in context.return_objects.items()
+        if key not in assignment.objects
+    }
     return Done(succeeded, scope.parameters, _sendable(scope), made)
 
 
-def _session(assignment: Assignment, line: _Line) -> Session:
-    context = assignment.context
-    in_memory = assignment.keeps_objects_in_memory
-    loader = ObjectLoader(
-        context.run_id, assignment.catalog, assignment.pickler, context.return_objects
+def _session(common: Common, assignment: Assignment, line: _Line) -> Session:
+    context, objects = common.context, common.context.return_objects
+    services = Services(
+        common.catalog,
+        common.secrets,
+        common.pickler,
+        common.run_log_store,
+        CodeVersions(),
     )
     return Session(
         context=context,
-        services=Services(
-            assignment.catalog,
-            assignment.secrets,
-            assignment.pickler,
-            assignment.run_log_store,
-            CodeVersions(),
-        ),
+        services=services,
         runtime=InlineRuntime(),
         recorder=Recorder(line, [partial(_tell, line)]),
-        objects=context.return_objects if in_memory else None,
-        loader=loader,
-        overlap=assignment.overlap,
+        objects=objects if common.keeps_objects_in_memory else None,
+        loader=ObjectLoader(
+            context.run_id, services.catalog, services.pickler, objects
+        ),
+        overlap=common.overlap,
         history=assignment.history,
     )
 
@@ -149,16 +192,16 @@ def _session(assignment: Assignment, line: _Line) -> Session:
 def _tell(line: _Line, event: Event) -> None:
     # Records are told by the process that keeps them.
     if isinstance(event, TaskEvent | Warned):
-        line.say(Told(event))
+        line.ask(Told(event))
 
 
 def _sendable(scope: Scope) -> Failure | None:
     """Return why a branch failed, with an error that can be pickled both ways."""
-    import cloudpickle
-
     failure = scope.failure
     if failure is None:
         return None
+    import cloudpickle
+
     try:
         pickle.loads(cloudpickle.dumps(failure.error))
     except Exception:  # noqa: BLE001 - whatever the user's exception raises

@@ -4,8 +4,8 @@ A run tells its subscribers each record after it has been kept in the journal, a
 is not part of the run log: events that generators of tasks yield, and warnings.
 """
 
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Generator, Mapping
+from typing import NamedTuple, Protocol
 
 from runnable.datastore import Record
 
@@ -30,8 +30,21 @@ class Warned(NamedTuple):
 Event = Record | TaskEvent | Warned
 """Everything that a run tells; the type says what it is."""
 
-Subscriber = Callable[[Event], object]
-"""Called with each event, one at a time, in the thread where it happened: returns soon,
-and hands on what takes longer."""
 
-__all__ = ["Event", "Subscriber", "TaskEvent", "Warned"]
+class Pause(Protocol):
+    """What a subscriber that has enough for now gives: wait for it, or await it."""
+
+    def wait(self) -> object:
+        """Wait, in a thread, until there is room for more."""
+
+    def __await__(self) -> Generator[object, None, object]:
+        """Wait, on an event loop, until there is room for more."""
+        ...
+
+
+Subscriber = Callable[[Event], Pause | None]
+"""Called with each event, one at a time, in the thread where it happened. Returns
+soon, and hands on what takes longer. If it gives a pause, a task that yields events is
+held up until it is over."""
+
+__all__ = ["Event", "Pause", "Subscriber", "TaskEvent", "Warned"]

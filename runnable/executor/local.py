@@ -1,6 +1,5 @@
 """Run every step in this process."""
 
-import os
 from collections.abc import Coroutine, Mapping
 from typing import Any, ClassVar, Self
 
@@ -67,10 +66,7 @@ class LocalExecutor(BasePipelineExecutor):
     def _overlap(self) -> Overlap:
         old: dict[bool | None, Parallelism] = {True: "process", False: "none"}
         parallelism = self.parallelism or old.get(self.enable_parallel, "thread")
-        many = os.cpu_count() if parallelism == "process" else None
-        return Overlap(
-            parallelism, self.max_workers or many or DEFAULT_OVERLAP.max_workers
-        )
+        return Overlap(parallelism, self.max_workers)
 
 
 def run_here(

@@ -1,6 +1,7 @@
 """Graphs of steps: descriptions, paths and validation; no I/O."""
 
 from runnable.graph.composites import (
+    KEEP_LIST,
     LOOP_PLACEHOLDER,
     MAP_PLACEHOLDER,
     CompositeNode,
@@ -38,6 +39,7 @@ from runnable.graph.validation import validate
 
 __all__ = [
     "FAIL_NODE",
+    "KEEP_LIST",
     "LOOP_PLACEHOLDER",
     "MAP_PLACEHOLDER",
     "NO_FILES",

@@ -98,8 +98,8 @@ def _needs_of(node: Node, path: str, found: Names, asked: Names) -> Iterator[Nee
     elif isinstance(node, CompositeNode):
         within = found.union(node.brings())
         if isinstance(node, LoopNode):
-            # What an iteration sets, the next one finds, and so does the loop itself.
-            found = within = within | _provides(node)
+            # It asks after an iteration; the first one finds only what was before.
+            found |= _provides(node)
         yield from (Need(here, name) for name in node.asks() if name not in found)
         for branch, graph in node.branches.items():
             yield from _needs(graph, join(here, branch), within, asked)

@@ -5,9 +5,9 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import ClassVar, NamedTuple, Protocol
+from typing import Annotated, ClassVar, NamedTuple, Protocol
 
-from pydantic import JsonValue
+from pydantic import Field, JsonValue
 
 from runnable.exceptions import NodeNotFoundError
 
@@ -86,13 +86,13 @@ NO_FILES = CatalogSettings()
 class Backoff(NamedTuple):
     """How long to wait before a step is tried again, in seconds."""
 
-    initial: float = 0.0
+    initial: Annotated[float, Field(ge=0)] = 0.0
     """Before the second try."""
-    factor: float = 1.0
+    factor: Annotated[float, Field(ge=1)] = 1.0
     """How much longer each time."""
-    maximum: float = 3600.0
+    maximum: Annotated[float, Field(ge=0)] = 3600.0
     """Never longer than this, before jitter."""
-    jitter: float = 0.0
+    jitter: Annotated[float, Field(ge=0)] = 0.0
     """At most this much more, at random, so that not all try at the same moment."""
 
 

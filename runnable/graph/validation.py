@@ -1,6 +1,6 @@
 """Find what is wrong with a graph, before anything runs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from runnable.exceptions import GraphError, did_you_mean
 from runnable.graph.composites import CompositeNode
@@ -16,28 +16,32 @@ from runnable.graph.nodes import (
 )
 
 
-def validate(graph: Graph) -> None:
+def validate(graph: Graph, findings: Sequence[str] = ()) -> None:
     """Refuse a graph that cannot run as it is meant to.
 
     Args:
         graph: Any graph; the graphs of its branches are looked at as well.
+        findings: What is known to be wrong already.
 
     Raises:
         GraphError: If an edge leads nowhere, steps follow each other in a circle, a
             step can never be reached, or there is no end to come to. All findings are
             listed.
     """
-    findings = list(_findings(graph))
-    if findings:
-        raise GraphError(graph.name, findings)
+    # Where names are wrong, circles and dead ends say nothing.
+    found = [*findings, *(_unknown_edges if findings else _findings)(graph)]
+    if found:
+        raise GraphError(graph.name, found)
 
 
 def _findings(graph: Graph) -> Iterator[str]:
-    yield from list(_unknown_edges(graph)) or [
-        *_missing_ends(graph),
-        *_cycles(graph),
-        *_unreachable(graph),
-    ]
+    unknown = list(_unknown_edges(graph))
+    yield from unknown
+    yield from _missing_ends(graph)
+    yield from _cycles(graph)
+    if not unknown:
+        # Where a wrong name was meant to lead, nobody knows.
+        yield from _unreachable(graph)
     for node in graph.nodes.values():
         branches = node.branches if isinstance(node, CompositeNode) else {}
         for name, branch in branches.items():
@@ -75,7 +79,7 @@ def _cycles(graph: Graph) -> Iterator[str]:
     for start in graph.nodes:
         path: dict[str, Iterator[str]] = {}
         if start not in done:
-            path[start] = iter(successors(graph.nodes[start]))
+            path[start] = _known_successors(graph, start)
         while path:
             name, following = next(reversed(path.items()))
             after = next(following, None)
@@ -86,9 +90,12 @@ def _cycles(graph: Graph) -> Iterator[str]:
                 names = list(path)
                 circle = [*names[names.index(after) :], after]
                 yield "steps follow each other in a circle: " + " -> ".join(circle)
-                return
             elif after not in done:
-                path[after] = iter(successors(graph.nodes[after]))
+                path[after] = _known_successors(graph, after)
+
+
+def _known_successors(graph: Graph, name: str) -> Iterator[str]:
+    return (it for it in successors(graph.nodes[name]) if it in graph.nodes)
 
 
 def reachable(graph: Graph) -> list[str]:

@@ -4,7 +4,6 @@ import ast
 import builtins
 import importlib
 from collections.abc import Callable
-from typing import NamedTuple
 
 from runnable.exceptions import DefinitionError, did_you_mean
 
@@ -18,16 +17,13 @@ _IN_LAMBDAS = (
 """Builtins that a lambda given as text may use."""
 
 
-class Reduction(NamedTuple):
-    """A reducer, ready to be called."""
-
-    text: str | None
-    """As its author wrote it."""
-    reduce: Callable[[list[object]], object] | None
-    """Called with the values in the order of the items."""
+Reduce = Callable[[list[object]], object]
+"""Makes one value of several, in the order of the items."""
 
 
-def as_reduction(reducer: str | Callable[..., object] | None) -> Reduction:
+def as_reduction(
+    reducer: str | Callable[..., object] | None,
+) -> tuple[str | None, Reduce | None]:
     """Turn what an author wrote into what is called.
 
     Args:
@@ -36,33 +32,33 @@ def as_reduction(reducer: str | Callable[..., object] | None) -> Reduction:
             `list` and `tuple` take their list. None for none.
 
     Returns:
-        The text, and what takes the list of values. A dotted name is imported when it
-        is first called.
+        The text that stands for it, and what takes the list of values. A dotted name
+        is imported when it is first called.
 
     Raises:
         DefinitionError: If a text is no lambda, no dotted name and none of these.
 
     Example:
-        >>> as_reduction("lambda *x: max(x) - min(x)").reduce([1, 5, 2])
+        >>> as_reduction("lambda *x: max(x) - min(x)")[1]([1, 5, 2])
         4
-        >>> as_reduction(sum).reduce([1, 2])
+        >>> as_reduction(sum)[1]([1, 2])
         3
     """
     if reducer is None:
-        return Reduction(None, None)
+        return None, None
     if callable(reducer):
         name = getattr(reducer, "__qualname__", type(reducer).__qualname__)
         if any(reducer is getattr(builtins, it) for it in _OF_LISTS):
-            return Reduction(name, reducer)
+            return name, reducer
         module = getattr(reducer, "__module__", "") or ""
-        return Reduction(f"{module}.{name}", _spread(reducer))
+        return f"{module}.{name}", _spread(reducer)
     text = reducer.strip()
     if text in _OF_LISTS:
-        return Reduction(text, getattr(builtins, text))
+        return text, getattr(builtins, text)
     if text.startswith("lambda"):
-        return Reduction(text, _spread(_compile(text)))
+        return text, _spread(_compile(text))
     if "." in text and all(part.isidentifier() for part in text.split(".")):
-        return Reduction(text, lambda values: _import(text)(*values))
+        return text, lambda values: _import(text)(*values)
     raise DefinitionError(
         f"the reducer {text!r} is no lambda, no dotted name of a function, and none of "
         f"{', '.join(_OF_LISTS)}. {did_you_mean(text, _OF_LISTS)}"

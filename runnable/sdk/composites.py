@@ -1,7 +1,8 @@
 """Steps that have branches, each of them a pipeline."""
 
+import abc
 from collections.abc import Callable, Mapping
-from typing import Annotated, Self
+from typing import Annotated, Self, TypedDict
 
 from pydantic import Field, InstanceOf, field_validator, model_validator
 
@@ -31,17 +32,50 @@ class CompositeStep(Step):
     overrides: dict[str, str] = {}
     """Executor's name to the name of a block of its configuration."""
 
-    def graphs(self) -> dict[str, Graph]:
-        """Return the graphs of the branches, by name."""
-        raise NotImplementedError
+    @property
+    @abc.abstractmethod
+    def graph_branches(self) -> dict[str, Graph]:
+        """The graphs of the branches, by name."""
+
+    def _common(self, next_node: str, on_failure: str) -> "_Common":
+        return {
+            "name": self.name,
+            "next_node": next_node,
+            "on_failure": on_failure,
+            "overrides": dict(self.overrides),
+            "branches": self.graph_branches,
+        }
+
+
+class _Common(TypedDict):
+    """What all nodes with branches have."""
+
+    name: str
+    next_node: str
+    on_failure: str
+    overrides: dict[str, str]
+    branches: dict[str, Graph]
+
+
+class _Named(CompositeStep):
+    """A step whose branches have names."""
+
+    branches: Mapping[str, Branch]
+
+    @field_validator("branches")
+    @classmethod
+    def _has_branches(cls, branches: Mapping[str, Branch]) -> Mapping[str, Branch]:
+        if not branches:
+            raise ValueError("a step with branches needs at least one")
+        return branches
 
     @property
     def graph_branches(self) -> dict[str, Graph]:
         """The graphs of the branches, by name."""
-        return self.graphs()
+        return {name: branch.return_dag() for name, branch in self.branches.items()}
 
 
-class Overlapping(CompositeStep):
+class _Overlapping(CompositeStep):
     """A step whose branches do not depend on each other."""
 
     parallelism: Parallelism | None = None
@@ -56,7 +90,7 @@ class Overlapping(CompositeStep):
         return Overlap(self.parallelism, self.max_workers)
 
 
-class Parallel(Overlapping):
+class Parallel(_Named, _Overlapping):
     """Runs several pipelines at once.
 
     The branches see the parameters from before this step. What they set becomes
@@ -80,30 +114,15 @@ class Parallel(Overlapping):
         {'x': 1, 'y': 2}
     """
 
-    branches: Mapping[str, Branch]
-
-    @field_validator("branches")
-    @classmethod
-    def _has_branches(cls, branches: Mapping[str, Branch]) -> Mapping[str, Branch]:
-        return _some(branches)
-
-    def graphs(self) -> dict[str, Graph]:
-        """Return the graphs of the branches, by name."""
-        return {name: branch.return_dag() for name, branch in self.branches.items()}
-
     def make_node(self, next_node: str, on_failure: str) -> StepNode:
         """Make the node that stands for this step in a graph."""
         return ParallelNode(
-            name=self.name,
-            next_node=next_node,
-            on_failure=on_failure,
-            overrides=dict(self.overrides),
-            branches=self.graphs(),
+            **self._common(next_node, on_failure),
             overlap=self.overlap,
         )
 
 
-class Conditional(CompositeStep):
+class Conditional(_Named):
     """Runs the one pipeline that a parameter names.
 
     Example:
@@ -117,36 +136,26 @@ class Conditional(CompositeStep):
 
     parameter: str
     """Text, a number, True or False; the branch whose name is its text is run."""
-    branches: Mapping[str, Branch]
     default: str | None = None
     """The branch that is run if none has the name; the step fails if None."""
 
     @model_validator(mode="after")
     def _has_default(self) -> Self:
-        _some(self.branches)
         if self.default is not None and self.default not in self.branches:
             hint = did_you_mean(self.default, self.branches)
             raise ValueError(f"default {self.default!r} is no branch. {hint}")
         return self
 
-    def graphs(self) -> dict[str, Graph]:
-        """Return the graphs of the branches, by name."""
-        return {name: branch.return_dag() for name, branch in self.branches.items()}
-
     def make_node(self, next_node: str, on_failure: str) -> StepNode:
         """Make the node that stands for this step in a graph."""
         return ConditionalNode(
-            name=self.name,
-            next_node=next_node,
-            on_failure=on_failure,
-            overrides=dict(self.overrides),
-            branches=self.graphs(),
+            **self._common(next_node, on_failure),
             parameter=self.parameter,
             default=self.default,
         )
 
 
-class Map(Overlapping):
+class Map(_Overlapping):
     """Runs a pipeline for every item of a list, several at once.
 
     What the tasks of the branch return is collected over the items, in their order,
@@ -185,18 +194,15 @@ class Map(Overlapping):
         as_reduction(reducer)
         return reducer
 
-    def graphs(self) -> dict[str, Graph]:
-        """Return the graph of the branch, under the name that stands for the item."""
+    @property
+    def graph_branches(self) -> dict[str, Graph]:
+        """The graph of the branch, under the name that stands for the item."""
         return {MAP_PLACEHOLDER: self.branch.return_dag()}
 
     def make_node(self, next_node: str, on_failure: str) -> StepNode:
         """Make the node that stands for this step in a graph."""
         return MapNode(
-            name=self.name,
-            next_node=next_node,
-            on_failure=on_failure,
-            overrides=dict(self.overrides),
-            branches=self.graphs(),
+            **self._common(next_node, on_failure),
             overlap=self.overlap,
             iterate_on=self.iterate_on,
             iterate_as=self.iterate_as,
@@ -233,25 +239,16 @@ class Loop(CompositeStep):
     """The name of the iteration's number, from 0: a parameter of the branch, and a
     variable in the environment of its tasks."""
 
-    def graphs(self) -> dict[str, Graph]:
-        """Return the graph of the branch, under the name that stands for the number."""
+    @property
+    def graph_branches(self) -> dict[str, Graph]:
+        """The graph of the branch, under the name that stands for the number."""
         return {LOOP_PLACEHOLDER: self.branch.return_dag()}
 
     def make_node(self, next_node: str, on_failure: str) -> StepNode:
         """Make the node that stands for this step in a graph."""
         return LoopNode(
-            name=self.name,
-            next_node=next_node,
-            on_failure=on_failure,
-            overrides=dict(self.overrides),
-            branches=self.graphs(),
+            **self._common(next_node, on_failure),
             max_iterations=self.max_iterations,
             break_on=self.break_on,
             index_as=self.index_as,
         )
-
-
-def _some(branches: Mapping[str, Branch]) -> Mapping[str, Branch]:
-    if not branches:
-        raise ValueError("a step with branches needs at least one")
-    return branches

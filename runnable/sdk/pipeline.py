@@ -21,7 +21,7 @@ from pydantic import (
 
 from runnable.datastore import RunLog
 from runnable.engine import InlineRuntime, LoopRuntime, run_by_hand
-from runnable.exceptions import DefinitionError, GraphError
+from runnable.exceptions import DefinitionError
 from runnable.graph import (
     FAIL_NODE,
     SUCCESS_NODE,
@@ -374,12 +374,10 @@ def _assemble(pipeline: Pipeline) -> Graph:
             # One pipeline may handle the failure of several steps.
             if nodes.get(other.name) is not other and isinstance(other, StepNode):
                 findings += _add(nodes, other)
-    if findings:
-        raise GraphError(pipeline.name, findings)
     nodes[SUCCESS_NODE] = SuccessNode(name=SUCCESS_NODE)
     nodes[FAIL_NODE] = FailNode(name=FAIL_NODE)
     graph = Graph(steps[0].name, nodes, pipeline.name, pipeline.description)
-    validate(graph)
+    validate(graph, findings)
     return graph
 
 

@@ -115,9 +115,11 @@ class TaskStep(Step):
 
     def _policy(self) -> Policy:
         delay = self.retry_delay
+        if not isinstance(delay, Backoff):
+            delay = Backoff(delay, maximum=max(delay, Backoff().maximum))
         return Policy(
             max_attempts=self.retries + 1,
-            delay=delay if isinstance(delay, Backoff) else Backoff(delay),
+            delay=delay,
             timeout_seconds=self.timeout_seconds,
         )
 

@@ -1,16 +1,22 @@
 """Hand on the events of a run to an asynchronous loop that consumes them."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Coroutine
+import time
+from collections.abc import AsyncGenerator, Coroutine, Generator
 from typing import Any
 
 from runnable.datastore import RunLog
 from runnable.datastore.records import as_json
-from runnable.events import Event, TaskEvent, Warned
+from runnable.events import Event, Pause, TaskEvent, Warned
+
+_MOST_WAITING = 1000
+_PIECE_SECONDS = 0.005
 
 
 class EventStream:
     """A subscriber that is iterated; made and consumed on one event loop.
+
+    When a thousand events wait for the consumer, tasks that yield more are held up.
 
     Args:
         lifecycle: Whether records and warnings are of interest, too.
@@ -20,13 +26,29 @@ class EventStream:
         self._lifecycle = lifecycle
         self._loop = asyncio.get_running_loop()
         self._queue: asyncio.Queue[dict[str, object] | None] = asyncio.Queue()
+        self._told = 0
+        self._taken = 0
+        self._over = False
 
-    def __call__(self, event: Event) -> None:
-        """Take an event, in whatever thread it happens."""
+    def __call__(self, event: Event) -> Pause | None:
+        """Take an event, in whatever thread it happens; ask for a pause if need be."""
         if isinstance(event, TaskEvent):
             self._put(dict(event.event))
         elif self._lifecycle:
             self._put(_described(event))
+        self._told += 1
+        return self if self._told - self._taken >= _MOST_WAITING else None
+
+    def wait(self) -> None:
+        """Wait in a thread until the consumer has taken some."""
+        # In short pieces, so that a call that is to end can be ended here.
+        while self._told - self._taken >= _MOST_WAITING and not self._over:
+            time.sleep(_PIECE_SECONDS)
+
+    def __await__(self) -> Generator[object, None, None]:
+        """Wait on an event loop until the consumer has taken some."""
+        while self._told - self._taken >= _MOST_WAITING and not self._over:
+            yield from asyncio.sleep(_PIECE_SECONDS).__await__()
 
     def _put(self, event: dict[str, object] | None) -> None:
         try:
@@ -58,8 +80,10 @@ class EventStream:
         task.add_done_callback(lambda _: self._loop.call_soon(self._put, None))
         try:
             while (event := await self._queue.get()) is not None:
+                self._taken += 1
                 yield event
         finally:
+            self._over = True
             task.cancel()
             await asyncio.wait({task})
             if not task.cancelled():

@@ -2,13 +2,24 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Annotated, NamedTuple
+from typing import Annotated, NamedTuple, Protocol
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, JsonValue
 
 from runnable.context import JobContext, PipelineContext, get_run_context
+from runnable.events import Pause
 from runnable.parameters import Offer
 from runnable.tasks.returns import TaskReturns, as_returns
+
+
+class Items(Protocol):
+    """Gets what a generator yields, in the thread or on the loop where it runs."""
+
+    def begin(self) -> None:
+        """Take note that a generator runs."""
+
+    def take(self, item: object) -> Pause | None:
+        """Take an item; return what to wait for before the next one, if anything."""
 
 
 class Call(NamedTuple):
@@ -17,8 +28,8 @@ class Call(NamedTuple):
     function: Callable[..., object]
     args: Sequence[object] = ()
     kwargs: Mapping[str, object] = MappingProxyType({})
-    on_item: Callable[[object], object] | None = None
-    """Called with each item that a generator yields, where the generator runs."""
+    items: "Items | None" = None
+    """Gets what a generator yields; if None, nobody does."""
     stream_end_type: str = "done"
     """The `type` of the item that ends a generator, and has what it returns."""
     stop: Callable[[], object] | None = None

@@ -1,5 +1,6 @@
 """Call functions where we are: for synchronous runs."""
 
+import asyncio
 import threading
 import time
 from collections.abc import Coroutine, Iterator, Sequence
@@ -11,7 +12,7 @@ from runnable.context import propagate
 from runnable.engine.runtimes.base import GRACE_SECONDS, BranchBody
 from runnable.engine.runtimes.calls import CallInterrupted, RunningCall
 from runnable.engine.runtimes.results import gives_awaitable, make, must_wait
-from runnable.exceptions import StepTimeoutError
+from runnable.exceptions import CommandCallError, StepTimeoutError
 from runnable.tasks import Call
 from runnable.threads import Threads
 
@@ -43,6 +44,14 @@ class InlineRuntime:
         What has to be awaited is run to its end on a loop of its own: the caller's
         thread may be running one already.
         """
+        try:
+            return self._invoke(call, timeout_seconds)
+        except asyncio.CancelledError as error:
+            # A synchronous run is interrupted otherwise.
+            problem = "something that it awaited was cancelled"
+            raise CommandCallError(problem) from error
+
+    def _invoke(self, call: Call, timeout_seconds: float | None) -> object:
         at_home = threading.get_ident() == self._home
         if timeout_seconds is not None or (at_home and gives_awaitable(call)):
             return self._elsewhere(call, timeout_seconds)
@@ -68,7 +77,9 @@ class InlineRuntime:
     def _elsewhere(self, call: Call, timeout_seconds: float | None) -> object:
         """Make a call in a thread of the pool."""
         running = RunningCall(call)
-        future = self._threads.submit(propagate(lambda: self._endable(running)))
+        future = self._threads.submit(
+            propagate(lambda: self._endable(running)), urgent=True
+        )
         try:
             in_time = _wait([future], timeout_seconds)
         except BaseException:
@@ -139,7 +150,7 @@ class _Crew:
                 self._over = True
             elif len(self._helpers) < self._helpers_wanted:
                 # One more for each branch: who has none to run is not called.
-                self._helpers.append(self._threads.submit(self._help))
+                self._helpers.append(self._threads.submit(self._help, urgent=False))
             return branch
 
     def stop(self) -> None:

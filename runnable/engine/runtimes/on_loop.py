@@ -1,14 +1,14 @@
 """Call functions from an event loop: for asynchronous runs."""
 
 import asyncio
-from collections.abc import Iterator
-from concurrent.futures import Future
+from collections.abc import Coroutine, Iterator
+from typing import Any
 
 from runnable.context import propagate
 from runnable.engine.runtimes.base import GRACE_SECONDS, BranchBody
 from runnable.engine.runtimes.calls import RunningCall
 from runnable.engine.runtimes.results import gives_awaitable, make, wait_for
-from runnable.exceptions import StepTimeoutError
+from runnable.exceptions import CommandCallError, StepTimeoutError
 from runnable.tasks import Call
 from runnable.threads import Threads
 
@@ -27,24 +27,39 @@ class LoopRuntime:
 
     async def invoke(self, call: Call, timeout_seconds: float | None = None) -> object:
         """Await the function, or call it in a thread."""
-        if timeout_seconds is None:
+        try:
+            if timeout_seconds is not None:
+                return await _in_time(self._in_thread_or_here(call), timeout_seconds)
             if gives_awaitable(call):
                 return await wait_for(make(call), call)
             return await self._in_thread(call)
-        limit = asyncio.timeout(timeout_seconds)
-        try:
-            async with limit:
-                return await self.invoke(call)
-        except TimeoutError:
-            if limit.expired():
-                raise StepTimeoutError(timeout_seconds) from None
-            raise
+        except asyncio.CancelledError as error:
+            current = asyncio.current_task()
+            if current is None or current.cancelling():
+                raise
+            # Nobody cancels this run: it comes from what the function has awaited.
+            problem = "something that it awaited was cancelled"
+            raise CommandCallError(problem) from error
 
-    async def _in_thread(self, call: Call) -> object:
+    async def _in_thread_or_here(self, call: Call) -> object:
+        if gives_awaitable(call):
+            return await wait_for(make(call), call)
+        # At once: its time does not begin when a thread is free.
+        return await self._in_thread(call, urgent=True)
+
+    async def _in_thread(self, call: Call, *, urgent: bool | None = None) -> object:
         running = RunningCall(call, waits=False)
-        future = self._threads.submit(propagate(running.run))
-        result = await _result(future, running)
-        return await wait_for(result, call)
+        future = self._threads.submit(propagate(running.run), urgent=urgent)
+        waiting = asyncio.wrap_future(future)
+        try:
+            await asyncio.wait({waiting})
+        except asyncio.CancelledError:
+            if not future.cancel():
+                running.interrupt()
+                await asyncio.wait({waiting}, timeout=GRACE_SECONDS)
+            _forget(waiting)
+            raise
+        return await wait_for(waiting.result(), call)
 
     async def gather(self, branches: Iterator[BranchBody], limit: int) -> None:
         """Run branches, one after the other or as asyncio tasks."""
@@ -65,16 +80,23 @@ class LoopRuntime:
             raise errors.exceptions[0] from None
 
 
-async def _result(future: "Future[object]", running: RunningCall) -> object:
-    """Wait for what a thread makes; if nobody wants it any more, end it."""
-    waiting = asyncio.wrap_future(future)
+async def _in_time(made: Coroutine[Any, Any, object], seconds: float) -> object:
+    """Wait for something, but not longer than it may take."""
+    # Not asyncio.timeout(): what does not care that it is cancelled is not in time.
+    task = asyncio.create_task(made)
     try:
-        await asyncio.wait({waiting})
-    except asyncio.CancelledError:
-        if not future.cancel():
-            running.interrupt()
-            await asyncio.wait({waiting}, timeout=GRACE_SECONDS)
-        if waiting.done() and not waiting.cancelled():
-            waiting.exception()  # it is known, and of no interest any more
-        raise
-    return waiting.result()
+        await asyncio.wait({task}, timeout=seconds)
+        if task.done():
+            return task.result()
+    finally:
+        if not task.done():
+            task.cancel()
+            await asyncio.wait({task}, timeout=GRACE_SECONDS)
+        _forget(task)
+    raise StepTimeoutError(seconds)
+
+
+def _forget(future: "asyncio.Future[object]") -> None:
+    """Take note of how something ended that nobody waits for any more."""
+    if future.done() and not future.cancelled():
+        future.exception()

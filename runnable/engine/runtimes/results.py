@@ -2,7 +2,7 @@
 
 import contextlib
 import inspect
-from collections.abc import Generator
+from collections.abc import AsyncGenerator, Generator
 from typing import Any
 
 from runnable.tasks import Call
@@ -29,17 +29,26 @@ def make(call: Call) -> object:
 
 
 def _exhaust(generator: Generator[Any, Any, Any], call: Call) -> object:
-    on_item = call.on_item or _ignore
+    items = call.items or _Nobody()
+    items.begin()
     while True:
         try:
             item = next(generator)
         except StopIteration as end:
             return end.value
-        on_item(item)
+        pause = items.take(item)
+        if pause is not None:
+            pause.wait()
 
 
-def _ignore(item: object) -> None:
-    """Take an item that nobody wants."""
+class _Nobody:
+    """Takes items that nobody wants."""
+
+    def begin(self) -> None:
+        """Take no note."""
+
+    def take(self, item: object) -> None:
+        """Take none."""
 
 
 async def wait_for(result: object, call: Call) -> object:
@@ -52,14 +61,21 @@ async def wait_for(result: object, call: Call) -> object:
     Returns:
         What it comes to; None for an asynchronous generator, which returns nothing.
     """
-    on_item = call.on_item or _ignore
     if inspect.isasyncgen(result):
-        # Closed also when what is done with an item fails, or nobody waits any more.
-        async with contextlib.aclosing(result) as items:
-            async for item in items:
-                on_item(item)
+        await _exhaust_async(result, call)
         return None
     return await result if inspect.isawaitable(result) else result
+
+
+async def _exhaust_async(generator: AsyncGenerator[Any, Any], call: Call) -> None:
+    items = call.items or _Nobody()
+    items.begin()
+    # Closed also when what is done with an item fails, or nobody waits any more.
+    async with contextlib.aclosing(generator):
+        async for item in generator:
+            pause = items.take(item)
+            if pause is not None:
+                await pause
 
 
 def must_wait(result: object) -> bool:
