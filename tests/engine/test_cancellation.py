@@ -334,3 +334,44 @@ def test_a_failing_run_after_an_interrupt_is_not_disturbed(in_memory):
             name="s", function=lambda: 1, returns=["n"], timeout_seconds=60
         )
         assert Pipeline(steps=[fine]).execute(services=in_memory).status == "SUCCESS"
+
+
+def test_what_is_left_behind_in_nested_branches_leaves_a_readable_log(
+    in_memory, monkeypatch
+):
+    from runnable.engine.runtimes import inline
+
+    monkeypatch.setattr(inline, "GRACE_SECONDS", 0.05)
+    release, begun = threading.Event(), threading.Semaphore(0)
+
+    def stubborn():
+        begun.release()
+        while not release.is_set():
+            try:
+                release.wait(0.01)
+            except KeyboardInterrupt:
+                raise  # in the caller's own thread
+            except BaseException:
+                continue
+
+    one = PythonTask(name="s", function=stubborn).as_pipeline()
+    inner = Parallel(name="i", branches={"x": one, "y": one}).as_pipeline()
+    outer = Parallel(name="o", branches={"a": inner, "b": inner})
+    store = MemoryRunLogStore()
+
+    def interrupt():
+        for _ in range(4):
+            begun.acquire()
+        os.kill(os.getpid(), signal.SIGINT)
+
+    killer = threading.Thread(target=interrupt)
+    killer.start()
+    with pytest.raises(KeyboardInterrupt):
+        Pipeline(steps=[outer]).execute(
+            run_id="r1", services={**in_memory, "run_log_store": store}
+        )
+    killer.join()
+    release.set()
+    run_log = store.get_run_log_by_id("r1")
+    assert run_log.status == "CANCELLED"
+    assert {step.status for step in run_log.all_steps()} <= {"CANCELLED", "SUCCESS"}

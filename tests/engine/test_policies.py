@@ -242,3 +242,65 @@ def test_policies_hold_in_branches(parallelism, in_memory):
     run_log = run("execute", step, in_memory, xs=[1, 2, 3])
     assert run_log.parameters["y"].value == [1, 2, 3]
     assert len(run_log.search_step_by_internal_name("m.2.s")[0].attempts) == 2
+
+
+@WAYS
+def test_what_does_not_care_that_it_is_cancelled_is_out_of_time(way, in_memory):
+    async def stubborn():
+        try:
+            await asyncio.sleep(3600)
+        except asyncio.CancelledError:
+            return "on it"
+
+    step = PythonTask(name="s", function=stubborn, returns=["n"], timeout_seconds=0.05)
+    with pytest.raises(ExecutionFailedError, match="timeout_seconds"):
+        run(way, step, in_memory)
+
+
+def test_a_long_delay_is_not_cut():
+    step = PythonTask(name="s", function=flaky(0), retry_delay=7200.0)
+    node = Pipeline(steps=[step]).return_dag().node("s")
+    assert seconds_before_retry(node.policy.delay, 1) == 7200.0
+
+
+@pytest.mark.parametrize("wrong", [{"initial": -1}, {"factor": 0.5}, {"jitter": -1}])
+def test_delays_that_cannot_be(wrong):
+    with pytest.raises(ValidationError):
+        PythonTask(name="s", function=flaky(0), retry_delay=Backoff(**wrong))
+
+
+@WAYS
+def test_time_does_not_run_before_the_call_begins(way, in_memory):
+    """Thirty-two by thirty-two branches hold all threads; none is out of time."""
+    inner = PythonTask(
+        name="s", function=lambda x: x, returns=["y"], timeout_seconds=30
+    ).as_pipeline()
+    middle = Map(name="m", branch=inner, iterate_on="xs", iterate_as="x")
+    outer = Map(name="o", branch=middle.as_pipeline(), iterate_on="ns", iterate_as="n")
+    numbers = list(range(32))
+    run_log = run(way, outer, in_memory, xs=numbers, ns=numbers)
+    assert run_log.parameters["y"].value == [numbers] * 32
+
+
+async def test_a_task_that_executes_pipelines_gets_its_threads(in_memory):
+    """Three hundred at once, each of which needs a thread within a thread."""
+
+    async def answer():
+        return 1
+
+    nested = Pipeline(steps=[PythonTask(name="n", function=answer, returns=["n"])])
+
+    def execute(x):
+        return nested.execute(services=in_memory).parameters["n"].value + x
+
+    step = Map(
+        name="m",
+        branch=PythonTask(name="s", function=execute, returns=["y"]).as_pipeline(),
+        iterate_on="xs",
+        iterate_as="x",
+        max_workers=300,
+    )
+    run_log = await Pipeline(steps=[step]).execute_async(
+        parameters={"xs": list(range(300))}, services=in_memory
+    )
+    assert run_log.parameters["y"].value == [x + 1 for x in range(300)]

@@ -332,3 +332,51 @@ def test_a_signal_to_a_worker_alone(in_memory):
         run(mapped(end, "y"), in_memory)
     assert caught.value.__cause__.branches == ["m.1"]
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_an_earlier_failure_need_not_be_picklable(in_memory):
+    import threading
+
+    class Locked(Exception):
+        pass
+
+    def fail():
+        error = Locked("held")
+        error.lock = threading.Lock()
+        raise error
+
+    first = PythonTask(name="first", function=fail)
+    first.on_failure = Pipeline(steps=[mapped(lambda x: x, "y")])
+    run_log = run(first, in_memory)
+    assert run_log.parameters["y"].value == [1, 2, 3]
+
+
+def test_an_object_that_cannot_be_sent_back_says_so(in_memory):
+    import threading
+
+    step = mapped(lambda x: threading.Lock(), pickled("made"))
+    with pytest.raises(ExecutionFailedError, match="cannot send back") as caught:
+        run(step, in_memory)
+    assert caught.value.run_log.steps["m"].status == "FAIL"
+
+
+def test_bytes_can_be_written_to_standard_output(in_memory, capsys):
+    def talk(x):
+        import sys
+
+        sys.stdout.buffer.write("grün\n".encode())
+        sys.stdout.buffer.flush()
+
+    run(mapped(talk), in_memory, (1, 2))
+    assert capsys.readouterr().out == "grün\ngrün\n"
+
+
+def test_what_stands_around_is_sent_once(in_memory):
+    """A long list that all branches can see is not sent with each of them."""
+    items = ["x" * 1000 for _ in range(300)]
+
+    def size(x, xs):
+        return len(xs)
+
+    run_log = run(mapped(size, "n"), in_memory, items)
+    assert run_log.parameters["n"].value == [300] * 300

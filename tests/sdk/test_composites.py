@@ -794,3 +794,133 @@ def test_settings_that_contradict_each_other(in_memory):
     executor = {"type": "local", "config": config}
     with pytest.raises(ConfigurationError, match="contradict each other"):
         executed(Stub(name="s"), {**in_memory, "pipeline_executor": executor})
+
+
+# --- What a reviewer found
+
+
+async def cancels_itself(x):
+    """Awaits something that somebody has cancelled."""
+    if x == 2:
+        inner = asyncio.ensure_future(asyncio.sleep(60))
+        inner.cancel()
+        await inner
+    return x
+
+
+@pytest.mark.parametrize("way", ["execute", "execute_async"])
+@pytest.mark.parametrize("timeout", [None, 60.0])
+def test_what_is_cancelled_within_a_branch_fails_it(way, timeout, in_memory):
+    branch = task("s", cancels_itself, "y", timeout_seconds=timeout).as_pipeline()
+    step = Map(name="m", branch=branch, iterate_on="xs", iterate_as="x")
+    with pytest.raises(
+        ExecutionFailedError, match="it awaited was cancelled"
+    ) as caught:
+        running = getattr(Pipeline(steps=[step]), way)(
+            parameters={"xs": [1, 2, 3]}, services=in_memory
+        )
+        if way == "execute_async":
+            asyncio.run(running)
+    assert caught.value.__cause__.branches == ["m.2"]
+    assert caught.value.run_log.status == "FAIL"
+
+
+@pytest.mark.parametrize("parallelism", ["none", "thread", "process"])
+@pytest.mark.parametrize("path", ["p.b", "p.b.s", "p"])
+def test_a_store_that_fails_in_a_branch_ends_the_run(parallelism, path, in_memory):
+    """It is no failure of the step, so no failure path hides it."""
+    from runnable.datastore.memory import MemoryRunLogStore
+
+    class Full(MemoryRunLogStore):
+        def create(self, run_id):
+            journal = super().create(run_id)
+            append = journal.append
+
+            def fail(record):
+                if getattr(record, "path", "") == path:
+                    raise OSError(28, "No space left on device")
+                append(record)
+
+            journal.append = fail
+            return journal
+
+    one = task("s", value(1), "x").as_pipeline()
+    step = Parallel(name="p", branches={"a": one, "b": one}, parallelism=parallelism)
+    step.on_failure = Stub(name="mend").as_pipeline()
+    store = Full()
+    with pytest.raises(ExecutionFailedError, match="could not be recorded") as caught:
+        executed(step, {**in_memory, "run_log_store": store})
+    assert isinstance(caught.value.__cause__, OSError)
+    run_log = caught.value.run_log
+    assert run_log.status == "FAIL"
+    assert "mend" not in run_log.steps
+
+
+def test_a_reducer_that_fails_leaves_nothing_of_its_map(in_memory):
+    branch = task("s", lambda x: (1, "text"), "a", "b").as_pipeline()
+    step = Map(
+        name="m", branch=branch, iterate_on="xs", iterate_as="x", reducer=math.fsum
+    )
+    step.reducer = "lambda *x: sum(x)"
+    step.on_failure = Stub(name="mend").as_pipeline()
+    run_log = executed(step, in_memory, xs=[1])
+    assert list(run_log.parameters) == ["xs"]
+
+
+def test_what_is_set_in_a_branch_is_seen_there(in_memory):
+    """Also under the name of the item, or of the number."""
+    branch = Pipeline(
+        steps=[
+            task("a", lambda x: 10 * x, "x"),
+            task("b", lambda x: x + 1, "y"),
+        ]
+    )
+    step = Map(name="m", branch=branch, iterate_on="xs", iterate_as="x")
+    run_log = executed(step, in_memory, xs=[1, 2])
+    assert run_log.parameters["y"].value == [11, 21]
+    seen = run_log.search_step_by_internal_name("m.2.b")[0].attempts[0]
+    assert seen.input_parameters["x"].value == 20
+
+    steps = [
+        task("a", lambda i, seen=(): ([*seen, i], 100), "seen", "i"),
+        task("b", lambda i, seen: (i == 100, len(seen) == 3), "right", "done"),
+    ]
+    loop = Loop(
+        name="l",
+        branch=Pipeline(steps=steps),
+        max_iterations=9,
+        break_on="done",
+        index_as="i",
+    )
+    run_log = executed(loop, in_memory)
+    assert run_log.parameters["seen"].value == [0, 1, 2]
+    assert run_log.parameters["right"].value is True
+
+
+def test_the_first_iteration_finds_only_what_was_before(in_memory):
+    steps = [task("a", lambda later: later), task("b", value(1), "later")]
+    loop = Loop(
+        name="l",
+        branch=Pipeline(steps=steps),
+        max_iterations=2,
+        break_on="later",
+        index_as="i",
+    )
+    with pytest.raises(ParameterMissingError, match="needs parameter 'later'"):
+        executed(loop, in_memory)
+
+
+def test_every_kind_of_finding_is_listed_at_once():
+    with pytest.raises(GraphError) as caught:
+        Pipeline(
+            steps=[
+                Stub(name="a", next_node="a"),
+                Stub(name="b", next_node="c"),
+                Stub(name="c", next_node="b"),
+                Stub(name="d", next_node="nowhere"),
+            ]
+        )
+    text = str(caught.value)
+    assert "a -> a" in text
+    assert "b -> c -> b" in text
+    assert "leads to 'nowhere', which is no step" in text

@@ -253,3 +253,68 @@ def test_the_names_for_authors(in_memory):
     assert isinstance(task.as_pipeline(), Pipeline)
     assert isinstance(Stub(name="a").as_async_pipeline(), AsyncPipeline)
     assert AsyncPipeline(steps=[Stub(name="a")]).execute(services=in_memory)
+
+
+@pytest.mark.parametrize("kind", ["async", "thread", "process"])
+async def test_a_slow_consumer_holds_the_generator_up(kind, in_memory):
+    def produced_before_it_was_wanted(event):
+        return event["number"] - taken
+
+    async def slowly():
+        for number in range(20_000):
+            yield {"type": "n", "number": number}
+
+    def in_thread(x=0):
+        for number in range(20_000):
+            yield {"type": "n", "number": number}
+
+    taken = 0
+    if kind == "process":
+        step = Map(
+            name="m",
+            branch=streaming(in_thread),
+            iterate_on="xs",
+            iterate_as="x",
+            parallelism="process",
+        )
+        # Two, since one branch alone needs no process.
+        pipeline = Pipeline(steps=[step])
+    else:
+        pipeline = streaming(slowly if kind == "async" else in_thread)
+    store = MemoryRunLogStore()
+    stream = pipeline.execute_streaming(
+        services={**in_memory, "run_log_store": store},
+        parameters={"xs": [1, 2]},
+        run_id="r1",
+    )
+    for _ in range(10):
+        await anext(stream)
+    await asyncio.sleep(0.3)
+    assert store.get_run_log_by_id("r1").status == "PROCESSING"
+    await stream.aclose()
+    assert store.get_run_log_by_id("r1").status == "CANCELLED"
+
+
+async def test_a_consumer_gets_everything_also_if_it_is_slow(in_memory):
+    async def many():
+        for number in range(5000):
+            yield {"type": "n", "number": number}
+
+    events = await collected(streaming(many), in_memory)
+    assert [event["number"] for event in events] == list(range(5000))
+
+
+@pytest.mark.parametrize("way", ["execute", "execute_async"])
+@pytest.mark.parametrize("function", [words, words_of_a_thread])
+async def test_decorated_generators_are_generators(way, function, in_memory):
+    import functools
+
+    @functools.wraps(function)
+    def decorated(prompt):
+        return function(prompt)
+
+    running = getattr(streaming(decorated, "text"), way)(
+        parameters={"prompt": "a"}, services=in_memory
+    )
+    run_log = await running if way == "execute_async" else running
+    assert run_log.parameters["text"].value == "A"
