@@ -70,3 +70,7 @@ class History:
             step: past for step, past in self._steps.items() if step.startswith(prefix)
         }
         return part
+
+
+NO_HISTORY = History()
+"""Of a run that begins."""

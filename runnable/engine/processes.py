@@ -92,21 +92,21 @@ class Worker:
 class Workers:
     """The worker processes of one run."""
 
+    __slots__ = ("_idle",)
+
     def __init__(self) -> None:
-        self._lock = threading.Lock()
         self._idle: list[Worker] = []
 
     def take(self) -> Worker:
         """Return a worker that is free; start one if there is none."""
-        with self._lock:
-            if self._idle:
-                return self._idle.pop()
-        return Worker()
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return Worker()
 
     def give_back(self, worker: Worker) -> None:
         """Keep a worker for another branch."""
-        with self._lock:
-            self._idle.append(worker)
+        self._idle.append(worker)
 
     def close(self) -> None:
         """End them all."""

@@ -3,7 +3,6 @@
 import datetime as dt
 import logging
 import threading
-from collections import Counter
 from collections.abc import Sequence
 
 from runnable.datastore import (
@@ -48,7 +47,8 @@ class Recorder:
         # Reentrant, since a subscriber may be interrupted, or tell something itself.
         self._lock = threading.RLock()
         self._open: dict[str, StepStarted | BranchStarted] = {}
-        self._open_within: Counter[str] = Counter()
+        # How much of it stands in a branch, or is one, by what it stands in.
+        self._open_within: dict[str, int] = {}
         self._over = False
         self.count = 0
         """How many records have been kept."""
@@ -76,7 +76,8 @@ class Recorder:
             self.count += 1
             if isinstance(record, StepStarted | BranchStarted):
                 self._open[record.path] = record
-                self._open_within[parent(record.path)] += 1
+                if outer := parent(record.path):
+                    self._open_within[outer] = self._open_within.get(outer, 0) + 1
             self._over = isinstance(record, RunFinished)
             self.tell(record)
 
@@ -84,11 +85,12 @@ class Recorder:
         path = record.path
         if path not in self._open:
             raise TooLateError(f"{path!r} has ended; not recorded: {record}")
-        if self._open_within[path]:
+        if self._open_within.pop(path, 0):
             # A thread that could not be ended is still in there.
             self.end_open(record.status, "it was left behind", under=path)
-        del self._open[path], self._open_within[path]
-        self._open_within[parent(path)] -= 1
+        del self._open[path]
+        if outer := parent(path):
+            self._open_within[outer] -= 1
 
     def tell(self, event: Event) -> Pause | None:
         """Tell something that need not be kept.

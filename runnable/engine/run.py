@@ -15,7 +15,7 @@ from runnable.datastore import (
     RunLog,
 )
 from runnable.engine.branches import run_branches, traverse
-from runnable.engine.history import History
+from runnable.engine.history import NO_HISTORY, History
 from runnable.engine.recorder import Recorder, UnrecordedError, now
 from runnable.engine.runtimes import Runtime
 from runnable.engine.scopes import Failure, Scope
@@ -64,7 +64,7 @@ async def run(
         context.set_graph(work)
     keeps_objects = context.object_serialisation and services.catalog.keeps_objects
     store, run_id = services.run_log_store, context.run_id
-    past = History(store.read(run_id) if continued else ())
+    past = History(store.read(run_id)) if continued else NO_HISTORY
     if past.started is not None:
         parameters = past.started.parameters
     scope = Scope("", dict(parameters), environment=context.environment())
@@ -105,10 +105,8 @@ async def _run_recorded(
     """Run something between the first record of a run and its last."""
     status, succeeded = defaults.CANCELLED, False
     try:
-        code = CodeIdentity.of(await _code_version(session))
-        started = run_started(session.context, scope.parameters.copy(), code)
         if session.history.started is None:
-            session.recorder.record(started)
+            _record_start(scope, CodeIdentity.of(await _code_version(session)), session)
         with active_run():
             if isinstance(work, Graph):
                 succeeded = await traverse(work, scope, session)
@@ -126,6 +124,11 @@ async def _run_recorded(
         _collect(problems, recorder.end_open, status, "it was left behind")
         _collect(problems, recorder.record, RunFinished(at=now(), status=status))
     return succeeded
+
+
+def _record_start(scope: Scope, code: CodeIdentity, session: Session) -> None:
+    parameters = scope.parameters.copy()
+    session.recorder.record(run_started(session.context, parameters, code))
 
 
 async def _code_version(session: Session) -> CodeVersion:

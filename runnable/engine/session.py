@@ -62,7 +62,7 @@ class Session:
     """Loads the objects of the run."""
     overlap: Overlap
     """How branches overlap, unless their step says otherwise."""
-    history: History = field(default_factory=History)
+    history: History
     """What has been recorded before, of a run that is continued."""
     workers: Workers = field(default_factory=Workers)
     """The processes that run branches of it."""
