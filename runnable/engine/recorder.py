@@ -85,10 +85,11 @@ class Recorder:
         path = record.path
         if path not in self._open:
             raise TooLateError(f"{path!r} has ended; not recorded: {record}")
-        if self._open_within.pop(path, 0):
+        if self._open_within.get(path):
             # A thread that could not be ended is still in there.
             self.end_open(record.status, "it was left behind", under=path)
         del self._open[path]
+        self._open_within.pop(path, None)
         if outer := parent(path):
             self._open_within[outer] -= 1
 

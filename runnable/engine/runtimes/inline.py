@@ -95,7 +95,7 @@ class InlineRuntime:
         """Run branches, one after the other or in threads."""
         if limit == 1:
             for branch in branches:
-                await branch()
+                _run_apart(branch)
             return
         crew = _Crew(branches, limit, self._threads)
         try:
@@ -133,8 +133,7 @@ class _Crew:
         """Run branches as long as there are any."""
         try:
             while branch := self._next():
-                # A branch keeps what it sets in contexts to itself.
-                copy_context().run(run_by_hand, branch())
+                _run_apart(branch)
         except BaseException as error:
             with self._lock:
                 self._error = self._error or error
@@ -162,6 +161,11 @@ class _Crew:
         _wait([it for it in self._helpers if not it.cancel()], timeout_seconds)
         if self._error is not None and timeout_seconds is None:
             raise self._error
+
+
+def _run_apart(branch: BranchBody) -> None:
+    # A branch keeps what it sets in contexts to itself.
+    copy_context().run(run_by_hand, branch())
 
 
 def _wait(futures: Sequence[Future[object]], timeout_seconds: float | None) -> bool:

@@ -65,7 +65,8 @@ class LoopRuntime:
         """Run branches, one after the other or as asyncio tasks."""
         if limit == 1:
             for branch in branches:
-                await branch()
+                # A task: a branch keeps what it sets in contexts to itself.
+                await asyncio.create_task(branch())
             return
         room = asyncio.Semaphore(limit)
         try:
