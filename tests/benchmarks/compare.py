@@ -137,3 +137,5 @@ if __name__ == "__main__":
     old = old_python()
     compare_steps(old)
     compare_imports(old)
+    sys.stdout.flush()
+    subprocess.run([sys.executable, WORKER.with_name("branches.py")], check=True)
