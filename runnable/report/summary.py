@@ -1,8 +1,12 @@
 """A short, readable summary of a run."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import islice
 
-from runnable.datastore import ObjectParameter, RunLog, StepAttempt
+from runnable.datastore import ObjectParameter, RunLog, StepLog
+from runnable.graph import TERMINAL_NAMES
+
+_MOST_LINES = 60
 
 
 def summarise(run_log: RunLog) -> str:
@@ -20,16 +24,13 @@ def summarise(run_log: RunLog) -> str:
         Run r1: SUCCESS
     """
     lines = [f"Run {run_log.run_id}: {run_log.status}"]
-    lines += [
-        f"  {step.internal_name}: {step.attempts[-1].message}"
+    messages = (
+        f"  {step.internal_name}: {_message(step)}"
         for step in run_log.all_steps()
-        if step.attempts and step.attempts[-1].message
-    ]
-    steps = [
-        (step.internal_name, step.status, _seconds(step.attempts))
-        for step in run_log.all_steps()
-    ]
-    lines += _table("Steps", [(name, f"{status:8} {at}") for name, status, at in steps])
+        if _message(step)
+    )
+    lines += islice(messages, _MOST_LINES)
+    lines += _table("Steps", list(_steps(run_log)))
     metrics = run_log.metrics()
     lines += _table("Metrics", [(name, _shown(it)) for name, it in metrics.items()])
     lines += _table("Artifacts", _artifacts(run_log))
@@ -37,9 +38,31 @@ def summarise(run_log: RunLog) -> str:
     return "\n".join(lines)
 
 
-def _seconds(attempts: list[StepAttempt]) -> str:
-    total = sum(attempt.duration.total_seconds() for attempt in attempts)
-    return f"{total:.2f} s"
+def _message(step: StepLog) -> str:
+    return step.attempts[-1].message if step.attempts else step.message
+
+
+def _steps(run_log: RunLog) -> Iterator[tuple[str, str]]:
+    """Yield a line for each step; a long list of branches is counted."""
+    # The ends of branches are there for programs.
+    shown = (step for step in run_log.all_steps() if not _ends_a_branch(step))
+    for number, step in enumerate(shown):
+        if number >= _MOST_LINES:
+            yield "...", f"more than {_MOST_LINES} steps; see the run log"
+            return
+        text = f"{step.status:8} {_seconds(step)}"
+        if step.branches:
+            text += f"  {len(step.branches)} branch(es)"
+        yield step.internal_name, text
+
+
+def _ends_a_branch(step: StepLog) -> bool:
+    return step.step_type in TERMINAL_NAMES and "." in step.internal_name
+
+
+def _seconds(step: StepLog) -> str:
+    total = sum(attempt.duration.total_seconds() for attempt in step.attempts)
+    return f"{total:.2f} s" if step.attempts else " " * 6
 
 
 def _shown(value: object) -> str:

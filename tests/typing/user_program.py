@@ -3,13 +3,20 @@
 Not run: `make types` checks it.
 """
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from typing import assert_type
 
 from containers import FromRun, OncePerRun, RunContainer, container
 from runnable import (
+    AsyncPipeline,
+    AsyncPythonTask,
+    Backoff,
+    Conditional,
     ExecutionFailedError,
+    Loop,
+    Map,
+    Parallel,
     Pipeline,
     Provide,
     PythonTask,
@@ -28,7 +35,8 @@ from runnable.context import (
     propagate,
     set_run_context,
 )
-from runnable.datastore import RunLog
+from runnable.datastore import RunLog, StepLog
+from runnable.events import Event, Pause
 from runnable.secrets import BaseSecrets
 
 
@@ -114,5 +122,65 @@ except ExecutionFailedError as error:
 
 
 async def asynchronous() -> None:
-    """Await a run."""
+    """Await a run, and consume a stream."""
     assert_type(await pipeline.execute_async(), RunLog)
+    async for event in pipeline.execute_streaming(parameters={"x": 1}):
+        assert_type(event, dict[str, object])
+
+
+async def words(text: str) -> AsyncIterator[dict[str, object]]:
+    """Stream events."""
+    yield {"type": "done", "text": text}
+
+
+branch = PythonTask(
+    name="s",
+    function=work,
+    returns=["y"],
+    retries=2,
+    retry_delay=Backoff(initial=1.0, jitter=0.5),
+    timeout_seconds=1,
+).as_pipeline()
+assert_type(branch, Pipeline)
+stream = AsyncPythonTask(name="w", function=words, stream_end_type="done")
+assert_type(stream.as_async_pipeline(), AsyncPipeline)
+nested = Pipeline(
+    steps=[
+        Parallel(name="p", branches={"a": branch, "b": stream.as_pipeline()}),
+        Map(
+            name="m",
+            branch=branch,
+            iterate_on="xs",
+            iterate_as="x",
+            reducer=max,
+            parallelism="process",
+            max_workers=2,
+        ),
+        Conditional(name="c", parameter="y", branches={"a": branch}, default="a"),
+        Loop(
+            name="l",
+            branch=branch,
+            max_iterations=3,
+            break_on="y",
+            index_as="i",
+            on_failure=branch,
+        ),
+    ]
+)
+step_log = nested.execute().steps["m"]
+assert_type(step_log, StepLog)
+assert_type(step_log.branches["m.1"].steps["m.1.s"], StepLog)
+try:
+    nested.execute()
+except* ValueError as group:
+    assert_type(group, ExceptionGroup[ValueError])
+
+
+def listen(event: Event) -> Pause | None:
+    """Take events of a run."""
+    return None
+
+
+def subscribe(context: PipelineContext) -> None:
+    """Have somebody told what happens."""
+    context.subscribe(listen)
