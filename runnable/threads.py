@@ -1,5 +1,6 @@
 """Threads for whoever needs one: few, kept for a moment, and then gone."""
 
+import os
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -33,6 +34,10 @@ class Threads:
     def __init__(self, limit: int = 128, idle_seconds: float = 2.0) -> None:
         self._limit = limit
         self._idle_seconds = idle_seconds
+        self._begin()
+
+    def _begin(self) -> None:
+        self._process = os.getpid()
         self._changed = threading.Condition()
         self._jobs: deque[_Job] = deque()
         self._count = 0
@@ -54,6 +59,8 @@ class Threads:
         Returns:
             The future of its result.
         """
+        if self._process != os.getpid():
+            self._begin()  # a fork has copied this pool, and none of its threads
         job = _Job(function, Future())
         with self._changed:
             if urgent is None:
@@ -63,11 +70,21 @@ class Threads:
             if len(self._jobs) <= self._idle:
                 self._changed.notify()
             elif urgent or self._count < self._limit:
-                self._count += 1
-                threading.Thread(
-                    target=self._work, name="runnable worker", daemon=True
-                ).start()
+                self._start(job, urgent=urgent)
         return job.future
+
+    def _start(self, job: _Job, *, urgent: bool) -> None:
+        self._count += 1
+        try:
+            threading.Thread(
+                target=self._work, name="runnable worker", daemon=True
+            ).start()
+        except RuntimeError:
+            # The machine has no more threads; those there are may do it later.
+            self._count -= 1
+            if urgent or not self._count:
+                self._jobs.remove(job)
+                raise
 
     def _work(self) -> None:
         self._own.add(threading.get_ident())

@@ -68,3 +68,17 @@ def test_an_urgent_job_does_not_wait():
 def test_errors_are_those_of_the_function():
     with pytest.raises(SystemExit):
         Threads().submit(lambda: (_ for _ in ()).throw(SystemExit(3))).result(60)
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_process_has_threads_of_its_own():
+    import os
+
+    threads = Threads(idle_seconds=60)
+    assert threads.submit(lambda: 1).result(60) == 1
+    child = os.fork()
+    if not child:
+        answer = threads.submit(lambda: 2).result(30)
+        os._exit(answer)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 2

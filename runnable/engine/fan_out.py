@@ -141,7 +141,8 @@ class ParallelFanOut(FanOut):
         conflicts = []
         for branch in self._branches:
             for name, parameter in self._ends[branch.name].parameters.items():
-                if name in outputs and outputs[name] != parameter:
+                # By their text: NaN is not equal to itself, and yet the same.
+                if name in outputs and repr(outputs[name]) != repr(parameter):
                     conflicts.append(
                         f"branches {setters[name]!r} and {branch.name!r} both set "
                         f"parameter {name!r}; the later one, {branch.name!r}, wins"

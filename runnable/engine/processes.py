@@ -17,6 +17,8 @@ from runnable.engine.worker import serve
 serve(connection)
 """
 
+_PIECE_SECONDS = 1.0
+
 
 class WorkerGoneError(Exception):
     """A worker process has closed its side, or ours cannot reach it."""
@@ -61,6 +63,10 @@ class Worker:
             WorkerGoneError: If it will say nothing more.
         """
         try:
+            while not self._connection.poll(_PIECE_SECONDS):
+                # Its children may hold the line open for longer than it lives.
+                if self._process.poll() is not None and not self._connection.poll():
+                    raise WorkerGoneError
             return self._connection.recv()
         except (EOFError, OSError) as error:
             raise WorkerGoneError from error
@@ -72,6 +78,10 @@ class Worker:
         force = threading.Timer(GRACE_SECONDS, self._process.kill)
         force.daemon = True
         force.start()
+
+    def kill(self) -> None:
+        """End it at once, if it has not ended."""
+        self._process.kill()
 
     def close(self) -> None:
         """Let it end, and wait for that."""
@@ -92,9 +102,10 @@ class Worker:
 class Workers:
     """The worker processes of one run."""
 
-    __slots__ = ("_idle",)
+    __slots__ = ("_all", "_idle")
 
     def __init__(self) -> None:
+        self._all: list[Worker] = []
         self._idle: list[Worker] = []
 
     def take(self) -> Worker:
@@ -102,7 +113,9 @@ class Workers:
         try:
             return self._idle.pop()
         except IndexError:
-            return Worker()
+            worker = Worker()
+            self._all.append(worker)
+            return worker
 
     def give_back(self, worker: Worker) -> None:
         """Keep a worker for another branch."""
@@ -111,5 +124,8 @@ class Workers:
     def close(self) -> None:
         """End them all."""
         with contextlib.ExitStack() as stack:
-            for worker in self._idle:
+            for worker in self._all:
                 stack.callback(worker.close)
+                if worker not in self._idle:
+                    # Its branch has been given up; it would only go on in vain.
+                    stack.callback(worker.kill)

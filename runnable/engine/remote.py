@@ -17,6 +17,7 @@ import threading
 from typing import cast
 
 from runnable import defaults
+from runnable.datastore import ObjectParameter
 from runnable.engine.messages import (
     Assignment,
     Common,
@@ -82,7 +83,7 @@ class RemoteBranches:
             Assignment(
                 graph,
                 scope.alone(),
-                session.objects or {},
+                _objects_for(scope, session),
                 session.history.under(scope.path),
             ),
             scope.path,
@@ -114,6 +115,18 @@ class RemoteBranches:
                 )
                 self._common = _dump(common, branch)
             return self._common
+
+
+def _objects_for(scope: Scope, session: Session) -> dict[str, object]:
+    """Return the objects that a branch can ask for, of those in memory."""
+    found = scope.visible().values() if session.objects else ()
+    return {
+        parameter.key: session.objects[parameter.key]
+        for parameter in found
+        if isinstance(parameter, ObjectParameter)
+        and session.objects is not None
+        and parameter.key in session.objects
+    }
 
 
 class _Stop:

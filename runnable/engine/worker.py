@@ -5,10 +5,13 @@ Started by `runnable.engine.workers`, which says what the two tell each other.
 
 import codecs
 import io
+import os
 import pickle
+import select
 import signal
 import sys
 import threading
+import time
 from functools import partial
 from multiprocessing.connection import Connection
 from types import FrameType
@@ -31,6 +34,7 @@ from runnable.engine.messages import (
 )
 from runnable.engine.recorder import Recorder
 from runnable.engine.runtimes import InlineRuntime, run_by_hand
+from runnable.engine.runtimes.base import GRACE_SECONDS
 from runnable.engine.scopes import Failure, Scope
 from runnable.engine.session import Services, Session
 from runnable.engine.step import in_one_line
@@ -47,6 +51,9 @@ class _Line:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._lock = threading.Lock()
+        self._speaking = 0
+        """The thread that is just saying something."""
+        self._later: list[bytes] = []
 
     def append(self, record: Record) -> None:
         """Have a record kept, and wait until it is."""
@@ -54,15 +61,27 @@ class _Line:
 
     def ask(self, message: Message) -> None:
         """Say something, and wait until it has been dealt with."""
-        with self._lock:
-            self._connection.send_bytes(_dump(message))
-            self._connection.recv()
+        self._speak(_dump(message), answered=True)
 
     def say(self, message: Message) -> None:
         """Say something that needs no answer."""
-        content = _dump(message)
+        self._speak(_dump(message), answered=False)
+
+    def _speak(self, content: bytes, *, answered: bool) -> None:
+        if self._speaking == threading.get_ident():
+            # An object that the garbage collector ends just here has printed something.
+            self._later.append(content)
+            return
         with self._lock:
-            self._connection.send_bytes(content)
+            self._speaking = threading.get_ident()
+            try:
+                self._connection.send_bytes(content)
+                if answered:
+                    self._connection.recv()
+                while self._later:
+                    self._connection.send_bytes(self._later.pop(0))
+            finally:
+                self._speaking = 0
 
     def close(self) -> None:
         """Keep the line open for the next branch."""
@@ -111,6 +130,8 @@ def serve(connection: Connection) -> None:
         connection: To the process that has the run.
     """
     signal.signal(signal.SIGTERM, _interrupt)
+    busy = threading.Event()
+    threading.Thread(target=_end_with, args=(connection, busy), daemon=True).start()
     line = _Line(connection)
     sys.stdout, sys.stderr = (_text_stream(line, it) for it in ("stdout", "stderr"))
     common: Common | None = None
@@ -123,13 +144,26 @@ def serve(connection: Connection) -> None:
             except Exception as error:  # noqa: BLE001 - whatever users' objects raise
                 line.say(Refused(_explain("load a branch", error)))
                 continue
+            busy.set()
             done = _run(cast("Common", common), assignment, line)
+            busy.clear()
             try:
                 line.say(done)
             except (AttributeError, TypeError, pickle.PicklingError) as error:
                 line.say(Refused(_explain("send back what a branch made", error)))
     except (EOFError, OSError, KeyboardInterrupt):
         sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
+
+
+def _end_with(connection: Connection, busy: threading.Event) -> None:
+    """End what runs here when the process that has the run is gone."""
+    hung_up = select.poll()
+    hung_up.register(connection.fileno(), select.POLLHUP)
+    hung_up.poll()
+    if busy.is_set():
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(GRACE_SECONDS)
+        os._exit(1)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

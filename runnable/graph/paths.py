@@ -5,6 +5,7 @@ even number. Names of branches come from anywhere, such as the items of a map: w
 would not be one part of a path is escaped, and equal names are numbered.
 """
 
+import hashlib
 import re
 import zlib
 
@@ -87,15 +88,19 @@ def execution_log_name(path: str, attempt: int) -> str:
         attempt: The number of the attempt, from 1.
 
     Returns:
-        The letters and digits of the path, three characters that tell apart paths
-        and attempts of the same letters, and `.execution.log`.
+        The letters and digits of the path, cut if there are very many, three characters
+        that tell apart paths and attempts of the same letters, and `.execution.log`.
 
     Example:
         >>> execution_log_name("hello stub", 1)
         'hellostubCSI.execution.log'
     """
     letters = "".join(filter(str.isalnum, path))
-    letters = letters.encode()[:_LONGEST_BYTES].decode(errors="ignore")
+    if len(letters.encode()) > _LONGEST_BYTES:
+        digest = hashlib.sha256(path.encode()).hexdigest()[:16]
+        letters = (
+            letters.encode()[: _LONGEST_BYTES - 16].decode(errors="ignore") + digest
+        )
     number = zlib.crc32(f"{path}\0{attempt}".encode())
     suffix = "".join(_DIGITS[number // 36**place % 36] for place in range(3))
     return f"{letters}{suffix}.execution.log"

@@ -92,6 +92,22 @@ def test_a_signal_ends_a_run_of_the_command_line(parallelism, number, code):
     assert Path(".run_log_store/r1.json").exists()
 
 
+def test_workers_end_with_the_process_that_has_the_run():
+    """Killed at once, it can tell them nothing; they notice, whatever they do."""
+    Path("script.py").write_text(SCRIPT.replace("sys.argv[-1]", "'process'"))
+    process = subprocess.Popen([sys.executable, "script.py"])
+    until(lambda: all(Path(f"begun-{x}").exists() for x in (1, 2, 3)))
+    listed = Path(f"/proc/self/task/{os.getpid()}/children").read_text()
+    assert str(process.pid) in listed
+    workers = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
+    process.kill()
+    process.wait()
+    until(lambda: all(Path(f"ended-{x}").exists() for x in (1, 2, 3)))
+    until(lambda: not any(Path(f"/proc/{it}/exe").exists() for it in workers.split()))
+    # Nothing was recorded as ended that has not been.
+    assert get_run_log("r1").status == "PROCESSING"
+
+
 @pytest.mark.parametrize("parallelism", ["none", "thread"])
 def test_an_interrupt_ends_what_other_threads_run(parallelism, in_memory):
     """Ctrl-C in the caller's thread ends functions and coroutines in all branches."""

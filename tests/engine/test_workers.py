@@ -380,3 +380,79 @@ def test_what_stands_around_is_sent_once(in_memory):
 
     run_log = run(mapped(size, "n"), in_memory, items)
     assert run_log.parameters["n"].value == [300] * 300
+
+
+def test_objects_in_memory_travel_while_others_arrive(in_memory):
+    """Each branch gets those that it can ask for, whatever its siblings make."""
+
+    def make(x):
+        class Slow:
+            def __reduce__(self):
+                return (str, (f"object {x}",))
+
+        return Slow()
+
+    first = PythonTask(name="f", function=lambda: [7], returns=[pickled("shared")])
+    branch = Pipeline(
+        steps=[
+            PythonTask(name="make", function=make, returns=[pickled("made")]),
+            PythonTask(
+                name="use", function=lambda shared, x: shared[0] + x, returns=["y"]
+            ),
+        ]
+    )
+    step = Map(
+        name="m",
+        branch=branch,
+        iterate_on="xs",
+        iterate_as="x",
+        parallelism="process",
+        max_workers=4,
+    )
+    run_log = run([first, step], in_memory, range(60))
+    assert run_log.parameters["y"].value == [7 + x for x in range(60)]
+    assert run_log.parameters["made"].get_value()[59] == "object 59"
+
+
+def test_a_worker_that_dies_is_missed_although_its_children_live(in_memory):
+    def leave_a_child(x):
+        import os
+        import time
+
+        if x == 1:
+            child = os.fork()
+            if not child:
+                time.sleep(600)
+                os._exit(0)
+            with open("child", "w") as file:
+                file.write(str(child))
+            os._exit(3)
+        return x
+
+    with pytest.raises(ExecutionFailedError, match="exit status 3"):
+        run(mapped(leave_a_child, "y"), in_memory)
+    # It lives still, and with it its copy of the line.
+    os.kill(int(Path("child").read_text()), signal.SIGKILL)
+
+
+def test_what_is_printed_by_the_garbage_collector(in_memory, capsys):
+    def litter(x):
+        import gc
+
+        class Loud:
+            def __init__(self):
+                self.me = self
+
+            def __del__(self):
+                print("gone")
+
+        gc.set_threshold(5)
+        for _ in range(50):
+            Loud()
+        gc.set_threshold(700, 10, 10)
+        gc.collect()
+        return x
+
+    run_log = run(mapped(litter, "y"), in_memory)
+    assert run_log.parameters["y"].value == [1, 2, 3]
+    assert capsys.readouterr().out.count("gone\n") >= 100
