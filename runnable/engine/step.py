@@ -108,13 +108,7 @@ async def _try_and_record(
     node: Node, attempt: Attempt, scope: Scope, session: Session, body: Body
 ) -> Outcome:
     session.recorder.record(
-        StepStarted(
-            at=now(),
-            path=attempt.path,
-            name=node.name,
-            step_type=node.node_type,
-            attempt=attempt.number,
-        )
+        StepStarted(now(), attempt.path, node.name, node.node_type, attempt.number)
     )
     try:
         if isinstance(node, CompositeNode):

@@ -20,18 +20,8 @@ from typing import TYPE_CHECKING, Protocol, TextIO, cast
 from runnable.ambient import active_run
 from runnable.context import RunScope
 from runnable.datastore import CodeVersions, ObjectLoader, Record
+from runnable.engine import messages
 from runnable.engine.branches import traverse
-from runnable.engine.messages import (
-    Assignment,
-    Common,
-    Done,
-    Message,
-    Output,
-    Refused,
-    Told,
-    Work,
-    Written,
-)
 from runnable.engine.recorder import Recorder
 from runnable.engine.runtimes import InlineRuntime, run_by_hand
 from runnable.engine.runtimes.base import GRACE_SECONDS
@@ -57,13 +47,13 @@ class _Line:
 
     def append(self, record: Record) -> None:
         """Have a record kept, and wait until it is."""
-        self.ask(Written(record))
+        self.ask(messages.Written(record))
 
-    def ask(self, message: Message) -> None:
+    def ask(self, message: messages.Message) -> None:
         """Say something, and wait until it has been dealt with."""
         self._speak(_dump(message), answered=True)
 
-    def say(self, message: Message) -> None:
+    def say(self, message: messages.Message) -> None:
         """Say something that needs no answer."""
         self._speak(_dump(message), answered=False)
 
@@ -87,7 +77,7 @@ class _Line:
         """Keep the line open for the next branch."""
 
 
-def _dump(message: Message) -> bytes:
+def _dump(message: messages.Message) -> bytes:
     import cloudpickle
 
     return bytes(cloudpickle.dumps(message, pickle.HIGHEST_PROTOCOL))
@@ -108,7 +98,7 @@ class _Forwarding(io.RawIOBase):
     def write(self, piece: "ReadableBuffer", /) -> int:
         """Pass on a piece."""
         content = bytes(piece)
-        self._line.say(Output(self._stream, self._decoder.decode(content)))
+        self._line.say(messages.Output(self._stream, self._decoder.decode(content)))
         return len(content)
 
 
@@ -134,23 +124,25 @@ def serve(connection: Connection) -> None:
     threading.Thread(target=_end_with, args=(connection, busy), daemon=True).start()
     line = _Line(connection)
     sys.stdout, sys.stderr = (_text_stream(line, it) for it in ("stdout", "stderr"))
-    common: Common | None = None
+    common: messages.Common | None = None
     try:
         while True:
-            work = cast("Work", connection.recv())
+            work = cast("messages.Work", connection.recv())
             try:
                 common = pickle.loads(work.common) if work.common else common
                 assignment = pickle.loads(work.assignment)
             except Exception as error:  # noqa: BLE001 - whatever users' objects raise
-                line.say(Refused(_explain("load a branch", error)))
+                line.say(messages.Refused(_explain("load a branch", error)))
                 continue
             busy.set()
-            done = _run(cast("Common", common), assignment, line)
+            done = _run(cast("messages.Common", common), assignment, line)
             busy.clear()
             try:
                 line.say(done)
             except (AttributeError, TypeError, pickle.PicklingError) as error:
-                line.say(Refused(_explain("send back what a branch made", error)))
+                line.say(
+                    messages.Refused(_explain("send back what a branch made", error))
+                )
     except (EOFError, OSError, KeyboardInterrupt):
         sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
 
@@ -179,7 +171,9 @@ def _explain(what: str, error: Exception) -> str:
     )
 
 
-def _run(common: Common, assignment: Assignment, line: _Line) -> Done:
+def _run(
+    common: messages.Common, assignment: messages.Assignment, line: _Line
+) -> messages.Done:
     context, scope = common.context, assignment.scope
     scope.outer = common.outer
     context.return_objects.clear()
@@ -197,10 +191,12 @@ def _run(common: Common, assignment: Assignment, line: _Line) -> Done:
         for key, it in context.return_objects.items()
         if key not in assignment.objects
     }
-    return Done(succeeded, scope.parameters, _sendable(scope), made)
+    return messages.Done(succeeded, scope.parameters, _sendable(scope), made)
 
 
-def _session(common: Common, assignment: Assignment, line: _Line) -> Session:
+def _session(
+    common: messages.Common, assignment: messages.Assignment, line: _Line
+) -> Session:
     context, objects = common.context, common.context.return_objects
     services = Services(
         common.catalog,
@@ -226,7 +222,7 @@ def _session(common: Common, assignment: Assignment, line: _Line) -> Session:
 def _tell(line: _Line, event: Event) -> None:
     # Records are told by the process that keeps them.
     if isinstance(event, TaskEvent | Warned):
-        line.ask(Told(event))
+        line.ask(messages.Told(event))
 
 
 def _sendable(scope: Scope) -> Failure | None:

@@ -7,6 +7,7 @@ from runnable.exceptions import GraphError, NodeNotFoundError
 from runnable.graph import (
     FailNode,
     Graph,
+    ParallelNode,
     StubNode,
     SuccessNode,
     execution_log_name,
@@ -39,6 +40,32 @@ def graph(start_at="a", **edges):
 def test_findings(made, text):
     with pytest.raises(GraphError, match=text):
         validate(made)
+
+
+def test_a_graph_without_an_end():
+    nodes = {
+        "a": StubNode(name="a", next_node="a2"),
+        "a2": StubNode(name="a2", next_node="a"),
+    }
+    with pytest.raises(GraphError) as caught:
+        validate(Graph("a", nodes))
+    assert caught.value.findings == [
+        "it has no success node to end at",
+        "it has no fail node to end at",
+        "steps follow each other in a circle: a -> a2 -> a",
+    ]
+
+
+def test_findings_in_branches_say_where():
+    inner = graph(a=("nowhere", ""))
+    outer = ParallelNode(name="p", next_node="success", branches={"b": inner})
+    nodes = {
+        "p": outer,
+        "success": SuccessNode(name="success"),
+        "fail": FailNode(name="fail"),
+    }
+    with pytest.raises(GraphError, match="branch 'b' of step 'p': step 'a' leads to"):
+        validate(Graph("p", nodes))
 
 
 def test_a_sound_graph():
