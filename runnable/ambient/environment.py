@@ -67,6 +67,11 @@ class OverlaidEnvironment(_Base):
         return sum(1 for _ in self)
 
 
+def environment_of_step() -> dict[str, str]:
+    """Return what a child process of the current step's code is to see."""
+    return os.environ.copy()
+
+
 def overlay() -> None:
     """Let steps see their own variables."""
     if type(os.environ) is _Base:

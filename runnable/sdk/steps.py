@@ -18,6 +18,7 @@ from runnable.tasks import (
     AsyncPythonTaskType,
     BaseTaskType,
     PythonTaskType,
+    ShellTaskType,
     TaskReturns,
     as_returns,
 )
@@ -96,11 +97,6 @@ class TaskStep(Step):
         """The kind of task."""
         return self.make_task().task_type
 
-    @property
-    def command(self) -> str:
-        """What is run, as text."""
-        return self.make_task().command
-
     def make_node(self, next_node: str, on_failure: str) -> StepNode:
         """Make the node that stands for this step in a graph."""
         return TaskNode(
@@ -140,6 +136,11 @@ class PythonTask(TaskStep):
 
     function: Callable[..., object]
 
+    @property
+    def command(self) -> str:
+        """The dotted name of the function."""
+        return self.make_task().command
+
     def make_task(self) -> BaseTaskType:
         """Make the task that this step runs."""
         return PythonTaskType(
@@ -174,6 +175,29 @@ class AsyncPythonTask(PythonTask):
             returns=as_returns(self.returns),
             secrets=list(self.secrets),
             stream_end_type=self.stream_end_type,
+        )
+
+
+class ShellTask(TaskStep):
+    """Runs a command with `/bin/sh`.
+
+    Parameters are variables of its environment: text as it is, everything else as JSON.
+    What it returns are variables that it exports.
+
+    Example:
+        >>> count = "export lines=$(wc -l < data.csv)"
+        >>> ShellTask(name="count", command=count, returns=["lines"]).command_type
+        'shell'
+    """
+
+    command: str
+
+    def make_task(self) -> BaseTaskType:
+        """Make the task that this step runs."""
+        return ShellTaskType(
+            command=self.command,
+            returns=as_returns(self.returns),
+            secrets=list(self.secrets),
         )
 
 

@@ -3,12 +3,14 @@
 from runnable.tasks.base import BaseTaskType, Call
 from runnable.tasks.python import AsyncPythonTaskType, PythonTaskType
 from runnable.tasks.returns import TaskReturns, as_returns, json, metric, pickled
+from runnable.tasks.shell import ShellTaskType
 
 __all__ = [
     "AsyncPythonTaskType",
     "BaseTaskType",
     "Call",
     "PythonTaskType",
+    "ShellTaskType",
     "TaskReturns",
     "as_returns",
     "json",
