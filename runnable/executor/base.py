@@ -8,7 +8,7 @@ from pydantic import JsonValue
 from runnable.context import JobContext, PipelineContext, get_run_context
 from runnable.datastore import AnyParameter, RunLog
 from runnable.engine import Runtime
-from runnable.graph import CatalogSettings, Graph
+from runnable.graph import ONE_ATTEMPT, CatalogSettings, Graph, Policy
 from runnable.service import Service
 from runnable.tasks import BaseTaskType
 
@@ -58,6 +58,7 @@ class BaseJobExecutor(_Executor):
         catalog_settings: CatalogSettings,
         parameters: Mapping[str, AnyParameter],
         runtime: Runtime,
+        policy: Policy = ONE_ATTEMPT,
     ) -> RunLog:
         """Run a job, or have it run.
 
@@ -66,6 +67,7 @@ class BaseJobExecutor(_Executor):
             catalog_settings: Files to put into the catalog.
             parameters: Those it starts with.
             runtime: How functions are called.
+            policy: How often it is tried, and how long a try may take.
 
         Returns:
             The log of the run.

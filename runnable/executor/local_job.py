@@ -7,7 +7,7 @@ from runnable.datastore import AnyParameter, RunLog
 from runnable.engine import Runtime
 from runnable.executor.base import BaseJobExecutor
 from runnable.executor.local import run_here
-from runnable.graph import CatalogSettings, JobNode
+from runnable.graph import ONE_ATTEMPT, CatalogSettings, JobNode, Policy
 from runnable.tasks import BaseTaskType
 
 
@@ -23,7 +23,14 @@ class LocalJobExecutor(BaseJobExecutor):
         catalog_settings: CatalogSettings,
         parameters: Mapping[str, AnyParameter],
         runtime: Runtime,
+        policy: Policy = ONE_ATTEMPT,
     ) -> RunLog:
         """Run the job here."""
-        node = JobNode(name="job", next_node="", task=job, catalog=catalog_settings)
+        node = JobNode(
+            name="job",
+            next_node="",
+            task=job,
+            catalog=catalog_settings,
+            policy=policy,
+        )
         return await run_here(node, parameters, runtime)

@@ -3,6 +3,7 @@
 from runnable.graph import Backoff
 from runnable.sdk.composites import CompositeStep, Conditional, Loop, Map, Parallel
 from runnable.sdk.history import get_run_log
+from runnable.sdk.jobs import PythonJob, ShellJob
 from runnable.sdk.pipeline import AsyncPipeline, Pipeline, Step
 from runnable.sdk.steps import (
     AsyncPythonTask,
@@ -27,7 +28,9 @@ __all__ = [
     "Map",
     "Parallel",
     "Pipeline",
+    "PythonJob",
     "PythonTask",
+    "ShellJob",
     "ShellTask",
     "Step",
     "Stub",

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, Protocol
 
-from runnable.context import PipelineContext, RunScope
+from runnable.context import RunContext, RunScope
 from runnable.datastore import AnyParameter, RunLog
 from runnable.engine import Runtime, json_parameters
 from runnable.exceptions import (
@@ -13,8 +13,7 @@ from runnable.exceptions import (
     RetryValidationError,
     ValueNotStorableError,
 )
-from runnable.executor import BasePipelineExecutor
-from runnable.graph import Graph, Need
+from runnable.graph import Need
 from runnable.injection import Provide, inject
 from runnable.names import check_run_id, make_run_id
 from runnable.options import Options, ResolveSettings, RunSettings
@@ -25,6 +24,7 @@ from runnable.sdk.services import (
     make_services,
     resolve_settings,
 )
+from runnable.sdk.work import Work
 from runnable.threads import Threads
 
 
@@ -40,14 +40,14 @@ class RunContainer(Protocol):
 class Launched(NamedTuple):
     """A run that is current, and has not recorded anything yet."""
 
-    context: PipelineContext
-    graph: Graph
+    context: RunContext
+    work: Work
     parameters: Mapping[str, AnyParameter]
-    executor: BasePipelineExecutor
+    executor: object
 
     def execute(self, runtime: Runtime) -> Coroutine[Any, Any, RunLog]:
         """Run it to its end."""
-        return self.executor.execute_graph(self.graph, self.parameters, runtime)
+        return self.work.start(self.executor, self.parameters, runtime)
 
 
 @inject
@@ -58,16 +58,14 @@ def worker_threads(*, threads: Threads = Provide["threads"]) -> Threads:
 
 @contextmanager
 def launch(
-    graph: Graph,
-    unprovided: Sequence[Need],
+    work: Work,
     options: Options,
     container: RunContainer | None,
 ) -> Iterator[Launched]:
     """Make a run current for the length of a `with` block.
 
     Args:
-        graph: What is run.
-        unprovided: Steps and parameters that no step provides to them.
+        work: What is run.
         options: What the caller says.
         container: The container that answers the run's markers, if not the default.
 
@@ -84,17 +82,18 @@ def launch(
         why = "this version cannot resume runs yet; unset RUNNABLE_RETRY_RUN_ID"
         raise RetryValidationError(settings.retry_run_id, why)
     parameters = _initial(settings.parameters)
-    _check_parameters(unprovided, parameters)
+    _check_parameters(work.needs(), parameters)
     run_id = check_run_id(settings.run_id or make_run_id())
     before = current_scope()
-    services, made = make_services(settings, PORTS)
+    ports = {**PORTS, work.executor_kind: work.executor_port}
+    services, made = make_services(settings, ports)
     try:
-        context = _make_context(run_id, options, settings, services)
-        executor = cast("BasePipelineExecutor", services["pipeline_executor"])
+        context = _make_context(work.context_type, run_id, options, settings, services)
+        executor = services[work.executor_kind]
         with RunScope(context, container, before), _same_for_all(settings, services):
             # A service may have ten thousand runs under way: keep no more than needed.
             del options, settings, services
-            yield Launched(context, graph, parameters, executor)
+            yield Launched(context, work, parameters, executor)
     finally:
         close_all(made)
 
@@ -128,12 +127,13 @@ def _in_force(options: Options, container: RunContainer | None) -> RunSettings:
 
 
 def _make_context(
+    context_type: type[RunContext],
     run_id: str,
     options: Options,
     settings: RunSettings,
     services: Mapping[str, object],
-) -> PipelineContext:
-    return PipelineContext.model_validate({
+) -> RunContext:
+    return context_type.model_validate({
         "run_id": run_id,
         "tag": options.tag,
         "log_level": options.log_level,

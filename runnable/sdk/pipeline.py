@@ -28,7 +28,6 @@ from runnable.graph import (
     TERMINAL_NAMES,
     FailNode,
     Graph,
-    Need,
     Node,
     StepNode,
     SuccessNode,
@@ -38,6 +37,7 @@ from runnable.graph import (
 from runnable.options import Options
 from runnable.sdk.launch import Launched, RunContainer, launch, worker_threads
 from runnable.sdk.stream import EventStream
+from runnable.sdk.work import PipelineWork
 
 
 class AnyPipeline(BaseModel, abc.ABC):
@@ -178,13 +178,13 @@ class Pipeline(AnyPipeline):
     internal_branch_name: str = ""
 
     _graph: Graph = PrivateAttr()
-    _unprovided: list[Need] = PrivateAttr()
+    _work: PipelineWork = PrivateAttr()
 
     def model_post_init(self, context: object, /) -> None:
         """Assemble and check the graph; nothing runs that is not sound."""
         super().model_post_init(context)
         self._graph = _assemble(self)
-        self._unprovided = unprovided_parameters(self._graph)
+        self._work = PipelineWork(self._graph, unprovided_parameters(self._graph))
 
     @property
     def add_terminal_nodes(self) -> bool:
@@ -345,7 +345,7 @@ class Pipeline(AnyPipeline):
     def _launch(
         self, options: Options, container: RunContainer | None
     ) -> AbstractContextManager[Launched]:
-        return launch(self._graph, self._unprovided, options, container)
+        return launch(self._work, options, container)
 
 
 class AsyncPipeline(Pipeline):

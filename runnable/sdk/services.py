@@ -7,7 +7,6 @@ from runnable.catalog import BaseCatalog
 from runnable.context.models import MakeService
 from runnable.datastore import BaseRunLogStore
 from runnable.exceptions import ConfigurationError
-from runnable.executor import BasePipelineExecutor
 from runnable.injection import Provide, inject
 from runnable.options import ResolveSettings, RunSettings
 from runnable.pickler import BasePickler
@@ -19,9 +18,8 @@ PORTS: dict[str, type[Service]] = {
     "secrets": BaseSecrets,
     "pickler": BasePickler,
     "run_log_store": BaseRunLogStore,
-    "pipeline_executor": BasePipelineExecutor,
 }
-"""What a service of each kind must be able to do, for the run of a pipeline."""
+"""What a service of each kind must be able to do; executors say so themselves."""
 
 
 @inject

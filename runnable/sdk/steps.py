@@ -71,12 +71,12 @@ class Stub(Step):
         )
 
 
-class TaskStep(Step):
-    """A step that runs one task; each kind of task is a subclass."""
+class TaskSettings(BaseModel):
+    """What can be said of a task, whether it is a step or a job."""
+
+    model_config = ConfigDict(defer_build=True)
 
     catalog: Catalog | None = None
-    overrides: dict[str, str] = {}
-    """Executor's name to the name of a block of its configuration."""
     returns: Annotated[Sequence[str | TaskReturns], AfterValidator(as_returns)] = []
     """Names of what the task returns, or `json`, `pickled` and `metric` of them."""
     secrets: list[str] = []
@@ -87,6 +87,26 @@ class TaskStep(Step):
     """Seconds to wait before it is tried again, or a `Backoff`."""
     timeout_seconds: Annotated[float, Field(gt=0)] | None = None
     """How long each try may take; any time if None."""
+
+    def policy(self) -> Policy:
+        """Return how often it is tried, and how long a try may take."""
+        delay = self.retry_delay
+        if not isinstance(delay, Backoff):
+            delay = Backoff(delay, maximum=max(delay, Backoff().maximum))
+        return Policy(
+            max_attempts=self.retries + 1,
+            delay=delay,
+            timeout_seconds=self.timeout_seconds,
+        )
+
+
+class TaskStep(TaskSettings, Step):
+    """A step that runs one task; each kind of task is a subclass."""
+
+    model_config = Step.model_config
+
+    overrides: dict[str, str] = {}
+    """Executor's name to the name of a block of its configuration."""
 
     def make_task(self) -> BaseTaskType:
         """Make the task that this step runs."""
@@ -105,18 +125,8 @@ class TaskStep(Step):
             on_failure=on_failure,
             overrides=dict(self.overrides),
             catalog=self.catalog.settings() if self.catalog else None,
-            policy=self._policy(),
+            policy=self.policy(),
             task=self.make_task(),
-        )
-
-    def _policy(self) -> Policy:
-        delay = self.retry_delay
-        if not isinstance(delay, Backoff):
-            delay = Backoff(delay, maximum=max(delay, Backoff().maximum))
-        return Policy(
-            max_attempts=self.retries + 1,
-            delay=delay,
-            timeout_seconds=self.timeout_seconds,
         )
 
 

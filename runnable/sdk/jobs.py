@@ -1,0 +1,168 @@
+"""Jobs: one task, run on its own and tracked like a pipeline."""
+
+import abc
+from collections.abc import Callable, Mapping
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from runnable.datastore import RunLog
+from runnable.engine import InlineRuntime, LoopRuntime, run_by_hand
+from runnable.exceptions import DefinitionError
+from runnable.graph import NO_FILES
+from runnable.options import Options
+from runnable.sdk.launch import RunContainer, launch, worker_threads
+from runnable.sdk.steps import TaskSettings
+from runnable.sdk.work import JobWork
+from runnable.tasks import BaseTaskType, PythonTaskType, ShellTaskType, as_returns
+
+
+class Job(TaskSettings, BaseModel, abc.ABC):
+    """One task; each kind of task is a subclass.
+
+    Any other keyword is ignored, so that a step can be turned into a job by its class's
+    name alone. A job fetches no files: nothing has run before it.
+    """
+
+    model_config = ConfigDict(
+        extra="ignore", arbitrary_types_allowed=True, defer_build=True
+    )
+
+    @model_validator(mode="after")
+    def _fetches_nothing(self) -> Self:
+        if self.catalog is not None and self.catalog.get:
+            raise DefinitionError(
+                "a job cannot get files from the catalog, since nothing has put them "
+                "there; use put alone"
+            )
+        return self
+
+    @abc.abstractmethod
+    def make_task(self) -> BaseTaskType:
+        """Make the task that this job runs."""
+
+    @property
+    def command_type(self) -> str:
+        """The kind of task."""
+        return self.make_task().task_type
+
+    def _work(self) -> JobWork:
+        catalog = self.catalog.settings() if self.catalog else NO_FILES
+        return JobWork(self.make_task(), catalog, self.policy())
+
+    def execute(
+        self,
+        configuration_file: str = "",
+        job_id: str = "",
+        tag: str = "",
+        parameters_file: str = "",
+        log_level: str = "",
+        *,
+        parameters: Mapping[str, object] | None = None,
+        services: Mapping[str, object] | None = None,
+        container: RunContainer | None = None,
+    ) -> RunLog:
+        """Run this job, and wait for its end.
+
+        Args:
+            configuration_file: As for `Pipeline.execute`.
+            job_id: The id of the run; else `RUNNABLE_RUN_ID`, else a new one.
+            tag: As for `Pipeline.execute`.
+            parameters_file: As for `Pipeline.execute`.
+            log_level: As for `Pipeline.execute`.
+            parameters: As for `Pipeline.execute`.
+            services: As for `Pipeline.execute`.
+            container: As for `Pipeline.execute`.
+
+        Returns:
+            The log of the run; what happened is in its `job`.
+
+        Raises:
+            ExecutionFailedError: If the task failed; its exception is the cause.
+            ParameterMissingError: If nobody provides what it asks for.
+            ConfigurationError: If a file, key or value of the configuration is wrong.
+            RunLogExistsError: If the id has been used.
+        """
+        said = (configuration_file, job_id, tag, parameters_file, log_level)
+        options = Options(*said, parameters or {}, services or {})
+        with launch(self._work(), options, container) as launched:
+            return run_by_hand(launched.execute(InlineRuntime(worker_threads())))
+
+    async def execute_async(
+        self,
+        configuration_file: str = "",
+        job_id: str = "",
+        tag: str = "",
+        parameters_file: str = "",
+        log_level: str = "",
+        *,
+        parameters: Mapping[str, object] | None = None,
+        services: Mapping[str, object] | None = None,
+        container: RunContainer | None = None,
+    ) -> RunLog:
+        """Run this job without blocking the event loop; else as `execute`.
+
+        Args:
+            configuration_file: As for `execute`.
+            job_id: As for `execute`.
+            tag: As for `execute`.
+            parameters_file: As for `execute`.
+            log_level: As for `execute`.
+            parameters: As for `execute`.
+            services: As for `execute`.
+            container: As for `execute`.
+
+        Returns:
+            The log of the run.
+
+        Raises:
+            ExecutionFailedError: If the task failed.
+        """
+        said = (configuration_file, job_id, tag, parameters_file, log_level)
+        options = Options(*said, parameters or {}, services or {})
+        with launch(self._work(), options, container) as launched:
+            return await launched.execute(LoopRuntime(worker_threads()))
+
+
+class PythonJob(Job):
+    """Calls a function, tracked.
+
+    Example:
+        >>> def double(x: int) -> int:
+        ...     return 2 * x
+        >>> in_memory = {"run_log_store": {"type": "memory"},
+        ...              "catalog": {"type": "do-nothing"}}
+        >>> run_log = PythonJob(function=double, returns=["y"]).execute(
+        ...     parameters={"x": 21}, services=in_memory)
+        >>> run_log.job.status, run_log.parameters["y"].value
+        ('SUCCESS', 42)
+    """
+
+    function: Callable[..., object]
+
+    def make_task(self) -> BaseTaskType:
+        """Make the task that this job runs."""
+        return PythonTaskType(
+            function=self.function,
+            returns=as_returns(self.returns),
+            secrets=list(self.secrets),
+        )
+
+
+class ShellJob(Job):
+    """Runs a command with `/bin/sh`, tracked; see `ShellTask`.
+
+    Example:
+        >>> ShellJob(command="export x=1", returns=["x"]).command_type
+        'shell'
+    """
+
+    command: str
+
+    def make_task(self) -> BaseTaskType:
+        """Make the task that this job runs."""
+        return ShellTaskType(
+            command=self.command,
+            returns=as_returns(self.returns),
+            secrets=list(self.secrets),
+        )
