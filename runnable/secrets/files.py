@@ -13,7 +13,7 @@ class FileSecrets(BaseSecrets):
 
     Example:
         >>> folder = getfixture("tmp_path")
-        >>> _ = (folder / "TOKEN").write_text("of nobody\\n")
+        >>> _ = (folder / "TOKEN").write_text("of nobody\n")
         >>> FileSecrets(folder=str(folder)).get("TOKEN")
         'of nobody'
     """
