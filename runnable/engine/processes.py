@@ -108,6 +108,11 @@ class Workers:
         self._all: list[Worker] = []
         self._idle: list[Worker] = []
 
+    @property
+    def were_started(self) -> bool:
+        """Whether there are any."""
+        return bool(self._all)
+
     def take(self) -> Worker:
         """Return a worker that is free; start one if there is none."""
         try:
@@ -122,9 +127,10 @@ class Workers:
         self._idle.append(worker)
 
     def close(self) -> None:
-        """End them all."""
+        """End them all; calling it again does nothing."""
+        workers, self._all = self._all, []
         with contextlib.ExitStack() as stack:
-            for worker in self._all:
+            for worker in workers:
                 stack.callback(worker.close)
                 if worker not in self._idle:
                     # Its branch has been given up; it would only go on in vain.

@@ -113,6 +113,9 @@ async def _run_recorded(
             else:
                 outcome = await run_step(work, scope, session, run_branches)
                 succeeded = outcome is Outcome.SUCCEEDED
+        if session.workers.were_started:
+            # Waits for processes to end: not on an event loop, if it can be helped.
+            await session.off_loop(session.workers.close)
         status = defaults.SUCCESS if succeeded else defaults.FAIL
     except Exception as problem:  # noqa: BLE001 - a store failed; collected, raised later
         problems.append(_unwrapped(problem))
