@@ -39,6 +39,8 @@ class Assignment(NamedTuple):
     objects: Mapping[str, object]
     """Objects by key, in a run that keeps them in memory."""
     history: History
+    secrets: frozenset[str]
+    """Those that are to be masked already."""
 
 
 class Work(NamedTuple):
@@ -84,6 +86,8 @@ class Done(NamedTuple):
     failure: Failure | None
     objects: Mapping[str, object]
     """What it has made, in a run that keeps objects in memory."""
+    secrets: frozenset[str]
+    """Those that are to be masked from now on."""
 
 
 Message = Written | Told | Output | Refused | Done

@@ -72,6 +72,7 @@ class RemoteBranches:
             scope.failure = Failure(scope.path, error)
             return False
         scope.parameters, scope.failure = done.parameters, done.failure
+        session.masker.add(done.secrets)
         if session.objects is not None:
             session.objects.update(done.objects)
         return done.succeeded
@@ -85,6 +86,7 @@ class RemoteBranches:
                 scope.alone(),
                 _objects_for(scope, session),
                 session.history.under(scope.path),
+                session.masker.known,
             ),
             scope.path,
         )

@@ -95,7 +95,7 @@ async def run(
     else:
         run_log = _conclude(session, problems)
     if problems or not succeeded or run_log is None:
-        raise _failed(context.run_id, run_log, scope.failure, problems)
+        raise _failed(session, run_log, scope.failure, problems)
     return run_log
 
 
@@ -174,7 +174,7 @@ def _unwrapped(problem: Exception) -> Exception:
 
 
 def _failed(
-    run_id: str,
+    session: Session,
     run_log: RunLog | None,
     failure: Failure | None,
     problems: list[Exception],
@@ -190,6 +190,7 @@ def _failed(
         store = f"what happened could not be recorded: {texts}"
         reason = f"{reason}; and {store}" if failure else store
         cause = cause or problems[0]
-    error = ExecutionFailedError(run_id, run_log, reason)
+    reason = session.masker.text(reason)
+    error = ExecutionFailedError(session.context.run_id, run_log, reason)
     error.__cause__ = cause
     return error

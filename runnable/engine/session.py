@@ -23,7 +23,7 @@ from runnable.engine.recorder import Recorder, now
 from runnable.engine.runtimes import Runtime
 from runnable.graph import Overlap
 from runnable.pickler import BasePickler
-from runnable.secrets import BaseSecrets
+from runnable.secrets import BaseSecrets, Masker
 from runnable.tasks import Call
 
 P = ParamSpec("P")
@@ -66,6 +66,8 @@ class Session:
     """What has been recorded before, of a run that is continued."""
     workers: Workers = field(default_factory=Workers)
     """The processes that run branches of it."""
+    masker: Masker = field(default_factory=Masker)
+    """Knows the secrets that tasks of this run have been given."""
     stores_objects: bool = False
     """Whether objects may have to be loaded from the catalog."""
 

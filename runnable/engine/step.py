@@ -20,7 +20,7 @@ from runnable.engine.scopes import Failure, Scope
 from runnable.engine.session import Session
 from runnable.engine.streaming import Yielded
 from runnable.engine.traversal import Outcome
-from runnable.engine.values import Offers, outputs
+from runnable.engine.values import Offers, masked, outputs
 from runnable.exceptions import BranchesFailedError, DefinitionError, RunError
 from runnable.graph import (
     NO_FILES,
@@ -177,6 +177,7 @@ async def _run_task(
         kind = type(task).__qualname__
         raise DefinitionError(f"step {node.name!r} runs a {kind}, not a BaseTaskType")
     secrets = {name: session.services.secrets.get(name) for name in task.secrets}
+    session.masker.add(secrets.values())
     variables = {
         **scope.environment,
         defaults.ATTEMPT_NUMBER: str(attempt.number),
@@ -185,7 +186,7 @@ async def _run_task(
     step = StepScope(
         attempt.path, attempt.number, variables, frozenset(variables), attempt.output
     )
-    yielded = Yielded(attempt.path, session.recorder.tell)
+    yielded = Yielded(attempt.path, session.masker, session.recorder.tell)
     offers = Offers(scope, session.loader, attempt.read)
     outer = enter_step(step)
     try:
@@ -211,7 +212,7 @@ async def _run_task(
 def _keep_log(attempt: Attempt, session: Session, traceback_text: str = "") -> None:
     session.services.catalog.put_text(
         execution_log_name(attempt.path, attempt.number),
-        attempt.output.text() + traceback_text,
+        session.masker.text(attempt.output.text() + traceback_text),
         run_id=session.context.run_id,
     )
 
@@ -233,9 +234,9 @@ def _finish(attempt: Attempt, session: Session) -> None:
             path=attempt.path,
             status=attempt.status,
             attempt=attempt.number,
-            message=in_one_line(error) or attempt.message,
-            traceback=text,
-            outputs=attempt.outputs,
+            message=session.masker.text(in_one_line(error) or attempt.message),
+            traceback=session.masker.text(text),
+            outputs=masked(attempt.outputs, session.masker),
             files=[*attempt.put, *attempt.got],
             read=tuple(attempt.read),
         )

@@ -1,9 +1,13 @@
 """What the generator of a task yields: events, and the end that has its results."""
 
 from collections.abc import Callable, Mapping
+from typing import cast
+
+from pydantic import JsonValue
 
 from runnable.events import Pause, TaskEvent
 from runnable.exceptions import StreamEndError
+from runnable.secrets import Masker
 from runnable.tasks import BaseTaskType, Call
 
 
@@ -15,11 +19,18 @@ class Yielded:
 
     Args:
         path: The path of the step.
+        masker: Hides secrets in events.
         tell: Called with each event; may ask for a pause.
     """
 
-    def __init__(self, path: str, tell: Callable[[TaskEvent], Pause | None]) -> None:
+    def __init__(
+        self,
+        path: str,
+        masker: Masker,
+        tell: Callable[[TaskEvent], Pause | None],
+    ) -> None:
         self._path = path
+        self._masker = masker
         self._tell = tell
         self._end_type = ""
         self._begun = False
@@ -40,7 +51,13 @@ class Yielded:
             return None
         if item["type"] == self._end_type:
             self._end = item
-        return self._tell(TaskEvent(self._path, dict(item)))
+        event = {key: self._masked(value) for key, value in item.items()}
+        return self._tell(TaskEvent(self._path, event))
+
+    def _masked(self, value: object) -> object:
+        # What is no JSON is the consumer's business.
+        known = isinstance(value, str | list | dict)
+        return self._masker.json(cast("JsonValue", value)) if known else value
 
     def result(self, returned: object, task: BaseTaskType) -> object:
         """Say what the task returned.

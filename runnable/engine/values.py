@@ -16,6 +16,7 @@ from runnable.engine.session import Session
 from runnable.exceptions import ReturnsError, ValueNotStorableError
 from runnable.graph import Reducer
 from runnable.parameters import JsonValue, Offer, copy_json, to_json
+from runnable.secrets import Masker
 from runnable.tasks import BaseTaskType, TaskReturns
 from runnable.tasks.returns import Kind
 
@@ -114,6 +115,25 @@ def outputs(
         one.name: _parameter(one, value, path, session)
         for one, value in zip(declared, values, strict=True)
     }
+
+
+def masked(
+    parameters: Mapping[str, AnyParameter], masker: Masker
+) -> dict[str, AnyParameter]:
+    """Return parameters as they are recorded: without secrets.
+
+    Args:
+        parameters: By name.
+        masker: Knows the secrets.
+    """
+    recorded: dict[str, AnyParameter] = {}
+    for name, parameter in parameters.items():
+        recorded[name] = parameter
+        if not isinstance(parameter, ObjectParameter):
+            value = masker.json(parameter.value)
+            if value != parameter.value:
+                recorded[name] = parameter.model_copy(update={"value": value})
+    return recorded
 
 
 def reduced(

@@ -181,6 +181,7 @@ def _run(
     make_container = cast("_Container | None", common.container)
     with RunScope(context, make_container() if make_container else None):
         session = _session(common, assignment, line)
+        session.masker.add(assignment.secrets)
         with active_run():
             succeeded = run_by_hand(traverse(assignment.graph, scope, session))
         session.workers.close()
@@ -191,7 +192,8 @@ def _run(
         for key, it in context.return_objects.items()
         if key not in assignment.objects
     }
-    return messages.Done(succeeded, scope.parameters, _sendable(scope), made)
+    failure, secrets = _sendable(scope), session.masker.known
+    return messages.Done(succeeded, scope.parameters, failure, made, secrets)
 
 
 def _session(

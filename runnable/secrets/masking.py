@@ -1,0 +1,101 @@
+"""Hide the values of secrets in whatever is kept or told."""
+
+import base64
+import json
+import re
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from urllib.parse import quote, quote_plus
+
+from pydantic import JsonValue
+
+MASK = "***"
+_SHORTEST = 4
+"""Shorter values are no secrets to anybody, and masking them would hide everything."""
+
+
+class Masker:
+    """Replaces the secrets that it knows, in all forms that are usual.
+
+    Those are the value itself, and what JSON, `repr`, URLs and base64 make of it. Each
+    long line of a value counts as well, since such values are printed line by line.
+
+    Example:
+        >>> masker = Masker()
+        >>> masker.add(["s3cret/value"])
+        >>> masker.text("a s3cret/value and s3cret%2Fvalue")
+        'a *** and ***'
+    """
+
+    __slots__ = ("_forms", "_lock", "_pattern", "known")
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.known: frozenset[str] = frozenset()
+        """The values, for another masker."""
+        self._forms: frozenset[str] = frozenset()
+        self._pattern: re.Pattern[str] | None = None
+
+    def add(self, values: Iterable[str]) -> None:
+        """Learn secrets; may be called from any thread.
+
+        Args:
+            values: Those of fewer than four characters are not masked.
+        """
+        values = frozenset(values)
+        if values <= self.known:
+            return
+        with self._lock:
+            new = values - self.known
+            self.known |= new
+            self._forms |= {form for value in new for form in _forms_of(value)}
+            longest_first = sorted(self._forms, key=len, reverse=True)
+            if longest_first:
+                self._pattern = re.compile("|".join(map(re.escape, longest_first)))
+
+    def text(self, text: str) -> str:
+        """Return a text without secrets."""
+        pattern = self._pattern
+        return pattern.sub(MASK, text) if pattern is not None else text
+
+    def json(self, value: JsonValue) -> JsonValue:
+        """Return a JSON value without secrets; the same one if there are none."""
+        if self._pattern is None:
+            return value
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, dict):
+            return {self.text(key): self.json(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self.json(item) for item in value]
+        return value
+
+
+def _forms_of(value: str) -> Iterator[str]:
+    for part in (value, *value.splitlines()):
+        if len(part) >= _SHORTEST:
+            yield from _encoded(part)
+
+
+def _encoded(part: str) -> Iterator[str]:
+    yield part
+    yield json.dumps(part)[1:-1]
+    yield json.dumps(part, ensure_ascii=False)[1:-1]
+    yield repr(part)[1:-1]
+    content = part.encode(errors="surrogatepass")
+    yield quote(content, safe="")
+    yield quote(content)
+    yield quote_plus(content)
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        yield from _in_base64(content, encode)
+
+
+def _in_base64(content: bytes, encode: Callable[[bytes], bytes]) -> Iterator[str]:
+    # Within a longer text, a value may begin at any of three places of a group; letters
+    # that its neighbours have a share in are left out.
+    for offset in range(3):
+        encoded = encode(bytes(offset) + content).decode().rstrip("=")
+        start = (0, 2, 3)[offset]
+        end = len(encoded) - bool((len(content) + offset) % 3)
+        if end - start >= _SHORTEST:
+            yield encoded[start:end]
