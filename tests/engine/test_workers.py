@@ -63,7 +63,7 @@ def test_the_environment_and_secrets_of_a_step(in_memory, monkeypatch):
 
         return [
             os.environ["RUNNABLE_RUN_ID"],
-            os.environ["TOKEN"],
+            os.environ["TOKEN"][::-1],
             get_run_context().run_id,
             get_run_context().tag,
         ]
@@ -71,7 +71,7 @@ def test_the_environment_and_secrets_of_a_step(in_memory, monkeypatch):
     run_log = run(
         mapped(look, "seen", secrets=["TOKEN"]), in_memory, run_id="r1", tag="t"
     )
-    assert run_log.parameters["seen"].value == [["r1", "s3cret", "r1", "t"]] * 3
+    assert run_log.parameters["seen"].value == [["r1", "terc3s", "r1", "t"]] * 3
 
 
 def test_services_come_along(in_memory):

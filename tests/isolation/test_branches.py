@@ -49,8 +49,9 @@ def look(tenant, x):
     return {
         "tenant": tenant,
         "x": x,
-        "secret": secret(),
-        "own": os.environ["TOKEN"],
+        # Backwards, since a secret itself would be masked in the run log.
+        "secret": secret()[::-1],
+        "own": os.environ["TOKEN"][::-1],
         "run": [os.environ["RUNNABLE_RUN_ID"], get_run_context().run_id],
         "round": os.environ["ROUND"],
     }
@@ -128,8 +129,8 @@ def check(run_log, number):
         {
             "tenant": tenant,
             "x": f"{number}-{it}",
-            "secret": f"TOKEN of {tenant}",
-            "own": f"TOKEN of {tenant}",
+            "secret": f"TOKEN of {tenant}"[::-1],
+            "own": f"TOKEN of {tenant}"[::-1],
             "run": [f"run-{number}"] * 2,
             "round": "1",
         }

@@ -66,13 +66,14 @@ def look(number: int) -> dict:
     return {
         "number": number,
         "run_id": run_id,
-        "secret": secret,
+        # Backwards, since a secret itself would be masked in the run log.
+        "secret": secret[::-1],
         "context": context.run_id,
         "tag": context.tag,
         "environment": [
             os.environ["RUNNABLE_RUN_ID"],
             os.getenv("RUNNABLE_RUN_TAG"),
-            os.environ.copy()["TOKEN"],
+            os.environ.copy()["TOKEN"][::-1],
         ],
     }
 
@@ -121,10 +122,14 @@ def problems(number: int, run_log, catalog_root: Path) -> list[str]:
     expected = {
         "number": number,
         "run_id": f"run-{number}",
-        "secret": f"secret-{number}",
+        "secret": f"secret-{number}"[::-1],
         "context": f"run-{number}",
         "tag": f"tag-{number}",
-        "environment": [f"run-{number}", f"tag-{number}", f"secret-{number}"],
+        "environment": [
+            f"run-{number}",
+            f"tag-{number}",
+            f"secret-{number}"[::-1],
+        ],
     }
     values = {name: it.value for name, it in run_log.parameters.items()}
     if values.get("seen") != expected:

@@ -392,7 +392,7 @@ def test_the_environment_of_a_step(monkeypatch):
         "RUNNABLE_RUN_ID": "r1",
         "RUNNABLE_STEP_ATTEMPT": "1",
         "RUNNABLE_RUN_TAG": "nightly",
-        "TOKEN": "s3cret",
+        "TOKEN": "***",
     }
     assert "RUNNABLE_RUN_ID" not in os.environ
     assert os.environ["TOKEN"] == "s3cret"
