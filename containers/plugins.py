@@ -115,7 +115,7 @@ class Plugins:
         try:
             service = implementation(**options)
         except ValidationError as error:
-            problem = _explain(kind, name, implementation, error)
+            problem = _explain(kind, description, implementation, error)
             raise ConfigurationError(problem, place) from None
         if not isinstance(service, Service):
             problem = f"{kind} {name!r} is no runnable.service.Service"
@@ -139,10 +139,15 @@ def _options(
 
 
 def _explain(
-    kind: str, name: str, implementation: type[object], error: ValidationError
+    kind: str,
+    description: Mapping[str, object],
+    implementation: type[object],
+    error: ValidationError,
 ) -> str:
     fields: Mapping[str, object] = getattr(implementation, "model_fields", {})
-    options = ["config", *(key for key in fields if not key.startswith("service_"))]
+    options = [key for key in fields if not key.startswith("service_")]
+    if "config" not in description:
+        options.append("config")
     problems = []
     for finding in error.errors(include_input=False, include_url=False):
         option = ".".join(str(part) for part in finding["loc"])
@@ -152,4 +157,4 @@ def _explain(
             )
         else:
             problems.append(f"option {option!r}: {finding['msg']}")
-    return f"{kind} of type {name!r}: " + "; ".join(problems)
+    return f"{kind} of type {description['type']!r}: " + "; ".join(problems)

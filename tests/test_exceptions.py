@@ -36,6 +36,7 @@ EXAMPLES = [
         "2 parameters are missing:\n  - Step 's': f() needs parameter 'x'",
     ),
     (exceptions.BranchingError("x", "'a'", "no list"), "Parameter 'x' is 'a': no"),
+    (exceptions.ReductionError("max", "x", "TypeError: no"), "'max' failed on what"),
     (exceptions.BranchFailedError("p.a"), "'p.a' failed: it ended at its fail node"),
     (
         exceptions.BranchesFailedError("p", ["p.a"], [ValueError("no")], 2),

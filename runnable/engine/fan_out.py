@@ -15,7 +15,12 @@ from typing import NamedTuple, Protocol
 from pydantic import JsonValue
 
 from runnable.datastore import AnyParameter
-from runnable.exceptions import BranchingError, ParameterMissingError, did_you_mean
+from runnable.exceptions import (
+    BranchingError,
+    ParameterMissingError,
+    ValueNotStorableError,
+    did_you_mean,
+)
 from runnable.graph import (
     LOOP_PLACEHOLDER,
     MAP_PLACEHOLDER,
@@ -284,7 +289,16 @@ def _items(node: MapNode, scope: Lookup, path: str) -> list[JsonValue]:
     if not isinstance(value, list | tuple):
         why = "a map needs a list to iterate on"
         raise BranchingError(node.iterate_on, _shown(value), why)
-    return [to_json(it, f"{node.iterate_on}[{at}]") for at, it in enumerate(value)]
+    try:
+        return [to_json(it, f"{node.iterate_on}[{at}]") for at, it in enumerate(value)]
+    except ValueNotStorableError as error:
+        advice = (
+            "The items of a map are JSON: iterate over numbers or names, and look "
+            "objects up in the branch."
+        )
+        raise ValueNotStorableError(
+            error.place, error.kind, error.why, advice
+        ) from None
 
 
 def _chosen(node: ConditionalNode, scope: Lookup, path: str) -> Mapping[str, Graph]:

@@ -66,6 +66,8 @@ class Session:
     """What has been recorded before, of a run that is continued."""
     workers: Workers = field(default_factory=Workers)
     """The processes that run branches of it."""
+    files: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """The branch and the hash that each file was put with last, by name."""
     masker: Masker = field(default_factory=Masker)
     """Knows the secrets that tasks of this run have been given."""
     stores_objects: bool = False

@@ -7,6 +7,7 @@ KeyboardInterrupt) is recorded and goes on. A step with branches lives the same 
 once; what its body does is in `branches`.
 """
 
+import logging
 import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from runnable.engine.session import Session
 from runnable.engine.streaming import Yielded
 from runnable.engine.traversal import Outcome
 from runnable.engine.values import Offers, masked, outputs
+from runnable.events import Warned
 from runnable.exceptions import BranchesFailedError, DefinitionError, RunError
 from runnable.graph import (
     NO_FILES,
@@ -33,9 +35,12 @@ from runnable.graph import (
     TaskNode,
     execution_log_name,
     join,
+    parent,
 )
 from runnable.scope import StepScope, enter_step, restore
 from runnable.tasks import BaseTaskType
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -160,13 +165,34 @@ async def _put_files(
     files: CatalogSettings, attempt: Attempt, session: Session, *, missing_ok: bool
 ) -> None:
     for pattern in files.put:
-        attempt.put += await session.off_loop(
+        kept = await session.off_loop(
             session.services.catalog.put_files,
             pattern,
             run_id=session.context.run_id,
             store_copy=files.store_copy,
             missing_ok=missing_ok,
         )
+        attempt.put += kept
+        for file in kept:
+            _warn_if_replaced(file, attempt, session)
+
+
+def _warn_if_replaced(file: DataCatalog, attempt: Attempt, session: Session) -> None:
+    """Warn if a file takes the place of another one from a branch beside this one."""
+    here = parent(attempt.path)
+    before = session.files.get(file.name)
+    session.files[file.name] = (here, file.data_hash)
+    if before is None or before[1] == file.data_hash:
+        return
+    if f"{here}.".startswith(f"{before[0]}.") or f"{before[0]}.".startswith(f"{here}."):
+        return  # what is in the same branch, or around it, goes on with the file
+    if here and before[0]:
+        text = (
+            f"{file.name!r} replaces a file of this name that branch {before[0]!r} has "
+            "put; let each branch write a name of its own"
+        )
+        logger.warning("Step %r: %s", attempt.path, text)
+        session.recorder.tell(Warned(attempt.path, text))
 
 
 async def _run_task(

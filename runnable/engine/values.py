@@ -13,7 +13,12 @@ from runnable.datastore import (
 )
 from runnable.engine.scopes import Scope
 from runnable.engine.session import Session
-from runnable.exceptions import ReturnsError, ValueNotStorableError
+from runnable.exceptions import (
+    ReductionError,
+    ReturnsError,
+    RunnableError,
+    ValueNotStorableError,
+)
 from runnable.graph import Reducer
 from runnable.parameters import JsonValue, Offer, copy_json, to_json
 from runnable.secrets import Masker
@@ -156,21 +161,33 @@ def reduced(
         An object if any value is one, a metric if all are, else JSON.
 
     Raises:
+        ReductionError: If the reducer fails.
         ValueNotStorableError: If the reduced value is not of this kind.
     """
     kinds = {value.kind for value in values}
-    plain = [
+    plain: list[object] = [
         session.loader(value) if isinstance(value, ObjectParameter) else value.value
         for value in values
     ]
-    reduce = reducer.reduce if values else None
-    result: object = plain if reduce is None else reduce(plain)
+    result = _reduce(name, plain, reducer) if values else plain
     kind: Kind = "json"
     if "object" in kinds:
         kind = "object"
     elif kinds == {"metric"}:
         kind = "metric"
     return _parameter(TaskReturns(name=name, kind=kind), result, path, session)
+
+
+def _reduce(name: str, values: list[object], reducer: Reducer) -> object:
+    if reducer.reduce is None:
+        return values
+    try:
+        return reducer.reduce(values)
+    except RunnableError:
+        raise
+    except Exception as error:
+        why = f"{type(error).__name__}: {error}"
+        raise ReductionError(reducer.text or "", name, why) from error
 
 
 def _parameter(

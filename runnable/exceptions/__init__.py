@@ -16,6 +16,7 @@ The tree of their classes::
     │   ├── BranchFailedError
     │   ├── BranchesFailedError    one group for all branches of a step
     │   ├── BranchingError
+    │   ├── ReductionError
     │   ├── ParameterMissingError
     │   │   └── ParametersMissingError
     │   ├── StepTimeoutError
@@ -45,6 +46,7 @@ from runnable.exceptions.branching import (
     BranchesFailedError,
     BranchFailedError,
     BranchingError,
+    ReductionError,
 )
 from runnable.exceptions.configuration import (
     ConfigurationError,
@@ -108,6 +110,7 @@ __all__ = [
     "ParameterMissingError",
     "ParametersFileError",
     "ParametersMissingError",
+    "ReductionError",
     "RetryValidationError",
     "ReturnsError",
     "RunError",

@@ -1,6 +1,7 @@
 """Errors of steps that have branches."""
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Self
 
 from runnable.exceptions.running import RunError
@@ -19,6 +20,23 @@ class BranchingError(RunError):
 
     def __str__(self) -> str:
         return f"Parameter {self.parameter!r} is {self.value}: {self.why}"
+
+
+class ReductionError(RunError):
+    """The reducer of a map failed; its exception is the cause."""
+
+    def __init__(self, reducer: str, name: str, why: str) -> None:
+        super().__init__(reducer, name, why)
+        self.reducer = reducer
+        self.name = name
+        self.why = why
+
+    def __str__(self) -> str:
+        return (
+            f"the reducer {self.reducer!r} failed on what was returned as "
+            f"{self.name!r}: {self.why}. It is applied to every name that the branch "
+            "returns; a callable gets the values as separate arguments."
+        )
 
 
 class BranchFailedError(RunError):
@@ -63,9 +81,8 @@ class BranchesFailedError(ExceptionGroup[Exception], RunError):
         named = ", ".join(map(repr, self.branches[:_NAMED_BRANCHES]))
         if len(self.branches) > _NAMED_BRANCHES:
             named += f" and {len(self.branches) - _NAMED_BRANCHES} more"
-        reasons = "; ".join(
-            f"{type(error).__name__}: {error}" for error in self.exceptions[:3]
-        )
+        texts = (f"{type(error).__name__}: {error}" for error in self.exceptions)
+        reasons = "; ".join(islice(dict.fromkeys(texts), 3))
         return (
             f"{len(self.branches)} of {self.of} branches of step {self.step!r} failed: "
             f"{named} ({reasons})"

@@ -32,6 +32,10 @@ class ExecutionFailedError(RunError):
         reason = f": {self.reason}" if self.reason else ""
         return f"Run {self.run_id!r} failed{reason}"
 
+    def __repr__(self) -> str:
+        # Without the run log, which may be long.
+        return f"{type(self).__name__}({self.run_id!r}, {self.reason!r})"
+
 
 class BindingError(RunError):
     """A parameter cannot be given to a function in the type that it asks for."""

@@ -23,6 +23,8 @@ class Need(NamedTuple):
     name: str
     command: str = ""
     """The function that asks; empty if the step itself does."""
+    known: frozenset[str] = frozenset()
+    """Names that there are, for suggestions."""
 
 
 Names = frozenset[str]
@@ -37,7 +39,9 @@ def unprovided_parameters(graph: Graph) -> list[Need]:
     Returns:
         What is needed, in the order of the steps.
     """
-    return list(_needs(graph, "", frozenset(), frozenset(_asked(graph))))
+    known = provided(graph)
+    found = _needs(graph, "", frozenset(), frozenset(_asked(graph)))
+    return [need._replace(known=need.known | known) for need in found]
 
 
 def provided(graph: Graph) -> Names:
@@ -102,4 +106,7 @@ def _needs_of(node: Node, path: str, found: Names, asked: Names) -> Iterator[Nee
             found |= _provides(node)
         yield from (Need(here, name) for name in node.asks() if name not in found)
         for branch, graph in node.branches.items():
-            yield from _needs(graph, join(here, branch), within, asked)
+            # What is called after each item has the name of the item here.
+            place = join(here, ", ".join(f"{{{it}}}" for it in node.brings()) or branch)
+            for need in _needs(graph, place, within, asked):
+                yield need._replace(known=need.known.union(node.brings()))

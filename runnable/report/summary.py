@@ -44,20 +44,20 @@ def _message(step: StepLog) -> str:
 
 def _steps(run_log: RunLog) -> Iterator[tuple[str, str]]:
     """Yield a line for each step; a long list of branches is counted."""
-    # The ends of branches are there for programs.
-    shown = (step for step in run_log.all_steps() if not _ends_a_branch(step))
+    # The ends of graphs are there for programs.
+    shown = (
+        step for step in run_log.all_steps() if step.step_type not in TERMINAL_NAMES
+    )
     for number, step in enumerate(shown):
         if number >= _MOST_LINES:
             yield "...", f"more than {_MOST_LINES} steps; see the run log"
             return
         text = f"{step.status:8} {_seconds(step)}"
+        if len(step.attempts) > 1:
+            text += f"  {len(step.attempts)} attempts"
         if step.branches:
             text += f"  {len(step.branches)} branch(es)"
         yield step.internal_name, text
-
-
-def _ends_a_branch(step: StepLog) -> bool:
-    return step.step_type in TERMINAL_NAMES and "." in step.internal_name
 
 
 def _seconds(step: StepLog) -> str:

@@ -4,7 +4,13 @@ import abc
 from collections.abc import Callable, Mapping
 from typing import Annotated, Self, TypedDict
 
-from pydantic import Field, InstanceOf, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    InstanceOf,
+    field_validator,
+    model_validator,
+)
 
 from runnable.exceptions import did_you_mean
 from runnable.graph import (
@@ -23,7 +29,18 @@ from runnable.graph import (
 from runnable.parameters import as_reduction
 from runnable.sdk.pipeline import AnyPipeline, Step
 
-Branch = InstanceOf[AnyPipeline]
+
+def _is_pipeline(value: object) -> object:
+    if isinstance(value, Step):
+        # pydantic takes a ValueError for its own finding.
+        raise ValueError(  # noqa: TRY004
+            f"a branch is a pipeline, and {value.name!r} is a step; write "
+            f"{type(value).__name__}(...).as_pipeline()"
+        )
+    return value
+
+
+Branch = Annotated[InstanceOf[AnyPipeline], BeforeValidator(_is_pipeline)]
 
 
 class CompositeStep(Step):

@@ -158,7 +158,9 @@ def _check_parameters(
     unprovided: Sequence[Need], parameters: Mapping[str, AnyParameter]
 ) -> None:
     missing = [
-        ParameterMissingError(need.command, need.name, sorted(parameters), need.step)
+        ParameterMissingError(
+            need.command, need.name, sorted(need.known.union(parameters)), need.step
+        )
         for need in unprovided
         if need.name not in parameters
     ]

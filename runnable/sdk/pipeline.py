@@ -21,7 +21,7 @@ from pydantic import (
 
 from runnable.datastore import RunLog
 from runnable.engine import InlineRuntime, LoopRuntime, run_by_hand
-from runnable.exceptions import DefinitionError
+from runnable.exceptions import DefinitionError, did_you_mean
 from runnable.graph import (
     FAIL_NODE,
     SUCCESS_NODE,
@@ -69,6 +69,17 @@ class Step(BaseModel, abc.ABC):
     """Whether the pipeline fails after this step."""
     on_failure: SkipValidation[AnyPipeline | None] = None
     """What is run instead of the rest, when this step fails."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check_settings(cls, given: object) -> object:
+        if isinstance(given, Mapping) and cls.model_config.get("extra") == "forbid":
+            wrong = [str(key) for key in given if key not in cls.model_fields]
+            for key in wrong:
+                hint = did_you_mean(key, cls.model_fields)
+                step = f"step {given.get('name', '')!r}"
+                raise ValueError(f"{step} has no setting {key!r}. {hint}")
+        return given
 
     @model_validator(mode="after")
     def _check_ends(self) -> Self:

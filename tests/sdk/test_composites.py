@@ -36,6 +36,7 @@ from runnable.exceptions import (
     GraphError,
     ParameterMissingError,
     ParametersMissingError,
+    ReductionError,
     StepLogNotFoundError,
     ValueNotStorableError,
 )
@@ -344,8 +345,8 @@ def test_reducers_that_cannot_be(reducer):
 @pytest.mark.parametrize(
     ("reducer", "error"),
     [
-        ("lambda *x: open('f')", NameError),
-        ("lambda *x: {1, 2} - set(x) | {print}", NameError),
+        ("lambda *x: open('f')", ReductionError),
+        ("lambda *x: {1, 2} - set(x) | {print}", ReductionError),
         (lambda *_: object(), ValueNotStorableError),
         ("math.nothing", DefinitionError),
         ("nowhere.nothing", DefinitionError),
@@ -359,6 +360,9 @@ def test_reducers_that_fail_the_step(reducer, error, in_memory):
     assert step.status == "FAIL"
     assert error.__name__ in step.message
     assert error.__name__ in step.traceback
+    if error is ReductionError:
+        assert isinstance(failure.__cause__.__cause__, NameError)
+        assert "failed on what was returned as 'same': NameError" in step.message
 
 
 @pytest.mark.parametrize("xs", [1, "abc", {"a": 1}, None])
@@ -568,7 +572,7 @@ def test_branches_are_pipelines_and_there_is_one():
         Parallel(name="p", branches={})
     with pytest.raises(ValidationError, match="at least one"):
         Conditional(name="c", parameter="x", branches={})
-    with pytest.raises(ValidationError, match="AnyPipeline"):
+    with pytest.raises(ValidationError, match="write Stub"):
         Parallel(name="p", branches={"a": Stub(name="s")})
     with pytest.raises(ValidationError, match="default 'hed' is no branch"):
         Conditional(
@@ -579,6 +583,56 @@ def test_branches_are_pipelines_and_there_is_one():
         )
     with pytest.raises(ValidationError, match="max_workers"):
         squares(max_workers=0)
+
+
+def test_a_setting_that_is_misspelt_is_suggested():
+    with pytest.raises(ValidationError, match=r"step 's' has no setting 'retrys'. Did"):
+        task("s", boom, retrys=2)
+    with pytest.raises(ValidationError, match="no setting 'iterate_one'"):
+        Map(name="m", iterate_one="xs")
+
+
+def test_what_there_is_helps_to_find_what_is_missing(in_memory):
+    loop = counting(break_on="dnoe")
+    with pytest.raises(ParameterMissingError, match="Did you mean 'done'"):
+        executed(loop, in_memory, enough=1)
+    inner = task("s", lambda shpo: shpo).as_pipeline()
+    step = Map(name="m", branch=inner, iterate_on="shops", iterate_as="shop")
+    with pytest.raises(ParameterMissingError, match=r"'m.{shop}.s'.*mean 'shop'"):
+        executed(step, in_memory, shops=[1])
+
+
+def test_items_that_are_no_json_get_advice(in_memory):
+    make = task("make", lambda: [object()], pickled("things"))
+    step = Map(
+        name="m",
+        branch=Stub(name="s").as_pipeline(),
+        iterate_on="things",
+        iterate_as="thing",
+    )
+    error = failed([make, step], in_memory)
+    assert "look objects up in the branch" in str(error)
+
+
+@pytest.mark.parametrize("parallelism", ["thread", "none"])
+def test_branches_that_put_files_of_one_name_are_warned_about(parallelism, caplog):
+    def write(x):
+        Path("model.txt").write_text(f"model {x}")
+
+    one = task("s", write, catalog=Catalog(put=["model.txt"])).as_pipeline()
+    step = Map(
+        name="m",
+        branch=one,
+        iterate_on="xs",
+        iterate_as="x",
+        max_workers=1,
+        parallelism=parallelism,
+    )
+    again = task("t", lambda: write(9), catalog=Catalog(put=["model.txt"]))
+    with caplog.at_level(logging.WARNING, "runnable"):
+        Pipeline(steps=[step, again]).execute(parameters={"xs": [1, 2]})
+    (warning,) = caplog.messages
+    assert "'model.txt' replaces a file of this name that branch 'm.1' has" in warning
 
 
 def test_branch_names_are_any_text(in_memory):
@@ -646,7 +700,7 @@ def test_everything_that_is_missing_is_listed(in_memory):
     found = {(it.step, it.argument) for it in caught.value.missing}
     assert found == {
         ("m", "items"),
-        ("m.map_variable_placeholder.s", "missing"),
+        ("m.{item}.s", "missing"),
         ("c", "chosen"),
         ("c.b.t", "other"),
         ("l", "dnoe"),

@@ -1,0 +1,69 @@
+"""`runnable execute`: what a script comes to, for the shell."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PIPELINE = (
+    "from runnable import Pipeline, PythonTask\n"
+    "def work():\n    {body}\n"
+    "pipeline = Pipeline(steps=[PythonTask(name='s', function=work)])\n"
+)
+EXECUTE = "if __name__ == '__main__':\n    pipeline.execute({arguments})\n"
+
+
+def execute(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "runnable.cli", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "arguments", "code", "text"),
+    [
+        ("print('done')", "", 0, ""),
+        ("raise ValueError('bad data')", "", 1, "step 's': ValueError: bad data"),
+        ("pass", "run_id='../x'", 2, "cannot be a run id"),
+        ("pass", "services={'catalgo': {}}", 2, "Did you mean 'catalog'?"),
+    ],
+)
+def test_exit_statuses(body, arguments, code, text):
+    script = PIPELINE.format(body=body) + EXECUTE.format(arguments=arguments)
+    Path("script.py").write_text(script)
+    finished = execute("execute", "script.py")
+    assert finished.returncode == code, finished.stderr
+    assert text in finished.stderr
+    assert len(finished.stderr.splitlines()) == (1 if code else 0)
+    assert finished.stdout == ("done\n" if code == 0 else "")
+
+
+def test_a_script_that_executes_nothing_is_no_success():
+    Path("script.py").write_text(PIPELINE.format(body="pass"))
+    finished = execute("execute", "script.py")
+    assert finished.returncode == 2
+    assert "has executed no pipeline" in finished.stderr
+
+
+def test_modules_beside_the_script_are_found():
+    Path("sub").mkdir()
+    Path("sub/helper.py").write_text("def work(): print('helped')\n")
+    Path("sub/script.py").write_text(
+        "from helper import work\n"
+        "from runnable import PythonJob\n"
+        "PythonJob(function=work).execute()\n"
+    )
+    finished = execute("execute", "sub/script.py")
+    assert (finished.returncode, finished.stdout) == (0, "helped\n"), finished.stderr
+
+
+def test_wrong_usage():
+    assert execute("execute", "missing.py").returncode == 2
+    assert execute("exceute").returncode == 2
+    helped = execute("--help")
+    assert helped.returncode == 0
+    assert "execute" in helped.stdout
