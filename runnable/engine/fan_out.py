@@ -15,6 +15,7 @@ from typing import NamedTuple, Protocol
 from pydantic import JsonValue
 
 from runnable.datastore import AnyParameter
+from runnable.defaults import LOOP_PLACEHOLDER, MAP_PLACEHOLDER
 from runnable.exceptions import (
     BranchingError,
     ParameterMissingError,
@@ -22,8 +23,6 @@ from runnable.exceptions import (
     did_you_mean,
 )
 from runnable.graph import (
-    LOOP_PLACEHOLDER,
-    MAP_PLACEHOLDER,
     BranchNames,
     CompositeNode,
     ConditionalNode,

@@ -93,6 +93,8 @@ class RemoteBranches:
         common = self._pack_common(scope.path)
         worker = session.workers.take()
         stop.worker = worker
+        if stop.called:
+            worker.stop()  # it was to end before there was a worker
         known, worker.common = worker.common is common, common
         work = Work(None if known else common, assignment)
         done = _converse(worker, work, scope.path, session)
@@ -135,8 +137,10 @@ class _Stop:
     """Ends the worker that runs a branch, once there is one."""
 
     worker: Worker | None = None
+    called = False
 
     def __call__(self) -> None:
+        self.called = True
         if self.worker is not None:
             self.worker.stop()
 

@@ -2,8 +2,6 @@
 
 from runnable.graph.composites import (
     KEEP_LIST,
-    LOOP_PLACEHOLDER,
-    MAP_PLACEHOLDER,
     CompositeNode,
     ConditionalNode,
     LoopNode,
@@ -40,8 +38,6 @@ from runnable.graph.validation import validate
 __all__ = [
     "FAIL_NODE",
     "KEEP_LIST",
-    "LOOP_PLACEHOLDER",
-    "MAP_PLACEHOLDER",
     "NO_FILES",
     "ONE_ATTEMPT",
     "SUCCESS_NODE",

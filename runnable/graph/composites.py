@@ -6,14 +6,11 @@ from typing import ClassVar, Literal, NamedTuple
 
 from pydantic import JsonValue
 
+from runnable.defaults import LOOP_PLACEHOLDER, MAP_PLACEHOLDER
 from runnable.graph.nodes import Graph, StepNode
 
 Parallelism = Literal["thread", "process", "none"]
 """How branches overlap: in this process, in processes of their own, or not at all."""
-
-MAP_PLACEHOLDER = "map_variable_placeholder"
-LOOP_PLACEHOLDER = "loop_variable_placeholder"
-"""What a branch is called where no run says which one is meant."""
 
 
 class Overlap(NamedTuple):

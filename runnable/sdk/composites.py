@@ -12,10 +12,9 @@ from pydantic import (
     model_validator,
 )
 
+from runnable.defaults import LOOP_PLACEHOLDER, MAP_PLACEHOLDER
 from runnable.exceptions import did_you_mean
 from runnable.graph import (
-    LOOP_PLACEHOLDER,
-    MAP_PLACEHOLDER,
     ConditionalNode,
     Graph,
     LoopNode,
