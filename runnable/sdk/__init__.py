@@ -1,20 +1,29 @@
-"""What authors write: pipelines, and the steps they consist of."""
+"""What authors write: pipelines, and the steps they consist of.
 
-from runnable.graph import Backoff
-from runnable.sdk.composites import CompositeStep, Conditional, Loop, Map, Parallel
-from runnable.sdk.history import get_run_log
-from runnable.sdk.jobs import PythonJob, ShellJob
-from runnable.sdk.pipeline import AsyncPipeline, Pipeline, Step
-from runnable.sdk.steps import (
-    AsyncPythonTask,
-    Catalog,
-    Fail,
-    PythonTask,
-    ShellTask,
-    Stub,
-    Success,
-    TaskStep,
-)
+Names are imported when they are first used: who writes a sequence of functions does not
+pay for branches, commands and jobs.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    # The same names as below, where type checkers and editors see them.
+    from runnable.graph import Backoff
+    from runnable.sdk.composites import CompositeStep, Conditional, Loop, Map, Parallel
+    from runnable.sdk.history import get_run_log
+    from runnable.sdk.jobs import PythonJob, ShellJob
+    from runnable.sdk.pipeline import AsyncPipeline, Pipeline, Step
+    from runnable.sdk.steps import (
+        AsyncPythonTask,
+        Catalog,
+        Fail,
+        PythonTask,
+        ShellTask,
+        Stub,
+        Success,
+        TaskStep,
+    )
 
 __all__ = [
     "AsyncPipeline",
@@ -38,3 +47,29 @@ __all__ = [
     "TaskStep",
     "get_run_log",
 ]
+
+_ELSEWHERE = {
+    "Backoff": "runnable.graph",
+    "get_run_log": "runnable.sdk.history",
+    "PythonJob": "runnable.sdk.jobs",
+    "ShellJob": "runnable.sdk.jobs",
+    "AsyncPipeline": "runnable.sdk.pipeline",
+    "Pipeline": "runnable.sdk.pipeline",
+    "Step": "runnable.sdk.pipeline",
+    "CompositeStep": "runnable.sdk.composites",
+    "Conditional": "runnable.sdk.composites",
+    "Loop": "runnable.sdk.composites",
+    "Map": "runnable.sdk.composites",
+    "Parallel": "runnable.sdk.composites",
+}
+"""Where a name is; those of single steps are in `steps`."""
+
+
+def __getattr__(name: str) -> object:
+    if name in __all__:
+        home = importlib.import_module(_ELSEWHERE.get(name, "runnable.sdk.steps"))
+        value: object = getattr(home, name)
+        globals()[name] = value
+        return value
+    msg = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(msg)
