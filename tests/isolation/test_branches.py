@@ -104,12 +104,12 @@ PIPELINE = Pipeline(
 )
 
 
-def arguments(number, catalog):
+def arguments(number, catalog, items=3):
     return {
         "run_id": f"run-{number}",
         "parameters": {
             "tenant": f"tenant-{number}",
-            "xs": [f"{number}-{it}" for it in range(3)],
+            "xs": [f"{number}-{it}" for it in range(items)],
             "stop": False,
         },
         "services": {
@@ -120,10 +120,10 @@ def arguments(number, catalog):
     }
 
 
-def check(run_log, number):
+def check(run_log, number, items=3):
     tenant = f"tenant-{number}"
     assert run_log.status == "SUCCESS"
-    assert run_log.parameters["right"].value == [True] * 3
+    assert run_log.parameters["right"].value == [True] * items
     seen = run_log.parameters["seen"].value
     assert seen == [
         {
@@ -134,9 +134,10 @@ def check(run_log, number):
             "run": [f"run-{number}"] * 2,
             "round": "1",
         }
-        for it in range(3)
+        for it in range(items)
     ]
-    assert len([step for step in run_log.all_steps() if step.name == "use"]) == 12
+    uses = [step for step in run_log.all_steps() if step.name == "use"]
+    assert len(uses) == 4 * items
 
 
 @pytest.fixture
@@ -179,11 +180,11 @@ async def test_sixteen_requests_in_flight_a_hundred_times(unchanged_environment)
     async def request(number):
         async with room:
             run_log = await PIPELINE.execute_async(
-                **arguments(number, {"type": "do-nothing"})
+                **arguments(number, {"type": "do-nothing"}, items=1)
             )
-        check(run_log, number)
+        check(run_log, number, items=1)
 
-    await asyncio.gather(*(request(number) for number in range(100)))
+    await asyncio.gather(*(request(number) for number in range(16 * 100)))
 
 
 def test_worker_processes_of_many_runs(unchanged_environment):
