@@ -92,7 +92,7 @@ def launch(
         executor = services[work.executor_kind]
         with RunScope(context, container, before), _same_for_all(settings, services):
             # A service may have ten thousand runs under way: keep no more than needed.
-            del options, settings, services
+            del options, settings, services, ports
             yield Launched(context, work, parameters, executor)
     finally:
         close_all(made)

@@ -10,6 +10,7 @@ from urllib.parse import quote, quote_plus
 from pydantic import JsonValue
 
 MASK = "***"
+_NOTHING: frozenset[str] = frozenset()
 _SHORTEST = 4
 """Shorter values are no secrets to anybody, and masking them would hide everything."""
 
@@ -31,9 +32,9 @@ class Masker:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self.known: frozenset[str] = frozenset()
+        self.known = _NOTHING
         """The values, for another masker."""
-        self._forms: frozenset[str] = frozenset()
+        self._forms = _NOTHING
         self._pattern: re.Pattern[str] | None = None
 
     def add(self, values: Iterable[str]) -> None:
