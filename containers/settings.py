@@ -6,7 +6,6 @@ the configuration file, then the defaults. The configuration file is the argumen
 parameters: the argument, then `RUNNABLE_PRM_<name>`, then the parameters file.
 """
 
-import json
 import logging
 import os
 from collections.abc import Mapping
@@ -15,7 +14,6 @@ from string import Template
 from typing import Any
 
 from dependency_injector.containers import Container
-from pydantic import JsonValue
 
 from containers.plugins import KINDS
 from containers.providers import ContextScoped
@@ -23,6 +21,7 @@ from runnable import defaults
 from runnable.exceptions import ConfigurationError, did_you_mean
 from runnable.options import Options, RunSettings
 from runnable.parameters.sources import read_parameters_file
+from runnable.parameters.values import json_or_text
 from runnable.yaml_files import read_mapping
 
 logger = logging.getLogger(__name__)
@@ -197,18 +196,10 @@ def _parameters(
     # Variables have no case on some systems; a name of the file keeps its own.
     spelling = {name.lower(): name for name in read}
     from_environment = {
-        spelling.get(name.lower(), name.lower()): _parse(text)
+        spelling.get(name.lower(), name.lower()): json_or_text(text)
         for name, text in _named(environment, defaults.PARAMETER_PREFIX).items()
     }
     return {**read, **from_environment, **given}
-
-
-def _parse(text: str) -> JsonValue:
-    try:
-        parsed: JsonValue = json.loads(text)
-    except ValueError:
-        return text
-    return parsed
 
 
 def _own_variables() -> dict[str, str]:

@@ -31,11 +31,10 @@ from runnable.graph import (
     MapNode,
     provided,
 )
-from runnable.parameters import to_json
+from runnable.parameters import shortened, to_json
 
 Parameters = Mapping[str, AnyParameter]
 _NOTHING: Parameters = MappingProxyType({})
-_SHOWN_LETTERS = 80
 
 
 class Lookup(Protocol):
@@ -242,7 +241,9 @@ class LoopFanOut(FanOut):
         self._ended = done.value is not False
         if not isinstance(done.value, bool):
             why = "it ends the loop when it is True, so it must be True or False"
-            self._problem = BranchingError(self._node.break_on, _shown(done.value), why)
+            self._problem = BranchingError(
+                self._node.break_on, shortened(done.value), why
+            )
 
     def close(self, *, succeeded: bool) -> Gathered:
         """Hand over what was set; after a failure, too."""
@@ -287,7 +288,7 @@ def _items(node: MapNode, scope: Lookup, path: str) -> list[JsonValue]:
     value = _value(node.iterate_on, scope, path)
     if not isinstance(value, list | tuple):
         why = "a map needs a list to iterate on"
-        raise BranchingError(node.iterate_on, _shown(value), why)
+        raise BranchingError(node.iterate_on, shortened(value), why)
     try:
         return [to_json(it, f"{node.iterate_on}[{at}]") for at, it in enumerate(value)]
     except ValueNotStorableError as error:
@@ -311,12 +312,7 @@ def _chosen(node: ConditionalNode, scope: Lookup, path: str) -> Mapping[str, Gra
             why = "only text, numbers and True or False name a branch"
         raise BranchingError(
             node.parameter,
-            _shown(value),
+            shortened(value),
             f"{why}. {did_you_mean(str(value), node.branches)}",
         )
     return {name: node.branches[name]}
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= _SHOWN_LETTERS else text[: _SHOWN_LETTERS - 3] + "..."

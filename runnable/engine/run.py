@@ -168,9 +168,8 @@ def _collect(
 
 
 def _unwrapped(problem: Exception) -> Exception:
-    cause = problem.__cause__
-    known = isinstance(problem, UnrecordedError) and isinstance(cause, Exception)
-    return cause if known and isinstance(cause, Exception) else problem
+    cause = problem.__cause__ if isinstance(problem, UnrecordedError) else None
+    return cause if isinstance(cause, Exception) else problem
 
 
 def _failed(

@@ -5,7 +5,7 @@ from pydantic import JsonValue
 from runnable.parameters.binding import Binder, Offer, name_of
 from runnable.parameters.reducers import as_reduction
 from runnable.parameters.sources import read_parameters_file
-from runnable.parameters.values import copy_json, to_json
+from runnable.parameters.values import copy_json, json_or_text, shortened, to_json
 
 __all__ = [
     "Binder",
@@ -13,7 +13,9 @@ __all__ = [
     "Offer",
     "as_reduction",
     "copy_json",
+    "json_or_text",
     "name_of",
     "read_parameters_file",
+    "shortened",
     "to_json",
 ]

@@ -19,6 +19,7 @@ from pydantic import (
 
 from runnable.exceptions import BindingError, ParameterMissingError
 from runnable.injection import is_marker
+from runnable.parameters.values import shortened
 
 Load = Callable[[], object]
 """Gives the value of one parameter: a copy of its own, or an object from the store."""
@@ -170,7 +171,7 @@ class Binder:
             return self._adapter(name, annotation).validate_python(value)
         except ValidationError as error:
             raise BindingError(
-                self.name, name, _shorten(value), _explain(annotation, error)
+                self.name, name, shortened(value), _explain(annotation, error)
             ) from None  # pydantic's text is in ours
 
     def _adapter(self, name: str, annotation: Any) -> TypeAdapter[object]:
@@ -213,11 +214,6 @@ def name_of(function: Callable[..., object]) -> str:
     module = getattr(inner, "__module__", None) or "builtins"
     name = getattr(inner, "__qualname__", None) or type(inner).__qualname__
     return f"{module}.{name}"
-
-
-def _shorten(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."  # noqa: PLR2004 - a line
 
 
 def _explain(annotation: object, error: ValidationError) -> str:

@@ -4,6 +4,7 @@ import dataclasses
 import datetime as dt
 import decimal
 import enum
+import json
 import pathlib
 import uuid
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from pydantic import BaseModel, JsonValue, TypeAdapter
 from runnable.exceptions import ValueNotStorableError
 
 _MAX_DEPTH = 200
+_SHOWN = 80
 _MAX_BITS = 14_000  # Python reads and writes integers of at most 4300 digits
 _TEXTUAL = (
     dt.date,
@@ -110,6 +112,26 @@ def _from_numpy(value: object, place: str, depth: int) -> JsonValue:
     if type(converted).__module__ == "numpy":
         raise ValueNotStorableError(place, f"numpy.{type(value).__name__}")
     return to_json(converted, place, depth + 1)
+
+
+def json_or_text(text: str) -> JsonValue:
+    """Read what stands in a variable: JSON if it is, else the text itself.
+
+    Example:
+        >>> json_or_text("[1, 2]"), json_or_text("hello")
+        ([1, 2], 'hello')
+    """
+    try:
+        parsed: JsonValue = json.loads(text)
+    except ValueError:
+        return text
+    return parsed
+
+
+def shortened(value: object) -> str:
+    """Return what a value looks like, cut to a line of an error's text."""
+    text = repr(value)
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
 
 
 def copy_json(value: JsonValue) -> JsonValue:

@@ -7,11 +7,10 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from runnable.datastore import RunLog
-from runnable.engine import InlineRuntime, LoopRuntime, run_by_hand
 from runnable.exceptions import DefinitionError
 from runnable.graph import NO_FILES
 from runnable.options import Options
-from runnable.sdk.launch import RunContainer, launch, worker_threads
+from runnable.sdk.launch import RunContainer, execute, execute_async
 from runnable.sdk.steps import TaskSettings
 from runnable.sdk.work import JobWork
 from runnable.tasks import BaseTaskType, PythonTaskType, ShellTaskType, as_returns
@@ -85,8 +84,7 @@ class Job(TaskSettings, BaseModel, abc.ABC):
         """
         said = (configuration_file, job_id, tag, parameters_file, log_level)
         options = Options(*said, parameters or {}, services or {})
-        with launch(self._work(), options, container) as launched:
-            return run_by_hand(launched.execute(InlineRuntime(worker_threads())))
+        return execute(self._work(), options, container)
 
     async def execute_async(
         self,
@@ -120,8 +118,7 @@ class Job(TaskSettings, BaseModel, abc.ABC):
         """
         said = (configuration_file, job_id, tag, parameters_file, log_level)
         options = Options(*said, parameters or {}, services or {})
-        with launch(self._work(), options, container) as launched:
-            return await launched.execute(LoopRuntime(worker_threads()))
+        return await execute_async(self._work(), options, container)
 
 
 class PythonJob(Job):

@@ -6,7 +6,14 @@ from typing import Any, NamedTuple, Protocol
 
 from runnable.context import RunContext, RunScope
 from runnable.datastore import AnyParameter, RunLog
-from runnable.engine import Runtime, json_parameters
+from runnable.engine import (
+    InlineRuntime,
+    LoopRuntime,
+    Runtime,
+    json_parameters,
+    run_by_hand,
+)
+from runnable.events import Subscriber
 from runnable.exceptions import (
     ParameterMissingError,
     ParametersMissingError,
@@ -96,6 +103,32 @@ def launch(
             yield Launched(context, work, parameters, executor)
     finally:
         close_all(made)
+
+
+def execute(work: Work, options: Options, container: RunContainer | None) -> RunLog:
+    """Run something in this thread, and wait for its end; see `launch`."""
+    with launch(work, options, container) as launched:
+        return run_by_hand(launched.execute(InlineRuntime(worker_threads())))
+
+
+async def execute_async(
+    work: Work,
+    options: Options,
+    container: RunContainer | None,
+    subscriber: Subscriber | None = None,
+) -> RunLog:
+    """Run something on the event loop; see `launch`.
+
+    Args:
+        work: What is run.
+        options: What the caller says.
+        container: The container that answers the run's markers, if not the default.
+        subscriber: Somebody who is told what happens.
+    """
+    with launch(work, options, container) as launched:
+        if subscriber is not None:
+            launched.context.subscribe(subscriber)
+        return await launched.execute(LoopRuntime(worker_threads()))
 
 
 _NOTHING_TO_DO = nullcontext()

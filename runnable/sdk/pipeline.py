@@ -7,7 +7,6 @@ turned into a pipeline of its own), so they stand in one module.
 import abc
 import contextlib
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from typing import Self
 
 from pydantic import (
@@ -20,7 +19,6 @@ from pydantic import (
 )
 
 from runnable.datastore import RunLog
-from runnable.engine import InlineRuntime, LoopRuntime, run_by_hand
 from runnable.exceptions import DefinitionError, did_you_mean
 from runnable.graph import (
     FAIL_NODE,
@@ -35,7 +33,7 @@ from runnable.graph import (
     validate,
 )
 from runnable.options import Options
-from runnable.sdk.launch import Launched, RunContainer, launch, worker_threads
+from runnable.sdk.launch import RunContainer, execute, execute_async
 from runnable.sdk.stream import EventStream
 from runnable.sdk.work import PipelineWork
 
@@ -247,8 +245,7 @@ class Pipeline(AnyPipeline):
         """
         said = (configuration_file, run_id, tag, parameters_file, log_level)
         options = Options(*said, parameters or {}, services or {})
-        with self._launch(options, container) as launched:
-            return run_by_hand(launched.execute(InlineRuntime(worker_threads())))
+        return execute(self._work, options, container)
 
     async def execute_async(
         self,
@@ -286,8 +283,7 @@ class Pipeline(AnyPipeline):
         """
         said = (configuration_file, run_id, tag, parameters_file, log_level)
         options = Options(*said, parameters or {}, services or {})
-        with self._launch(options, container) as launched:
-            return await launched.execute(LoopRuntime(worker_threads()))
+        return await execute_async(self._work, options, container)
 
     async def execute_streaming(  # noqa: PLR0913 - as execute
         self,
@@ -344,19 +340,10 @@ class Pipeline(AnyPipeline):
         options = Options(*said, parameters or {}, services or {})
         stream = EventStream(lifecycle=lifecycle)
 
-        async def running() -> RunLog:
-            with self._launch(options, container) as launched:
-                launched.context.subscribe(stream)
-                return await launched.execute(LoopRuntime(worker_threads()))
-
-        async with contextlib.aclosing(stream.events_of(running())) as events:
+        running = execute_async(self._work, options, container, stream)
+        async with contextlib.aclosing(stream.events_of(running)) as events:
             async for event in events:
                 yield event
-
-    def _launch(
-        self, options: Options, container: RunContainer | None
-    ) -> AbstractContextManager[Launched]:
-        return launch(self._work, options, container)
 
 
 class AsyncPipeline(Pipeline):

@@ -26,7 +26,7 @@ from pydantic import JsonValue, model_validator
 
 from runnable.ambient import environment_of_step
 from runnable.exceptions import BindingError, CommandCallError, DefinitionError
-from runnable.parameters import Offer
+from runnable.parameters import Offer, json_or_text
 from runnable.tasks.base import BaseTaskType, Call
 
 _OUTPUT = "_RUNNABLE_OUTPUT"
@@ -202,7 +202,7 @@ class _Command:
                 f"{', '.join(missing)}, which its task returns; write: export "
                 f"{missing[0]}=..."
             )
-        return [_parse(exported[it.name]) for it in self._task.returns]
+        return [json_or_text(exported[it.name]) for it in self._task.returns]
 
 
 class _Passing:
@@ -241,11 +241,3 @@ def _signal(process: "subprocess.Popen[bytes]", number: int) -> None:
     # The group is gone if all of it has ended by itself.
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, number)
-
-
-def _parse(text: str) -> JsonValue:
-    try:
-        parsed: JsonValue = json.loads(text)
-    except ValueError:
-        return text
-    return parsed
