@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from runnable.context.models import Executor
     from runnable.datastore import BaseRunLogStore
     from runnable.pickler import BasePickler
-    from runnable.secrets import BaseSecrets
+    from runnable.secrets import BaseSecrets, Masker
 
 
 class RunContainer(containers.DeclarativeContainer):
@@ -44,6 +44,7 @@ class RunContainer(containers.DeclarativeContainer):
     catalog: "FromRun[BaseCatalog]" = FromRun("catalog")
     secrets: "FromRun[BaseSecrets]" = FromRun("secrets")
     pickler: "FromRun[BasePickler]" = FromRun("pickler")
+    masker: "FromRun[Masker]" = FromRun("masker")
     run_log_store: "FromRun[BaseRunLogStore]" = FromRun("run_log_store")
     pipeline_executor: "FromRun[Executor]" = FromRun("pipeline_executor")
     job_executor: "FromRun[Executor]" = FromRun("job_executor")

@@ -18,7 +18,7 @@ from contextlib import ExitStack
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from types import MappingProxyType, TracebackType
-from typing import NamedTuple, Protocol, Self
+from typing import NamedTuple, Protocol, Self, TextIO
 
 
 class Description(Protocol):
@@ -33,8 +33,12 @@ class Description(Protocol):
 class Sink(Protocol):
     """Where the output of a step goes."""
 
-    def write(self, text: str, /) -> object:
-        """Keep a piece of output."""
+    def write(self, text: str, target: TextIO, /) -> object:
+        """Keep a piece of output, and pass it on to the stream it was meant for."""
+        ...
+
+    def keep(self, text: str, /) -> object:
+        """Keep a piece of output that is passed on by somebody else."""
         ...
 
 

@@ -2,6 +2,6 @@
 
 from runnable.ambient.activation import active_run, runs_so_far
 from runnable.ambient.environment import environment_of_step
-from runnable.ambient.streams import OutputLog
+from runnable.ambient.output import Console, OutputLog
 
-__all__ = ["OutputLog", "active_run", "environment_of_step", "runs_so_far"]
+__all__ = ["Console", "OutputLog", "active_run", "environment_of_step", "runs_so_far"]

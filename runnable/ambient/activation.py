@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Any, TextIO
 
 from runnable.ambient.environment import overlay, remove_overlay
+from runnable.ambient.logs import capture_records, release_records
 from runnable.ambient.streams import route, unroute
 
 
@@ -27,6 +28,7 @@ class _Activation:
             if self._runs == 1:
                 overlay()
                 self._moved_handlers = route()
+                capture_records()
 
     def __exit__(
         self,
@@ -38,6 +40,7 @@ class _Activation:
             self._runs -= 1
             if not self._runs:
                 remove_overlay()
+                release_records()
                 unroute(self._moved_handlers)
                 self._moved_handlers = []
 

@@ -1,37 +1,46 @@
 """`sys.stdout` and `sys.stderr`, which also go to the log of the step that writes.
 
-Theory of operation. While runs are active, a proxy stands in front of each stream. It
-passes everything on, so output appears live where it always did, and what the code of a
-step writes is kept in that step's sink as well. Handlers of the root logger that write
-to a stream are pointed at its proxy. A stream that somebody put in place meanwhile is
-left alone when the last run ends.
+Theory of operation. While runs are active, a proxy stands in front of each stream. What
+the code of a step writes goes to that step's sink, which keeps it and passes it on, so
+that it appears live where it always did; everything else is passed on at once. Handlers
+of loggers that write to a stream are pointed at its proxy. A stream that somebody put
+in place meanwhile is left alone when the last run ends.
 """
 
 import logging
 import sys
-from typing import Any, TextIO
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 from runnable.scope import current_step
 
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
 
 class RoutedStream:
-    """A text stream that also feeds the sink of the step that writes."""
+    """A text stream whose text goes to the sink of the step that writes."""
 
     def __init__(self, target: TextIO) -> None:
         self.target = target
 
     def write(self, text: str, /) -> int:
-        """Pass on, and keep what has been accepted."""
-        written = self.target.write(text)
+        """Have the step keep it and pass it on; outside a step, pass it on."""
         step = current_step()
-        if step is not None:
-            step.output.write(text)
-        return written
+        if step is None:
+            return self.target.write(text)
+        step.output.write(text, self.target)
+        return len(text)
 
-    def writelines(self, lines: list[str], /) -> None:
-        """Pass on and keep."""
+    def writelines(self, lines: Iterable[str], /) -> None:
+        """Write each of several texts."""
         for line in lines:
             self.write(line)
+
+    @property
+    def buffer(self) -> "_RoutedBytes":
+        """The stream of bytes below, for those who write bytes."""
+        return _RoutedBytes(self, self.target.buffer)
 
     def __getattr__(self, name: str) -> object:
         if name == "target":
@@ -39,27 +48,32 @@ class RoutedStream:
         return getattr(self.target, name)
 
 
-class OutputLog:
-    """What one attempt of a step has written."""
+class _RoutedBytes:
+    """The bytes below a text stream; those of a step are text to its log."""
 
-    def __init__(self) -> None:
-        self._pieces: list[str] = []
+    def __init__(self, text: RoutedStream, target: BinaryIO) -> None:
+        self._text = text
+        self._target = target
 
-    def write(self, text: str, /) -> None:
-        """Keep a piece."""
-        self._pieces.append(text)
+    def write(self, piece: "ReadableBuffer", /) -> int:
+        content = bytes(piece)
+        if current_step() is None:
+            return self._target.write(content)
+        self._text.write(content.decode("utf-8", "backslashreplace"))
+        return len(content)
 
-    def text(self) -> str:
-        """Return everything so far."""
-        return "".join(self._pieces)
+    def __getattr__(self, name: str) -> object:
+        if name == "_target":
+            raise AttributeError(name)
+        return getattr(self._target, name)
 
 
 def route() -> list[tuple[logging.StreamHandler[Any], TextIO]]:
     """Put proxies in front of the standard streams.
 
     Returns:
-        The handlers of the root logger that were pointed at a proxy, with the stream
-        that they had, for `unroute`.
+        The handlers of loggers that were pointed at a proxy, with the stream that they
+        had, for `unroute`.
     """
     moved = []
     for name in ("stdout", "stderr"):
@@ -74,9 +88,11 @@ def route() -> list[tuple[logging.StreamHandler[Any], TextIO]]:
 
 
 def _handlers_of(stream: object) -> list[logging.StreamHandler[Any]]:
+    # Whatever logger they belong to; asking each logger takes longer than a run.
+    every = (reference() for reference in tuple(logging._handlerList))  # type: ignore[attr-defined] # noqa: SLF001  # nothing public lists them
     return [
         handler
-        for handler in logging.getLogger().handlers
+        for handler in every
         if isinstance(handler, logging.StreamHandler) and handler.stream is stream
     ]
 

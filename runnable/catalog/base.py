@@ -3,10 +3,10 @@
 import abc
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from pathlib import PurePath
-from typing import BinaryIO, NamedTuple
+from pathlib import Path, PurePath
+from typing import BinaryIO, NamedTuple, Self
 
-from pydantic import field_validator
+from pydantic import PrivateAttr, field_validator
 
 from runnable import defaults
 from runnable.datastore import DataCatalog
@@ -38,6 +38,13 @@ class BaseCatalog(Service, abc.ABC):
     compute_data_folder: str = defaults.COMPUTE_DATA_FOLDER
     """Where tasks find and leave files, within the working directory."""
 
+    _compute_folder: Path = PrivateAttr()
+
+    def model_post_init(self, context: object, /) -> None:
+        """Fix the folder now: a task may change the working directory."""
+        super().model_post_init(context)
+        self._compute_folder = Path(self.compute_data_folder).absolute()
+
     @field_validator("compute_data_folder")
     @classmethod
     def _stays_within(cls, folder: str) -> str:
@@ -45,6 +52,17 @@ class BaseCatalog(Service, abc.ABC):
         if PurePath(folder).is_absolute() or ".." in PurePath(folder).parts:
             raise ValueError("it must be a folder within the working directory")
         return PurePath(folder).as_posix()
+
+    def in_folder(self, folder: str) -> Self:
+        """Return this catalog as a task knows it that works in another directory.
+
+        Args:
+            folder: The working directory of the task; the compute folder is made there.
+        """
+        moved = self.model_copy()
+        moved._compute_folder = Path(folder, self.compute_data_folder)  # noqa: SLF001 - our own
+        moved._compute_folder.mkdir(parents=True, exist_ok=True)  # noqa: SLF001
+        return moved
 
     @property
     def keeps_objects(self) -> bool:

@@ -45,13 +45,11 @@ class FileSystemCatalog(BaseCatalog):
     """Relative to the working directory in which the run starts."""
 
     _location: Path = PrivateAttr()
-    _compute_folder: Path = PrivateAttr()
 
     def model_post_init(self, context: object, /) -> None:
-        """Fix the folders now: a task may change the working directory."""
+        """Fix the folder now: a task may change the working directory."""
         super().model_post_init(context)
         self._location = Path(self.catalog_location).absolute()
-        self._compute_folder = Path(self.compute_data_folder).absolute()
 
     def _root(self, run_id: str) -> Path:
         return self._location / check_run_id(run_id) / self.compute_data_folder
@@ -89,11 +87,14 @@ class FileSystemCatalog(BaseCatalog):
 
     def get_files(self, pattern: str, *, run_id: str) -> list[DataCatalog]:
         """Bring kept files back; see `get`."""
-        root = self._root(run_id)
+        root, inside = self._root(run_id), self._compute_folder.resolve()
         brought = []
         for path in self._matches(root, pattern, missing_ok=False):
             relative = path.relative_to(root)
             target = self._compute_folder / relative
+            if not target.parent.resolve().is_relative_to(inside):
+                problem = f"would write {relative} through a link out of the folder"
+                raise CatalogError(pattern, problem)
             with replacing(str(target)) as file:
                 content_hash = copy_and_hash(path, file)
             brought.append(

@@ -25,7 +25,7 @@ from runnable.injection import Provide, inject
 from runnable.names import make_run_id
 from runnable.pickler import BasePickler
 from runnable.scope import Run, live_run, make_current, set_run
-from runnable.secrets import BaseSecrets
+from runnable.secrets import BaseSecrets, Masker
 from runnable.service import Service
 
 
@@ -114,6 +114,7 @@ class RunContext(BaseModel):
     # Weak, since a run knows its context: what has ended is gone at once.
     _run: weakref.ref[Run] | None = PrivateAttr(default=None)
     _subscribers: list[Subscriber] = PrivateAttr(default_factory=list)
+    _masker: Masker = PrivateAttr(default_factory=Masker)
 
     def model_post_init(self, context: object, /) -> None:
         """Make this context the current one."""
@@ -123,7 +124,8 @@ class RunContext(BaseModel):
     def __getstate__(self) -> dict[Any, Any]:
         # Where it is current, and what it runs, belongs to this process.
         state = super().__getstate__()
-        own: dict[str, object] = {"_dag": None, "_run": None, "_subscribers": []}
+        own = {**(state["__pydantic_private__"] or {})}
+        own |= {"_dag": None, "_run": None, "_subscribers": []}
         fields = {**state["__dict__"], "return_objects": {}}
         return {**state, "__dict__": fields, "__pydantic_private__": own}
 
@@ -139,6 +141,11 @@ class RunContext(BaseModel):
             subscriber: Called with each `runnable.events.Event`.
         """
         self._subscribers.append(subscriber)
+
+    @property
+    def masker(self) -> Masker:
+        """Knows the secrets that have been asked for in this run."""
+        return self._masker
 
     @property
     def run(self) -> Run | None:

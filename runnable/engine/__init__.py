@@ -7,11 +7,12 @@ from runnable.engine.runtimes import (
     Runtime,
     run_by_hand,
 )
-from runnable.engine.session import DEFAULT_OVERLAP, Services
+from runnable.engine.session import AS_USUAL, Conditions, Services
 from runnable.engine.values import json_parameters
 
 __all__ = [
-    "DEFAULT_OVERLAP",
+    "AS_USUAL",
+    "Conditions",
     "InlineRuntime",
     "LoopRuntime",
     "Runtime",

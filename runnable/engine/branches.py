@@ -9,7 +9,7 @@ from runnable import defaults
 from runnable.datastore import BranchFinished, BranchStarted, JsonParameter
 from runnable.engine.fan_out import Branch, BranchEnd, FanOut, Gathered, fan_out
 from runnable.engine.recorder import now
-from runnable.engine.remote import RemoteBranches
+from runnable.engine.remote import Remote
 from runnable.engine.runtimes.base import BranchBody
 from runnable.engine.scopes import Failure, Scope
 from runnable.engine.session import Session
@@ -108,14 +108,14 @@ def _how(
     node: CompositeNode, branches: FanOut, scope: Scope, session: Session
 ) -> tuple[int, RunGraph]:
     """Return how many branches are in flight at once, and what runs one."""
-    parallelism = node.overlap.parallelism or session.overlap.parallelism
-    max_workers = node.overlap.max_workers or session.overlap.max_workers
+    parallelism = node.overlap.parallelism or session.conditions.overlap.parallelism
+    max_workers = node.overlap.max_workers or session.conditions.overlap.max_workers
     limit = 1 if parallelism == "none" else max_workers or _most(parallelism)
     limit = max(1, min(limit, branches.count, branches.limit or limit))
     # A branch that waits for the one before it is no reason to start a process.
     if parallelism != "process" or branches.count <= 1 or branches.limit == 1:
         return limit, traverse
-    return limit, RemoteBranches(scope, session).run
+    return limit, Remote(scope, session).run_branch
 
 
 def _most(parallelism: Parallelism | None) -> int:

@@ -62,8 +62,10 @@ class History:
         """Return what is recorded of the steps in a branch.
 
         Args:
-            path: The path of the branch.
+            path: The path of the branch; everything if empty.
         """
+        if not path:
+            return self
         part = History()
         prefix = f"{path}."
         part._steps = {

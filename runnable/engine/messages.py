@@ -8,17 +8,18 @@ from runnable.context import RunContext
 from runnable.datastore import AnyParameter, BaseRunLogStore, Record
 from runnable.engine.history import History
 from runnable.engine.scopes import Failure, Scope
+from runnable.engine.session import Conditions
 from runnable.events import Event
-from runnable.graph import Graph, Overlap
+from runnable.graph import Graph, TaskNode
 from runnable.pickler import BasePickler
 from runnable.secrets import BaseSecrets
 
 
 class Common(NamedTuple):
-    """To a worker, once for all branches of a step that it runs."""
+    """To a worker, once for all parts of one step that it runs."""
 
-    outer: Scope
-    """What the step stands in."""
+    outer: Scope | None
+    """What the scopes of the parts stand in."""
     context: RunContext
     catalog: BaseCatalog
     secrets: BaseSecrets
@@ -27,13 +28,14 @@ class Common(NamedTuple):
     container: type[object] | None
     """Makes what answers the run's markers, if that is not the default one."""
     keeps_objects_in_memory: bool
-    overlap: Overlap
+    conditions: Conditions
 
 
 class Assignment(NamedTuple):
-    """To a worker: run this branch, and let me know of everything."""
+    """To a worker: run this, and let me know of everything."""
 
-    graph: Graph
+    part: Graph | TaskNode
+    """The graph of a branch, or a step."""
     scope: Scope
     """Without the scope around it, which is in common."""
     objects: Mapping[str, object]
@@ -41,6 +43,8 @@ class Assignment(NamedTuple):
     history: History
     secrets: frozenset[str]
     """Those that are to be masked already."""
+    folder: str = ""
+    """The working directory, if it is to be another one."""
 
 
 class Work(NamedTuple):

@@ -1,6 +1,7 @@
 """Worker processes: started when needed, kept for a run, and ended with it."""
 
 import contextlib
+import os
 import socket
 import subprocess
 import sys
@@ -40,7 +41,8 @@ class Worker:
                 # A Ctrl-C at the terminal is for the run, which tells its workers.
                 start_new_session=True,
             )
-        self.send(sys.path)
+        # The worker may work in another directory.
+        self.send([os.path.abspath(it) for it in sys.path])  # noqa: PTH100 - of strings
         self.stopped = False
         self.common: bytes | None = None
         """What it has been told of the step whose branches it runs."""

@@ -1,20 +1,23 @@
-"""Run a branch in a worker process: the side that has the run.
+"""Run a branch or a step in a worker process: the side that has the run.
 
 Theory of operation. A worker is a Python process of its own that this one talks to
-through a socket; it is started when there is a branch for it, serves others of the same
-run, and ends when the socket is closed, also by this process's death. It gets the
-graph, the parameters and the services of a branch, pickled, and runs it as this process
-would. What it records is sent here, kept in the run's journal, and acknowledged before
-the worker goes on: a journal has one writer, whatever its store, and what is kept does
-not depend on how a worker ends. Output and events come the same way. The script that
-runs is not imported again; what it defines travels by value.
+through a socket; it is started when there is work for it, does more for the same run,
+and ends when the socket is closed, also by this process's death. It gets the graph, the
+parameters and the services of a branch, pickled, and runs it as this process would; or
+a step, which then has the working directory to itself. What it records is sent here,
+kept in the run's journal, and acknowledged before the worker goes on: a journal has one
+writer, whatever its store, and what is kept does not depend on how a worker ends.
+Output and events come the same way. The script that runs is not imported again; what it
+defines travels by value.
 """
 
 import contextlib
 import pickle
 import sys
+import tempfile
 import threading
-from typing import cast
+from pathlib import Path
+from typing import NamedTuple, cast
 
 from runnable import defaults
 from runnable.datastore import ObjectParameter
@@ -33,96 +36,142 @@ from runnable.engine.processes import Worker, WorkerGoneError
 from runnable.engine.runtimes.calls import CallInterrupted
 from runnable.engine.scopes import Failure, Scope
 from runnable.engine.session import Session
+from runnable.engine.traversal import Outcome
 from runnable.exceptions import WorkerError
-from runnable.graph import Graph, Overlap
+from runnable.graph import Graph, Overlap, TaskNode, join
 from runnable.scope import live_run
 from runnable.tasks import Call
 
 
-class RemoteBranches:
-    """Runs the branches of one step in worker processes.
+class Part(NamedTuple):
+    """What a worker process is to run."""
+
+    name: str
+    """For errors."""
+    work: Graph | TaskNode
+    scope: Scope
+    folder: str = ""
+    """The working directory, if it is to be another one."""
+
+    @property
+    def path(self) -> str:
+        """The path of the step or of the branch."""
+        if isinstance(self.work, TaskNode):
+            return join(self.scope.path, self.work.name)
+        return self.scope.path
+
+
+class Remote:
+    """Runs the branches of one step, or that step, in worker processes.
 
     Args:
-        outer: The scope that the step stands in.
+        outer: What the scopes stand in.
         session: The run.
     """
 
-    def __init__(self, outer: Scope, session: Session) -> None:
+    def __init__(self, outer: Scope | None, session: Session) -> None:
         self._outer = outer
         self._session = session
         self._common: bytes | None = None
         self._lock = threading.Lock()
 
-    async def run(self, graph: Graph, scope: Scope, session: Session) -> bool:
+    async def run_branch(self, graph: Graph, scope: Scope, session: Session) -> bool:
         """Run the graph of a branch in a worker process.
 
         Args:
             graph: The graph.
             scope: Its parameters; gets what the branch sets, and why it failed.
-            session: The run.
+            session: The run that this was made for.
 
         Returns:
             Whether it ended at its success node. A worker that dies fails its branch.
         """
-        stop = _Stop()
-        call = Call(self._in_worker, (graph, scope, stop), stop=stop)
+        del session
+        return await self._run(Part(f"branch {scope.path!r}", graph, scope))
+
+    async def run_step(self, node: TaskNode, scope: Scope) -> Outcome:
+        """Run a step in a worker process, in a directory of its own.
+
+        Args:
+            node: The step.
+            scope: The parameters that it reads; gets what it returns.
+
+        Returns:
+            How it ended. A worker that dies fails the step.
+        """
+        path = join(scope.path, node.name)
+        with tempfile.TemporaryDirectory(
+            prefix="runnable-", ignore_cleanup_errors=True
+        ) as folder:
+            part = Part(f"step {path!r}", node, scope, folder)
+            succeeded = await self._run(part)
+        return Outcome.SUCCEEDED if succeeded else Outcome.FAILED
+
+    async def _run(self, part: Part) -> bool:
+        stop, scope, session = _Stop(), part.scope, self._session
+        call = Call(self._in_worker, (part, stop), stop=stop)
         try:
             done = cast("Done", await session.runtime.invoke(call))
         except WorkerError as error:
-            scope.failure = Failure(scope.path, error)
+            scope.failure = Failure(part.path, error)
             return False
-        scope.parameters, scope.failure = done.parameters, done.failure
+        scope.parameters = done.parameters
+        scope.failure = done.failure or scope.failure
         session.masker.add(done.secrets)
         if session.objects is not None:
             session.objects.update(done.objects)
         return done.succeeded
 
-    def _in_worker(self, graph: Graph, scope: Scope, stop: "_Stop") -> Done:
+    def _in_worker(self, part: Part, stop: "_Stop") -> Done:
         # Packing and starting a process take a while: not on an event loop.
         session = self._session
-        assignment = _dump(
-            Assignment(
-                graph,
-                scope.alone(),
-                _objects_for(scope, session),
-                session.history.under(scope.path),
-                session.masker.known,
-            ),
-            scope.path,
+        scope = part.scope.alone()
+        if part.folder:
+            here = {defaults.CALLER_DIRECTORY: str(Path.cwd())}
+            scope.environment = {**scope.environment, **here}
+        assignment = Assignment(
+            part.work,
+            scope,
+            _objects_for(part.scope, session),
+            session.history.under(scope.path),
+            session.masker.known,
+            part.folder,
         )
-        common = self._pack_common(scope.path)
+        packed, common = _dump(assignment, part.name), self._pack_common(part.name)
         worker = session.workers.take()
         stop.worker = worker
         if stop.called:
             worker.stop()  # it was to end before there was a worker
         known, worker.common = worker.common is common, common
-        work = Work(None if known else common, assignment)
-        done = _converse(worker, work, scope.path, session)
+        work = Work(None if known else common, packed)
+        done = _converse(worker, work, part, session)
         session.workers.give_back(worker)
         return done
 
-    def _pack_common(self, branch: str) -> bytes:
+    def _pack_common(self, name: str) -> bytes:
         with self._lock:
             if self._common is None:
                 session, services = self._session, self._session.services
+                outer, conditions = self._outer, self._session.conditions
+                # Branches within branches have processors enough in threads.
+                overlap = Overlap("thread", conditions.overlap.max_workers)
                 common = Common(
-                    self._outer.without_failures(),
+                    outer.without_failures() if outer is not None else None,
                     session.context,
                     services.catalog,
                     services.secrets,
                     services.pickler,
                     services.run_log_store,
-                    _container_class(branch),
+                    _container_class(name),
                     session.objects is not None,
-                    # Branches within branches have processors enough in threads.
-                    Overlap("thread", session.overlap.max_workers),
+                    conditions._replace(overlap=overlap),
                 )
-                self._common = _dump(common, branch)
+                self._common = _dump(common, name)
             return self._common
 
 
 def _objects_for(scope: Scope, session: Session) -> dict[str, object]:
-    """Return the objects that a branch can ask for, of those in memory."""
+    """Return the objects that a scope can ask for, of those in memory."""
     found = scope.visible().values() if session.objects else ()
     return {
         parameter.key: session.objects[parameter.key]
@@ -134,7 +183,7 @@ def _objects_for(scope: Scope, session: Session) -> dict[str, object]:
 
 
 class _Stop:
-    """Ends the worker that runs a branch, once there is one."""
+    """Ends the worker that runs something, once there is one."""
 
     worker: Worker | None = None
     called = False
@@ -145,7 +194,7 @@ class _Stop:
             self.worker.stop()
 
 
-def _dump(content: Common | Assignment, branch: str) -> bytes:
+def _dump(content: Common | Assignment, name: str) -> bytes:
     import cloudpickle  # only who uses processes pays for it
 
     try:
@@ -153,14 +202,14 @@ def _dump(content: Common | Assignment, branch: str) -> bytes:
     except Exception as error:
         # Whatever the users' objects raise when they are pickled.
         problem = (
-            f"branch {branch!r} cannot be sent to a worker process: "
-            f"{type(error).__name__}: {error}. With parallelism: thread, branches "
-            "overlap without being sent."
+            f"{name} cannot be sent to a worker process: {type(error).__name__}: "
+            f"{error}. With parallelism: thread, and in a shared workspace, nothing is "
+            "sent."
         )
         raise WorkerError(problem) from error
 
 
-def _container_class(branch: str) -> type[object] | None:
+def _container_class(name: str) -> type[object] | None:
     run = live_run()
     if run is None or run.container is None:
         return None
@@ -171,27 +220,29 @@ def _container_class(branch: str) -> type[object] | None:
     if found.__module__ == "__main__" or "<locals>" in found.__qualname__:
         # By value, dependency-injector's containers arrive empty.
         raise WorkerError(
-            f"branch {branch!r} cannot be sent to a worker process: its container "
+            f"{name} cannot be sent to a worker process: its container "
             f"{found.__qualname__} must be defined in a module that can be imported"
         )
     return found
 
 
-def _converse(worker: Worker, work: Work, branch: str, session: Session) -> Done:
-    """Have a branch run, and keep, tell and write what the worker says."""
+def _converse(worker: Worker, work: Work, part: Part, session: Session) -> Done:
+    """Have something run, and keep, tell and write what the worker says."""
+    # In one scope, one step runs at a time: nothing else can be under way there.
+    under = part.scope.path
     try:
         worker.send(work)
         return _listen(worker, session)
     except WorkerGoneError:
         why = f"its worker process has ended ({worker.fate()})"
         status = defaults.CANCELLED if worker.stopped else defaults.FAIL
-        session.recorder.end_open(status, why, under=branch)
+        session.recorder.end_open(status, why, under=under)
         if worker.stopped:
             raise CallInterrupted from None
-        raise WorkerError(f"branch {branch!r}: {why}") from None
+        raise WorkerError(f"{part.name}: {why}") from None
     except WorkerError as refusal:
         worker.close()
-        raise WorkerError(f"branch {branch!r}: {refusal}") from None
+        raise WorkerError(f"{part.name}: {refusal}") from None
     except BaseException:
         # Interrupted here, or something could not be recorded. What it still says is
         # heard, until it ends, maybe in the middle of a word.
@@ -199,7 +250,7 @@ def _converse(worker: Worker, work: Work, branch: str, session: Session) -> Done
         with contextlib.suppress(Exception):
             _listen(worker, session)
         worker.close()
-        session.recorder.end_open(defaults.CANCELLED, "cancelled", under=branch)
+        session.recorder.end_open(defaults.CANCELLED, "cancelled", under=under)
         raise
 
 

@@ -19,11 +19,17 @@ from runnable.engine.history import NO_HISTORY, History
 from runnable.engine.recorder import Recorder, UnrecordedError, now
 from runnable.engine.runtimes import Runtime
 from runnable.engine.scopes import Failure, Scope
-from runnable.engine.session import DEFAULT_OVERLAP, Services, Session, run_started
+from runnable.engine.session import (
+    AS_USUAL,
+    Conditions,
+    Services,
+    Session,
+    run_started,
+)
 from runnable.engine.step import in_one_line, run_step
 from runnable.engine.traversal import Outcome
 from runnable.exceptions import ExecutionFailedError
-from runnable.graph import Graph, JobNode, Overlap
+from runnable.graph import Graph, JobNode
 
 P = ParamSpec("P")
 
@@ -37,7 +43,7 @@ async def run(
     runtime: Runtime,
     services: Services,
     context: RunContext,
-    overlap: Overlap = DEFAULT_OVERLAP,
+    conditions: Conditions = AS_USUAL,
     *,
     continued: bool = False,
 ) -> RunLog:
@@ -49,7 +55,7 @@ async def run(
         runtime: How functions are called.
         services: Where everything is kept.
         context: Describes the run.
-        overlap: How branches overlap, unless their step says otherwise.
+        conditions: How it is to go on.
         continued: Whether the run has been begun before: it starts with the recorded
             parameters, and what is recorded to have ended is not run again.
 
@@ -77,7 +83,7 @@ async def run(
         services=services,
         runtime=runtime,
         recorder=Recorder(journal, context.subscribers),
-        overlap=overlap,
+        conditions=conditions,
         history=past,
         objects=None if keeps_objects else context.return_objects,
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import NamedTuple, ParamSpec, TypeVar, cast
 
+from runnable.ambient import Console
 from runnable.catalog import BaseCatalog
 from runnable.context import RunContext
 from runnable.datastore import (
@@ -21,7 +22,7 @@ from runnable.engine.history import History
 from runnable.engine.processes import Workers
 from runnable.engine.recorder import Recorder, now
 from runnable.engine.runtimes import Runtime
-from runnable.graph import Overlap
+from runnable.graph import Overlap, Workspace
 from runnable.pickler import BasePickler
 from runnable.secrets import BaseSecrets, Masker
 from runnable.tasks import Call
@@ -29,8 +30,19 @@ from runnable.tasks import Call
 P = ParamSpec("P")
 T = TypeVar("T")
 
-DEFAULT_OVERLAP = Overlap("thread")
-"""Branches overlap in this process."""
+
+class Conditions(NamedTuple):
+    """How an executor wants a run to go on."""
+
+    overlap: Overlap = Overlap("thread")
+    """How branches overlap, unless their step says otherwise."""
+    console: Console = "plain"
+    """How the output of tasks is passed on."""
+    workspace: Workspace = "shared"
+    """Where tasks work, unless they say otherwise."""
+
+
+AS_USUAL = Conditions()
 
 
 @cache
@@ -60,18 +72,20 @@ class Session:
     """Objects by key, in a run that keeps them in memory."""
     loader: ObjectLoader
     """Loads the objects of the run."""
-    overlap: Overlap
-    """How branches overlap, unless their step says otherwise."""
+    conditions: Conditions
     history: History
     """What has been recorded before, of a run that is continued."""
     workers: Workers = field(default_factory=Workers)
-    """The processes that run branches of it."""
+    """The processes that run parts of it."""
     files: dict[str, tuple[str, str]] = field(default_factory=dict)
     """The branch and the hash that each file was put with last, by name."""
-    masker: Masker = field(default_factory=Masker)
-    """Knows the secrets that tasks of this run have been given."""
     stores_objects: bool = False
     """Whether objects may have to be loaded from the catalog."""
+
+    @property
+    def masker(self) -> Masker:
+        """Knows the secrets that have been asked for in this run."""
+        return self.context.masker
 
     async def off_loop(
         self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs

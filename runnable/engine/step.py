@@ -16,6 +16,7 @@ from runnable import defaults
 from runnable.ambient import OutputLog
 from runnable.datastore import AnyParameter, DataCatalog, StepFinished, StepStarted
 from runnable.engine.recorder import UnrecordedError, now
+from runnable.engine.remote import Remote
 from runnable.engine.retry import is_worth_another_try, wait_before_retry
 from runnable.engine.scopes import Failure, Scope
 from runnable.engine.session import Session
@@ -31,6 +32,7 @@ from runnable.graph import (
     CompositeNode,
     ExecutableNode,
     Node,
+    Policy,
     StepNode,
     TaskNode,
     execution_log_name,
@@ -50,7 +52,7 @@ class Attempt:
     path: str
     number: int
     """From 1; 0 for a step with branches."""
-    output: OutputLog = field(default_factory=OutputLog)
+    output: OutputLog
     outputs: dict[str, AnyParameter] = field(default_factory=dict)
     put: list[DataCatalog] = field(default_factory=list)
     got: list[DataCatalog] = field(default_factory=list)
@@ -79,20 +81,41 @@ async def run_step(node: Node, scope: Scope, session: Session, body: Body) -> Ou
     """
     path = join(scope.path, node.name)
     past = session.history.of(path)
-    policy = node.policy if isinstance(node, ExecutableNode) else ONE_ATTEMPT
     if past is not None and past.finished is not None:
-        ended = past.finished
-        if ended.status == defaults.SUCCESS or past.tries >= policy.max_attempts:
+        ended, most = past.finished, _policy(node).max_attempts
+        if ended.status == defaults.SUCCESS or past.tries >= most:
             return _as_recorded(node, ended, scope)
+    if isinstance(node, TaskNode) and _is_isolated(node, session):
+        return await Remote(scope.outer, session).run_step(node, scope)
+    return await run_attempts(node, scope, session, body)
+
+
+def _is_isolated(node: TaskNode, session: Session) -> bool:
+    return (node.policy.workspace or session.conditions.workspace) == "isolated"
+
+
+async def run_attempts(
+    node: Node, scope: Scope, session: Session, body: Body
+) -> Outcome:
+    """Run a node here, as often as its policy allows; else as `run_step`."""
+    path = join(scope.path, node.name)
+    past = session.history.of(path)
+    policy = _policy(node)
     number, tries = (past.last_attempt, past.tries) if past else (0, 0)
     while True:
         number, tries = number + 1, tries + 1
-        attempt = Attempt(path, 0 if isinstance(node, CompositeNode) else number)
+        output = OutputLog(path, session.masker, session.conditions.console)
+        own_number = 0 if isinstance(node, CompositeNode) else number
+        attempt = Attempt(path, own_number, output)
         outcome = await _try_and_record(node, attempt, scope, session, body)
         error = attempt.error
         if error is None or not is_worth_another_try(policy, tries, error):
             return outcome
         await wait_before_retry(policy.delay, tries, session.runtime)
+
+
+def _policy(node: Node) -> Policy:
+    return node.policy if isinstance(node, ExecutableNode) else ONE_ATTEMPT
 
 
 def _as_recorded(node: Node, ended: StepFinished, scope: Scope) -> Outcome:
@@ -244,6 +267,7 @@ def _keep_log(attempt: Attempt, session: Session, traceback_text: str = "") -> N
 
 
 def _finish(attempt: Attempt, session: Session) -> None:
+    attempt.output.close()
     error, text = attempt.error, ""
     # The errors of branches stand with their steps.
     if error is not None and not isinstance(error, BranchesFailedError):

@@ -1,9 +1,10 @@
-"""Run branches in a worker process: the side that is the worker.
+"""Run branches and steps in a worker process: the side that is the worker.
 
 Started by `runnable.engine.workers`, which says what the two tell each other.
 """
 
 import codecs
+import contextlib
 import io
 import os
 import pickle
@@ -12,8 +13,10 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from functools import partial
 from multiprocessing.connection import Connection
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Protocol, TextIO, cast
 
@@ -21,15 +24,17 @@ from runnable.ambient import active_run
 from runnable.context import RunScope
 from runnable.datastore import CodeVersions, ObjectLoader, Record
 from runnable.engine import messages
-from runnable.engine.branches import traverse
+from runnable.engine.branches import run_branches, traverse
 from runnable.engine.recorder import Recorder
 from runnable.engine.runtimes import InlineRuntime, run_by_hand
 from runnable.engine.runtimes.base import GRACE_SECONDS
 from runnable.engine.scopes import Failure, Scope
 from runnable.engine.session import Services, Session
-from runnable.engine.step import in_one_line
+from runnable.engine.step import in_one_line, run_attempts
+from runnable.engine.traversal import Outcome
 from runnable.events import Event, TaskEvent, Warned
 from runnable.exceptions import RunError
+from runnable.graph import Graph, TaskNode
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -132,7 +137,7 @@ def serve(connection: Connection) -> None:
                 common = pickle.loads(work.common) if work.common else common
                 assignment = pickle.loads(work.assignment)
             except Exception as error:  # noqa: BLE001 - whatever users' objects raise
-                line.say(messages.Refused(_explain("load a branch", error)))
+                line.say(messages.Refused(_explain("load its work", error)))
                 continue
             busy.set()
             done = _run(cast("messages.Common", common), assignment, line)
@@ -140,9 +145,7 @@ def serve(connection: Connection) -> None:
             try:
                 line.say(done)
             except (AttributeError, TypeError, pickle.PicklingError) as error:
-                line.say(
-                    messages.Refused(_explain("send back what a branch made", error))
-                )
+                line.say(messages.Refused(_explain("send back what was made", error)))
     except (EOFError, OSError, KeyboardInterrupt):
         sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
 
@@ -179,11 +182,14 @@ def _run(
     context.return_objects.clear()
     context.return_objects.update(assignment.objects)
     make_container = cast("_Container | None", common.container)
-    with RunScope(context, make_container() if make_container else None):
+    context.masker.add(assignment.secrets)
+    with (
+        RunScope(context, make_container() if make_container else None),
+        _working_in(assignment.folder),
+    ):
         session = _session(common, assignment, line)
-        session.masker.add(assignment.secrets)
         with active_run():
-            succeeded = run_by_hand(traverse(assignment.graph, scope, session))
+            succeeded = run_by_hand(_do(assignment.part, scope, session))
         session.workers.close()
     sys.stdout.flush()
     sys.stderr.flush()
@@ -192,16 +198,39 @@ def _run(
         for key, it in context.return_objects.items()
         if key not in assignment.objects
     }
-    failure, secrets = _sendable(scope), session.masker.known
+    failure, secrets = _sendable(scope), context.masker.known
     return messages.Done(succeeded, scope.parameters, failure, made, secrets)
+
+
+async def _do(part: Graph | TaskNode, scope: Scope, session: Session) -> bool:
+    if isinstance(part, Graph):
+        return await traverse(part, scope, session)
+    outcome = await run_attempts(part, scope, session, run_branches)
+    return outcome is Outcome.SUCCEEDED
+
+
+@contextlib.contextmanager
+def _working_in(folder: str) -> Iterator[None]:
+    """Work in a directory, and be back where we were afterwards."""
+    before = Path.cwd()
+    try:
+        if folder:
+            os.chdir(folder)
+        yield
+    finally:
+        os.chdir(before)
 
 
 def _session(
     common: messages.Common, assignment: messages.Assignment, line: _Line
 ) -> Session:
     context, objects = common.context, common.context.return_objects
+    catalog, folder = common.catalog, assignment.folder
+    if folder:
+        catalog = catalog.in_folder(folder)
+        context.catalog = context.catalog.in_folder(folder)
     services = Services(
-        common.catalog,
+        catalog,
         common.secrets,
         common.pickler,
         common.run_log_store,
@@ -216,7 +245,7 @@ def _session(
         loader=ObjectLoader(
             context.run_id, services.catalog, services.pickler, objects
         ),
-        overlap=common.overlap,
+        conditions=common.conditions,
         history=assignment.history,
     )
 

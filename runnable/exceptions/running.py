@@ -63,20 +63,24 @@ class ParameterMissingError(RunError):
         argument: str,
         known: Sequence[str] = (),
         step: str = "",
+        field: str = "",
     ) -> None:
-        super().__init__(function, argument, known, step)
+        super().__init__(function, argument, known, step, field)
         self.function = function
         self.argument = argument
         self.known = known
         self.step = step
+        self.field = field
 
     def __str__(self) -> str:
         step = f"Step {self.step!r}" if self.step else ""
         function = f"{self.function}()" if self.function else ""
+        field = f", or one for its field {self.field!r}" if self.field else ""
         return (
             f"{': '.join(filter(None, (step, function)))} needs parameter "
-            f"{self.argument!r}, which no earlier step, parameters file, environment "
-            f"variable or argument provides. {did_you_mean(self.argument, self.known)}"
+            f"{self.argument!r}{field}, which no earlier step, parameters file, "
+            "environment variable or argument provides. "
+            f"{did_you_mean(self.field or self.argument, self.known)}"
         )
 
 

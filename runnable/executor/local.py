@@ -3,20 +3,32 @@
 from collections.abc import Coroutine, Mapping
 from typing import Any, ClassVar, Self
 
-from pydantic import Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
+from runnable.ambient import Console
 from runnable.catalog import BaseCatalog
 from runnable.context import RunContext
 from runnable.datastore import AnyParameter, BaseRunLogStore, CodeVersions, RunLog
-from runnable.engine import DEFAULT_OVERLAP, Runtime, Services, run
+from runnable.engine import AS_USUAL, Conditions, Runtime, Services, run
 from runnable.executor.base import BasePipelineExecutor
-from runnable.graph import Graph, JobNode, Overlap, Parallelism
+from runnable.graph import Graph, JobNode, Overlap, Parallelism, Workspace
 from runnable.injection import Provide, inject
 from runnable.pickler import BasePickler
 from runnable.secrets import BaseSecrets
 
 
-class LocalExecutor(BasePipelineExecutor):
+class RunsHere(BaseModel):
+    """The settings of executors that run tasks on this machine."""
+
+    console: Console = "plain"
+    """How the output of tasks is shown: `plain`, in lines that begin with the path of
+    the step (`named`), or not at all (`none`). Their execution logs have it anyway."""
+    workspace: Workspace = "shared"
+    """Where tasks work, unless they say otherwise: in the caller's working directory
+    (`shared`), or each in a process and a directory of its own (`isolated`)."""
+
+
+class LocalExecutor(RunsHere, BasePipelineExecutor):
     """Runs every step in this process.
 
     Example:
@@ -49,7 +61,7 @@ class LocalExecutor(BasePipelineExecutor):
             parameters,
             runtime,
             store_objects=self.object_serialisation,
-            overlap=self._overlap,
+            conditions=Conditions(self._overlap, self.console, self.workspace),
         )
 
     @model_validator(mode="after")
@@ -75,12 +87,12 @@ def run_here(
     runtime: Runtime,
     *,
     store_objects: bool = True,
-    overlap: Overlap = DEFAULT_OVERLAP,
+    conditions: Conditions = AS_USUAL,
 ) -> Coroutine[Any, Any, RunLog]:
     """Run a pipeline, or the task of a job, with the services of the current run."""
     context, services = services_of_run()
     context.object_serialisation = store_objects
-    return run(work, parameters, runtime, services, context, overlap)
+    return run(work, parameters, runtime, services, context, conditions)
 
 
 @inject

@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from runnable.datastore import AnyParameter, RunLog
-from runnable.engine import Runtime
+from runnable.engine import Conditions, Runtime
 from runnable.executor.base import BaseJobExecutor
-from runnable.executor.local import run_here
+from runnable.executor.local import RunsHere, run_here
 from runnable.graph import ONE_ATTEMPT, CatalogSettings, JobNode, Policy
 from runnable.tasks import BaseTaskType
 
 
-class LocalJobExecutor(BaseJobExecutor):
+class LocalJobExecutor(RunsHere, BaseJobExecutor):
     """Runs the task of a job in this process."""
 
     stateless: ClassVar[bool] = True
@@ -33,4 +33,5 @@ class LocalJobExecutor(BaseJobExecutor):
             catalog=catalog_settings,
             policy=policy,
         )
-        return await run_here(node, parameters, runtime)
+        conditions = Conditions(console=self.console, workspace=self.workspace)
+        return await run_here(node, parameters, runtime, conditions=conditions)

@@ -31,8 +31,15 @@ from runnable.graph.nodes import (
     SuccessNode,
     Task,
     TaskNode,
+    Workspace,
 )
-from runnable.graph.paths import BranchNames, execution_log_name, join, parent
+from runnable.graph.paths import (
+    BranchNames,
+    execution_log_name,
+    join,
+    parent,
+    shortened_name,
+)
 from runnable.graph.validation import validate
 
 __all__ = [
@@ -65,10 +72,12 @@ __all__ = [
     "SuccessNode",
     "Task",
     "TaskNode",
+    "Workspace",
     "execution_log_name",
     "join",
     "parent",
     "provided",
+    "shortened_name",
     "unprovided_parameters",
     "validate",
 ]

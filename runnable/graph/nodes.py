@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Annotated, ClassVar, NamedTuple, Protocol
+from typing import Annotated, ClassVar, Literal, NamedTuple, Protocol
 
 from pydantic import Field, JsonValue
 
@@ -96,13 +96,20 @@ class Backoff(NamedTuple):
     """At most this much more, at random, so that not all try at the same moment."""
 
 
+Workspace = Literal["shared", "isolated"]
+"""The working directory of a task: the caller's, or one of its own, which it has in a
+process of its own."""
+
+
 class Policy(NamedTuple):
-    """How often a step is tried, and how long a try may take."""
+    """How a step is tried: how often, for how long, and where."""
 
     max_attempts: int = 1
     delay: Backoff = Backoff()
     timeout_seconds: float | None = None
     """For each try; none if None."""
+    workspace: Workspace | None = None
+    """The executor's choice if None."""
 
     def describe(self) -> dict[str, JsonValue]:
         """Return what the run log has: the number, and the rest if it is said."""
@@ -111,6 +118,8 @@ class Policy(NamedTuple):
             described["retry_delay"] = {**self.delay._asdict()}
         if self.timeout_seconds is not None:
             described["timeout_seconds"] = self.timeout_seconds
+        if self.workspace is not None:
+            described["workspace"] = self.workspace
         return described
 
 

@@ -95,12 +95,24 @@ def execution_log_name(path: str, attempt: int) -> str:
         >>> execution_log_name("hello stub", 1)
         'hellostubCSI.execution.log'
     """
-    letters = "".join(filter(str.isalnum, path))
-    if len(letters.encode()) > _LONGEST_BYTES:
-        digest = hashlib.sha256(path.encode()).hexdigest()[:16]
-        letters = (
-            letters.encode()[: _LONGEST_BYTES - 16].decode(errors="ignore") + digest
-        )
+    letters = shortened_name("".join(filter(str.isalnum, path)), path)
     number = zlib.crc32(f"{path}\0{attempt}".encode())
     suffix = "".join(_DIGITS[number // 36**place % 36] for place in range(3))
     return f"{letters}{suffix}.execution.log"
+
+
+def shortened_name(name: str, path: str) -> str:
+    """Cut what is too long for a file's name, so that paths stay apart.
+
+    Args:
+        name: What is made of the path.
+        path: The path of a step.
+
+    Example:
+        >>> shortened_name("fit", "fit"), len(shortened_name(300 * "x", 300 * "x"))
+        ('fit', 200)
+    """
+    if len(name.encode()) <= _LONGEST_BYTES:
+        return name
+    digest = hashlib.sha256(path.encode()).hexdigest()[:16]
+    return name.encode()[: _LONGEST_BYTES - 16].decode(errors="ignore") + digest

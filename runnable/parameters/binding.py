@@ -7,7 +7,7 @@ import typing
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from inspect import Parameter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from pydantic import (
     BaseModel,
@@ -106,7 +106,7 @@ class Binder:
             parameter.name
             for parameter in self._named
             if parameter.default is Parameter.empty
-            and not _is_namespace(self._annotations.get(parameter.name))
+            and not _takes_several(self._annotations.get(parameter.name))
         ]
 
     def bind(
@@ -144,9 +144,28 @@ class Binder:
         annotation = self._annotations.get(name)
         if annotation is not None and _is_namespace(annotation):
             return annotation(**self._rest(offers))
-        if parameter.default is Parameter.empty:
+        if parameter.default is not Parameter.empty:
+            return _MISSING
+        if _is_model(annotation):
+            return self._model_of_several(name, annotation, offers)
+        raise ParameterMissingError(self.name, name, sorted(offers))
+
+    def _model_of_several(
+        self, name: str, model: type[BaseModel], offers: Mapping[str, Offer]
+    ) -> object:
+        """Make a model whose fields are parameters of their own."""
+        values: dict[str, object] = {}
+        for field, info in model.model_fields.items():
+            keys = [key for key in (info.alias, field) if key and key in offers]
+            if keys:
+                values[keys[0]] = offers[keys[0]].load()
+            elif info.is_required():
+                raise ParameterMissingError(
+                    self.name, name, sorted(offers), field=field
+                )
+        if not values:
             raise ParameterMissingError(self.name, name, sorted(offers))
-        return _MISSING
+        return self._validated(name, model, values)
 
     def _rest(self, offers: Mapping[str, Offer]) -> dict[str, object]:
         named = self._signature.parameters
@@ -161,12 +180,11 @@ class Binder:
             return value
         if annotation in _PLAIN and type(value) is annotation:
             return value
-        if (
-            inspect.isclass(annotation)
-            and issubclass(annotation, BaseModel)
-            and not isinstance(value, (Mapping, annotation))
-        ):
+        if _is_model(annotation) and not isinstance(value, (Mapping, annotation)):
             value = {name: value}
+        return self._validated(name, annotation, value)
+
+    def _validated(self, name: str, annotation: Any, value: object) -> object:
         try:
             return self._adapter(name, annotation).validate_python(value)
         except ValidationError as error:
@@ -190,6 +208,15 @@ def _make_adapter(annotation: Any) -> TypeAdapter[object]:
     except PydanticUserError:
         # No type that pydantic can check; the value is passed on as it is.
         return TypeAdapter(Any)
+
+
+def _is_model(annotation: object) -> TypeGuard[type[BaseModel]]:
+    return inspect.isclass(annotation) and issubclass(annotation, BaseModel)
+
+
+def _takes_several(annotation: object) -> bool:
+    """Tell whether an argument may be made of parameters of other names."""
+    return _is_namespace(annotation) or _is_model(annotation)
 
 
 def _is_namespace(annotation: object) -> bool:

@@ -12,12 +12,13 @@ if TYPE_CHECKING:
     from runnable.graph import Backoff
     from runnable.sdk.composites import CompositeStep, Conditional, Loop, Map, Parallel
     from runnable.sdk.history import get_run_log
-    from runnable.sdk.jobs import PythonJob, ShellJob
+    from runnable.sdk.jobs import NotebookJob, PythonJob, ShellJob
     from runnable.sdk.pipeline import AsyncPipeline, Pipeline, Step
+    from runnable.sdk.settings import Catalog
     from runnable.sdk.steps import (
         AsyncPythonTask,
-        Catalog,
         Fail,
+        NotebookTask,
         PythonTask,
         ShellTask,
         Stub,
@@ -35,6 +36,8 @@ __all__ = [
     "Fail",
     "Loop",
     "Map",
+    "NotebookJob",
+    "NotebookTask",
     "Parallel",
     "Pipeline",
     "PythonJob",
@@ -51,6 +54,8 @@ __all__ = [
 _ELSEWHERE = {
     "Backoff": "runnable.graph",
     "get_run_log": "runnable.sdk.history",
+    "Catalog": "runnable.sdk.settings",
+    "NotebookJob": "runnable.sdk.jobs",
     "PythonJob": "runnable.sdk.jobs",
     "ShellJob": "runnable.sdk.jobs",
     "AsyncPipeline": "runnable.sdk.pipeline",

@@ -1,22 +1,25 @@
 """Jobs: one task, run on its own and tracked like a pipeline."""
 
-import abc
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import ConfigDict, model_validator
 
 from runnable.datastore import RunLog
 from runnable.exceptions import DefinitionError
 from runnable.graph import NO_FILES
 from runnable.options import Options
 from runnable.sdk.launch import RunContainer, execute, execute_async
-from runnable.sdk.steps import TaskSettings
+from runnable.sdk.settings import (
+    NotebookSettings,
+    PythonSettings,
+    ShellSettings,
+    TaskSettings,
+)
 from runnable.sdk.work import JobWork
-from runnable.tasks import BaseTaskType, PythonTaskType, ShellTaskType, as_returns
 
 
-class Job(TaskSettings, BaseModel, abc.ABC):
+class Job(TaskSettings):
     """One task; each kind of task is a subclass.
 
     Any other keyword is ignored, so that a step can be turned into a job by its class's
@@ -35,15 +38,6 @@ class Job(TaskSettings, BaseModel, abc.ABC):
                 "there; use put alone"
             )
         return self
-
-    @abc.abstractmethod
-    def make_task(self) -> BaseTaskType:
-        """Make the task that this job runs."""
-
-    @property
-    def command_type(self) -> str:
-        """The kind of task."""
-        return self.make_task().task_type
 
     def _work(self) -> JobWork:
         catalog = self.catalog.settings() if self.catalog else NO_FILES
@@ -121,8 +115,8 @@ class Job(TaskSettings, BaseModel, abc.ABC):
         return await execute_async(self._work(), options, container)
 
 
-class PythonJob(Job):
-    """Calls a function, tracked.
+class PythonJob(PythonSettings, Job):
+    """Calls a function, tracked; see `PythonTask`.
 
     Example:
         >>> def double(x: int) -> int:
@@ -135,18 +129,8 @@ class PythonJob(Job):
         ('SUCCESS', 42)
     """
 
-    function: Callable[..., object]
 
-    def make_task(self) -> BaseTaskType:
-        """Make the task that this job runs."""
-        return PythonTaskType(
-            function=self.function,
-            returns=as_returns(self.returns),
-            secrets=list(self.secrets),
-        )
-
-
-class ShellJob(Job):
+class ShellJob(ShellSettings, Job):
     """Runs a command with `/bin/sh`, tracked; see `ShellTask`.
 
     Example:
@@ -154,12 +138,11 @@ class ShellJob(Job):
         'shell'
     """
 
-    command: str
 
-    def make_task(self) -> BaseTaskType:
-        """Make the task that this job runs."""
-        return ShellTaskType(
-            command=self.command,
-            returns=as_returns(self.returns),
-            secrets=list(self.secrets),
-        )
+class NotebookJob(NotebookSettings, Job):
+    """Runs a notebook, tracked; see `NotebookTask`.
+
+    Example:
+        >>> NotebookJob(notebook="report.ipynb").command_type
+        'notebook'
+    """

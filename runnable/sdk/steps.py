@@ -1,49 +1,17 @@
 """The kinds of steps that an author writes."""
 
-from collections.abc import Callable, Sequence
-from typing import Annotated
+from pydantic import BaseModel, ConfigDict
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
-
-from runnable.graph import (
-    Backoff,
-    CatalogSettings,
-    Policy,
-    StepNode,
-    StubNode,
-    TaskNode,
-)
+from runnable.graph import StepNode, StubNode, TaskNode
 from runnable.sdk.pipeline import Step
-from runnable.tasks import (
-    AsyncPythonTaskType,
-    BaseTaskType,
-    PythonTaskType,
-    ShellTaskType,
-    TaskReturns,
-    as_returns,
+from runnable.sdk.settings import (
+    AsyncPythonSettings,
+    Catalog,
+    NotebookSettings,
+    PythonSettings,
+    ShellSettings,
+    TaskSettings,
 )
-
-
-class Catalog(BaseModel):
-    """Which files a step fetches before it runs, and keeps afterwards.
-
-    Example:
-        >>> Catalog(put=["*.csv"]).store_copy
-        True
-    """
-
-    model_config = ConfigDict(extra="forbid", defer_build=True)
-
-    get: list[str] = []
-    """Glob patterns, relative to the catalog of the run."""
-    put: list[str] = []
-    """Glob patterns, relative to the compute folder."""
-    store_copy: bool = True
-    """Whether the files are copied, or only recorded."""
-
-    def settings(self) -> CatalogSettings:
-        """Return the description that graphs use."""
-        return CatalogSettings(tuple(self.get), tuple(self.put), self.store_copy)
 
 
 class Stub(Step):
@@ -71,35 +39,6 @@ class Stub(Step):
         )
 
 
-class TaskSettings(BaseModel):
-    """What can be said of a task, whether it is a step or a job."""
-
-    model_config = ConfigDict(defer_build=True)
-
-    catalog: Catalog | None = None
-    returns: Annotated[Sequence[str | TaskReturns], AfterValidator(as_returns)] = []
-    """Names of what the task returns, or `json`, `pickled` and `metric` of them."""
-    secrets: list[str] = []
-    """Names of the secrets that this task, and nobody else, may read."""
-    retries: int = Field(default=0, ge=0)
-    """How often it is tried again when it fails; each try is an attempt of its own."""
-    retry_delay: Annotated[float, Field(ge=0)] | Backoff = 0.0
-    """Seconds to wait before it is tried again, or a `Backoff`."""
-    timeout_seconds: Annotated[float, Field(gt=0)] | None = None
-    """How long each try may take; any time if None."""
-
-    def policy(self) -> Policy:
-        """Return how often it is tried, and how long a try may take."""
-        delay = self.retry_delay
-        if not isinstance(delay, Backoff):
-            delay = Backoff(delay, maximum=max(delay, Backoff().maximum))
-        return Policy(
-            max_attempts=self.retries + 1,
-            delay=delay,
-            timeout_seconds=self.timeout_seconds,
-        )
-
-
 class TaskStep(TaskSettings, Step):
     """A step that runs one task; each kind of task is a subclass."""
 
@@ -107,15 +46,6 @@ class TaskStep(TaskSettings, Step):
 
     overrides: dict[str, str] = {}
     """Executor's name to the name of a block of its configuration."""
-
-    def make_task(self) -> BaseTaskType:
-        """Make the task that this step runs."""
-        raise NotImplementedError
-
-    @property
-    def command_type(self) -> str:
-        """The kind of task."""
-        return self.make_task().task_type
 
     def make_node(self, next_node: str, on_failure: str) -> StepNode:
         """Make the node that stands for this step in a graph."""
@@ -130,7 +60,7 @@ class TaskStep(TaskSettings, Step):
         )
 
 
-class PythonTask(TaskStep):
+class PythonTask(PythonSettings, TaskStep):
     """Calls a function, which stays as it is.
 
     Its arguments are parameters of the same names; what it returns becomes the
@@ -144,23 +74,8 @@ class PythonTask(TaskStep):
         'python'
     """
 
-    function: Callable[..., object]
 
-    @property
-    def command(self) -> str:
-        """The dotted name of the function."""
-        return self.make_task().command
-
-    def make_task(self) -> BaseTaskType:
-        """Make the task that this step runs."""
-        return PythonTaskType(
-            function=self.function,
-            returns=as_returns(self.returns),
-            secrets=list(self.secrets),
-        )
-
-
-class AsyncPythonTask(PythonTask):
+class AsyncPythonTask(AsyncPythonSettings, PythonTask):
     """Calls a coroutine function, or a generator that streams events.
 
     Each mapping with a `type` that the generator yields is an event for whoever
@@ -176,19 +91,8 @@ class AsyncPythonTask(PythonTask):
         'async-python'
     """
 
-    stream_end_type: str = "done"
 
-    def make_task(self) -> BaseTaskType:
-        """Make the task that this step runs."""
-        return AsyncPythonTaskType(
-            function=self.function,
-            returns=as_returns(self.returns),
-            secrets=list(self.secrets),
-            stream_end_type=self.stream_end_type,
-        )
-
-
-class ShellTask(TaskStep):
+class ShellTask(ShellSettings, TaskStep):
     """Runs a command with `/bin/sh`.
 
     Parameters are variables of its environment: text as it is, everything else as JSON.
@@ -200,15 +104,19 @@ class ShellTask(TaskStep):
         'shell'
     """
 
-    command: str
 
-    def make_task(self) -> BaseTaskType:
-        """Make the task that this step runs."""
-        return ShellTaskType(
-            command=self.command,
-            returns=as_returns(self.returns),
-            secrets=list(self.secrets),
-        )
+class NotebookTask(NotebookSettings, TaskStep):
+    """Runs a notebook, once, in a kernel of its own.
+
+    Parameters are variables, set in a cell after the one tagged `parameters`; what it
+    returns are variables that it has at its end. The notebook with its outputs goes to
+    the catalog.
+
+    Example:
+        >>> report = NotebookTask(name="report", notebook="report.ipynb")
+        >>> report.command_type
+        'notebook'
+    """
 
 
 class Success(BaseModel):

@@ -28,14 +28,23 @@ class Masker:
         'a *** and ***'
     """
 
-    __slots__ = ("_forms", "_lock", "_pattern", "known")
+    __slots__ = ("_forms", "_lock", "_longest", "_pattern", "known")
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self.known = _NOTHING
         """The values, for another masker."""
         self._forms = _NOTHING
+        self._longest = 0
         self._pattern: re.Pattern[str] | None = None
+
+    def __reduce__(self) -> tuple[Callable[[frozenset[str]], "Masker"], tuple[object]]:
+        return _masker_of, (self.known,)
+
+    @property
+    def knows_any(self) -> bool:
+        """Whether there is anything to hide."""
+        return self._pattern is not None
 
     def add(self, values: Iterable[str]) -> None:
         """Learn secrets; may be called from any thread.
@@ -52,12 +61,40 @@ class Masker:
             self._forms |= {form for value in new for form in _forms_of(value)}
             longest_first = sorted(self._forms, key=len, reverse=True)
             if longest_first:
+                self._longest = len(longest_first[0])
                 self._pattern = re.compile("|".join(map(re.escape, longest_first)))
 
     def text(self, text: str) -> str:
         """Return a text without secrets."""
         pattern = self._pattern
         return pattern.sub(MASK, text) if pattern is not None else text
+
+    def split(self, text: str) -> tuple[str, str]:
+        """Mask the beginning of a text that goes on.
+
+        Args:
+            text: What has come so far.
+
+        Returns:
+            As much as is certain, without secrets, and the rest as it is: it may be the
+            beginning of a secret, and belongs in front of what comes next.
+        """
+        if self._pattern is None:
+            return text, ""
+        end = self._certain(text)
+        for match in self._pattern.finditer(text):
+            if match.start() < end < match.end():
+                end = match.start()
+        return self.text(text[:end]), text[end:]
+
+    def _certain(self, text: str) -> int:
+        """Return where the longest beginning of a secret starts that ends the text."""
+        forms, length = self._forms, len(text)
+        for start in range(max(0, length - self._longest + 1), length):
+            tail = text[start:]
+            if any(it.startswith(tail) and it != tail for it in forms):
+                return start
+        return length
 
     def json(self, value: JsonValue) -> JsonValue:
         """Return a JSON value without secrets; the same one if there are none."""
@@ -70,6 +107,12 @@ class Masker:
         if isinstance(value, list):
             return [self.json(item) for item in value]
         return value
+
+
+def _masker_of(values: frozenset[str]) -> Masker:
+    masker = Masker()
+    masker.add(values)
+    return masker
 
 
 def _forms_of(value: str) -> Iterator[str]:

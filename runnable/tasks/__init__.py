@@ -1,6 +1,7 @@
 """How one command is run: the kinds of tasks and what they return."""
 
 from runnable.tasks.base import BaseTaskType, Call
+from runnable.tasks.notebook import NotebookTaskType
 from runnable.tasks.python import AsyncPythonTaskType, PythonTaskType
 from runnable.tasks.returns import TaskReturns, as_returns, json, metric, pickled
 from runnable.tasks.shell import ShellTaskType
@@ -9,6 +10,7 @@ __all__ = [
     "AsyncPythonTaskType",
     "BaseTaskType",
     "Call",
+    "NotebookTaskType",
     "PythonTaskType",
     "ShellTaskType",
     "TaskReturns",

@@ -179,7 +179,7 @@ class TestOverrides:
     def test_an_override_wins_over_configuration(self, in_memory):
         @inject
         def ask(*, secrets: BaseSecrets = Provide["secrets"]) -> str:
-            return secrets.get("x")
+            return secrets.get("x")[::-1]
 
         pipeline = Pipeline(
             steps=[PythonTask(name="s", function=ask, returns=["seen"])]
@@ -187,7 +187,7 @@ class TestOverrides:
         services = {**in_memory, "secrets": {"type": "do-nothing"}}
         with container.secrets.override(FakeSecrets()):
             run_log = pipeline.execute(services=services)
-        assert run_log.parameters["seen"].value == "fake"
+        assert run_log.parameters["seen"].value == "ekaf"
 
     def test_an_instance_that_was_given_is_not_closed(self, in_memory):
         class Closing(FakeSecrets):

@@ -1,6 +1,7 @@
 """What every catalog promises, and what those that keep things promise beside."""
 
 import hashlib
+import shutil
 import threading
 from pathlib import Path
 
@@ -92,6 +93,18 @@ def test_links_stay_within_the_folder(keeping, tmp_path, tmp_path_factory):
     Path("link").symlink_to(outside)
     with pytest.raises(CatalogError, match="a link that leads out of the folder"):
         keeping.put("link", run_id="r1")
+
+
+def test_nothing_is_brought_through_a_link(keeping, tmp_path_factory):
+    outside = tmp_path_factory.mktemp("outside")
+    Path("deep").mkdir()
+    Path("deep/x.txt").write_text("x")
+    keeping.put("deep/x.txt", run_id="r1")
+    shutil.rmtree("deep")
+    Path("deep").symlink_to(outside)
+    with pytest.raises(CatalogError, match="through a link out of the folder"):
+        keeping.get("deep/x.txt", run_id="r1")
+    assert list(outside.iterdir()) == []
 
 
 def test_another_compute_folder(folder):

@@ -220,7 +220,7 @@ async def test_overrides_reach_the_branches_of_their_own_run_only(in_memory):
     step = Map(
         name="m",
         branch=PythonTask(
-            name="s", function=lambda x: secret(), returns=["seen"]
+            name="s", function=lambda x: secret().upper(), returns=["seen"]
         ).as_pipeline(),
         iterate_on="xs",
         iterate_as="x",
@@ -232,7 +232,7 @@ async def test_overrides_reach_the_branches_of_their_own_run_only(in_memory):
             run_log = await pipeline.execute_async(
                 parameters={"xs": [1, 2, 3]}, services=in_memory
             )
-        assert run_log.parameters["seen"].value == [f"TOKEN of {number}"] * 3
+        assert run_log.parameters["seen"].value == [f"TOKEN OF {number}"] * 3
 
     await asyncio.gather(*(request(number) for number in range(50)))
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import collections.abc
 import dataclasses
 import datetime as dt
+import decimal
 import enum
 import functools
 import pathlib
 import typing
+import uuid
 
 import pytest
 from pydantic import BaseModel, Field
@@ -22,6 +25,9 @@ def call(function, **values):
     offers = {name: Offer(lambda value=value: value) for name, value in values.items()}
     args, kwargs = Binder(function).bind(offers)
     return function(*args, **kwargs)
+
+
+T = typing.TypeVar("T")
 
 
 class Colour(enum.Enum):
@@ -213,3 +219,79 @@ def test_decorated_functions_show_their_own_signature():
         return wrapper
 
     assert call(decorate(annotated(int)), x="3") == 3
+
+
+class Generic(BaseModel, typing.Generic[T]):
+    items: list[T]
+    at: dt.datetime | None = None
+
+
+class Nested(BaseModel):
+    model: Model
+    points: dict[str, Point] = {}
+    colours: list[Colour] = []
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value", "expected"),
+    [
+        (Nested, {"model": {"x": "1"}}, Nested(model=Model(x=1))),
+        (
+            Nested,
+            {"model": {"x": 1}, "points": {"a": {"x": 1}}, "colours": ["red"]},
+            Nested(model=Model(x=1), points={"a": Point(1)}, colours=[Colour.RED]),
+        ),
+        (Generic[int], {"items": ["1", 2]}, Generic[int](items=[1, 2])),
+        (
+            Generic[int],
+            {"items": [], "at": "2026-01-31T10:00:00Z"},
+            Generic[int](items=[], at=dt.datetime(2026, 1, 31, 10, tzinfo=dt.UTC)),
+        ),
+        (Model | None, {"x": 1}, Model(x=1)),
+        (Model | int, 5, 5),
+        (dict[str, list[Model]], {"a": [{"x": 1}]}, {"a": [Model(x=1)]}),
+        (tuple[Colour, ...], ["red", "red"], (Colour.RED, Colour.RED)),
+        (dt.timedelta, "PT1H", dt.timedelta(hours=1)),
+        (uuid.UUID, "0" * 32, uuid.UUID(int=0)),
+        (decimal.Decimal, "1.50", decimal.Decimal("1.50")),
+        (collections.abc.Sequence[int], ["1"], [1]),
+        (frozenset[str], ["a"], frozenset({"a"})),
+        (typing.NewType("Rows", int), "3", 3),
+    ],
+)
+def test_deep_and_generic_annotations(annotation, value, expected):
+    converted = call(annotated(annotation), x=value)
+    assert converted == expected
+    assert type(converted) is type(expected)
+
+
+def test_a_model_of_several_parameters():
+    def function(config: Model, other: int = 0):
+        return config, other
+
+    built = call(function, x="1", Renamed=7, inner={"n": 3}, other=2)
+    assert built == (Model(x=1, Renamed=7, inner=Inner(n=3)), 2)
+    # One parameter of the argument's name comes first.
+    assert call(function, config={"x": 5}, x=1)[0] == Model(x=5)
+    assert Binder(function).required() == []
+
+
+def test_a_model_of_several_parameters_that_are_not_there():
+    class Optional(BaseModel):
+        x: int = 0
+
+    def function(config: Model):
+        return config
+
+    with pytest.raises(ParameterMissingError, match="or one for its field 'x'"):
+        call(function, y=1)
+    with pytest.raises(ParameterMissingError, match="needs parameter 'config'"):
+        call(lambda config: config, y=1)
+
+    def lenient(config: Optional):
+        return config
+
+    with pytest.raises(ParameterMissingError, match="needs parameter 'config'"):
+        call(lenient, y=1)
+    with pytest.raises(BindingError, match="x: Input should be a valid integer"):
+        call(function, x="many")

@@ -1,0 +1,153 @@
+"""What can be said of each kind of task, whether it is a step or a job."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from runnable.graph import Backoff, CatalogSettings, Policy, Workspace
+from runnable.tasks import (
+    AsyncPythonTaskType,
+    BaseTaskType,
+    NotebookTaskType,
+    PythonTaskType,
+    ShellTaskType,
+    TaskReturns,
+    as_returns,
+)
+
+
+class Catalog(BaseModel):
+    """Which files a step fetches before it runs, and keeps afterwards.
+
+    Example:
+        >>> Catalog(put=["*.csv"]).store_copy
+        True
+    """
+
+    model_config = ConfigDict(extra="forbid", defer_build=True)
+
+    get: list[str] = []
+    """Glob patterns, relative to the catalog of the run."""
+    put: list[str] = []
+    """Glob patterns, relative to the compute folder."""
+    store_copy: bool = True
+    """Whether the files are copied, or only recorded."""
+
+    def settings(self) -> CatalogSettings:
+        """Return the description that graphs use."""
+        return CatalogSettings(tuple(self.get), tuple(self.put), self.store_copy)
+
+
+class TaskSettings(BaseModel):
+    """What can be said of a task, whether it is a step or a job."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True, defer_build=True)
+
+    catalog: Catalog | None = None
+    returns: Annotated[Sequence[str | TaskReturns], AfterValidator(as_returns)] = []
+    """Names of what the task returns, or `json`, `pickled` and `metric` of them."""
+    secrets: list[str] = []
+    """Names of the secrets that this task, and nobody else, may read."""
+    retries: int = Field(default=0, ge=0)
+    """How often it is tried again when it fails; each try is an attempt of its own."""
+    retry_delay: Annotated[float, Field(ge=0)] | Backoff = 0.0
+    """Seconds to wait before it is tried again, or a `Backoff`."""
+    timeout_seconds: Annotated[float, Field(gt=0)] | None = None
+    """How long each try may take; any time if None."""
+    workspace: Workspace | None = None
+    """`isolated` for a process and a working directory of its own, into which the
+    catalog gets files and from which it puts them; the executor's choice if None."""
+
+    def policy(self) -> Policy:
+        """Return how it is tried."""
+        delay = self.retry_delay
+        if not isinstance(delay, Backoff):
+            delay = Backoff(delay, maximum=max(delay, Backoff().maximum))
+        return Policy(
+            max_attempts=self.retries + 1,
+            delay=delay,
+            timeout_seconds=self.timeout_seconds,
+            workspace=self.workspace,
+        )
+
+    def make_task(self) -> BaseTaskType:
+        """Make the task that is run; each kind of task has settings of its own."""
+        raise NotImplementedError
+
+    @property
+    def command_type(self) -> str:
+        """The kind of task."""
+        return self.make_task().task_type
+
+
+class PythonSettings(TaskSettings):
+    """Calls a function."""
+
+    function: Callable[..., object]
+
+    @property
+    def command(self) -> str:
+        """The dotted name of the function."""
+        return self.make_task().command
+
+    def make_task(self) -> BaseTaskType:
+        """Make the task that calls the function."""
+        return PythonTaskType(
+            function=self.function,
+            returns=as_returns(self.returns),
+            secrets=list(self.secrets),
+        )
+
+
+class AsyncPythonSettings(PythonSettings):
+    """Calls a coroutine function, or a generator."""
+
+    stream_end_type: str = "done"
+
+    def make_task(self) -> BaseTaskType:
+        """Make the task that calls the function."""
+        return AsyncPythonTaskType(
+            function=self.function,
+            returns=as_returns(self.returns),
+            secrets=list(self.secrets),
+            stream_end_type=self.stream_end_type,
+        )
+
+
+class ShellSettings(TaskSettings):
+    """Runs a command."""
+
+    command: str
+
+    def make_task(self) -> BaseTaskType:
+        """Make the task that runs the command."""
+        return ShellTaskType(
+            command=self.command,
+            returns=as_returns(self.returns),
+            secrets=list(self.secrets),
+        )
+
+
+class NotebookSettings(TaskSettings):
+    """Runs a notebook."""
+
+    notebook: str
+    """Its path, relative to the working directory; ends with `.ipynb`."""
+    optional_ploomber_args: Mapping[str, object] | None = None
+    """As in version 0.50: `parameters` and `cwd`; what else that version took has no
+    effect."""
+
+    @property
+    def command(self) -> str:
+        """The path of the notebook."""
+        return self.notebook
+
+    def make_task(self) -> BaseTaskType:
+        """Make the task that runs the notebook."""
+        return NotebookTaskType(
+            command=self.notebook,
+            returns=as_returns(self.returns),
+            secrets=list(self.secrets),
+            optional_ploomber_args=dict(self.optional_ploomber_args or {}),
+        )

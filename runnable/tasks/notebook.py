@@ -1,0 +1,200 @@
+"""Notebooks as tasks.
+
+Theory of operation. A notebook runs once, in a kernel that is a process of its own and
+uses this interpreter. Its parameters stand in a cell of their own, as literals. What
+the task returns is read from the kernel when the last cell has ended, through a file
+that only this run knows. The notebook with its outputs is kept in the catalog, also
+after a failure, and nowhere else.
+"""
+
+import keyword
+import math
+from collections.abc import Mapping
+from pathlib import Path, PurePath
+
+from pydantic import field_validator
+
+from runnable import defaults
+from runnable.ambient import environment_of_step
+from runnable.catalog import BaseCatalog
+from runnable.context import JobContext, get_run_context
+from runnable.exceptions import DefinitionError
+from runnable.graph import shortened_name
+from runnable.injection import Provide, inject
+from runnable.parameters import Offer
+from runnable.scope import current_step
+from runnable.secrets import Masker
+from runnable.tasks.base import BaseTaskType, Call
+
+_ENGINE_ARGUMENTS = frozenset({
+    "parameters",
+    "cwd",
+    "log_output",
+    "progress_bar",
+    "verbose",
+    "debug_later",
+    "save_profiling_data",
+})
+
+
+class NotebookTaskType(BaseTaskType):
+    """Runs a notebook in a kernel of its own, once.
+
+    Example:
+        >>> NotebookTaskType(command="report.ipynb").task_type
+        'notebook'
+    """
+
+    task_type: str = "notebook"
+    optional_ploomber_args: dict[str, object] = {}
+    """`parameters`: more variables; `cwd`: the working directory of the kernel. Other
+    arguments that version 0.50 passed on to its engine have no effect."""
+
+    @field_validator("command")
+    @classmethod
+    def _is_notebook(cls, path: str) -> str:
+        if not path.endswith(".ipynb"):
+            raise DefinitionError(
+                f"{path!r} is no notebook: its name has to end with .ipynb"
+            )
+        return path
+
+    @field_validator("optional_ploomber_args")
+    @classmethod
+    def _are_known(cls, arguments: dict[str, object]) -> dict[str, object]:
+        unknown = sorted(arguments.keys() - _ENGINE_ARGUMENTS)
+        if unknown:
+            raise DefinitionError(
+                f"optional_ploomber_args: there is no argument {unknown[0]!r}. Known: "
+                f"{', '.join(sorted(_ENGINE_ARGUMENTS))}"
+            )
+        return arguments
+
+    def bind(self, offers: Mapping[str, Offer]) -> Call:
+        """Say which call runs the notebook."""
+        variables = {
+            name: offer.load() for name, offer in offers.items() if not offer.is_object
+        }
+        more = self.optional_ploomber_args.get("parameters")
+        if isinstance(more, Mapping):
+            variables |= more
+        return Call(_Notebook(self, assignments(variables)).run)
+
+
+class _Notebook:
+    """One run of a notebook."""
+
+    def __init__(self, task: NotebookTaskType, parameters: str) -> None:
+        self._task = task
+        self._parameters = parameters
+
+    async def run(self) -> object:
+        """Run it, keep it with its outputs, and return what the task returns."""
+        try:
+            from runnable.tasks.kernel import run_notebook
+        except ImportError as error:
+            problem = (
+                f"a notebook task needs {error.name}: pip install 'runnable[notebook]'"
+            )
+            raise DefinitionError(problem) from error
+        # A task with a directory of its own still is in the caller's project.
+        project = Path(environment_of_step().get(defaults.CALLER_DIRECTORY, ""))
+        names = [declared.name for declared in self._task.returns]
+        values = await run_notebook(
+            project / self._task.command,
+            self._parameters,
+            names,
+            self._working_directory(),
+            _keep(self._task.command),
+        )
+        return tuple(values) if names else None
+
+    def _working_directory(self) -> str:
+        return str(self._task.optional_ploomber_args.get("cwd") or Path.cwd())
+
+
+class Keep:
+    """Keeps the notebook of one step in the catalog."""
+
+    def __init__(
+        self, name: str, catalog: BaseCatalog, masker: Masker, run_id: str
+    ) -> None:
+        self._name = name
+        self._catalog = catalog
+        self._masker = masker
+        self._run_id = run_id
+
+    def __call__(self, notebook: str) -> None:
+        """Keep it, without secrets."""
+        content = self._masker.text(notebook)
+        self._catalog.put_text(self._name, content, run_id=self._run_id)
+
+
+@inject
+def _keep(
+    command: str,
+    *,
+    catalog: BaseCatalog = Provide["catalog"],
+    masker: Masker = Provide["masker"],
+    run_id: str = Provide["run_id"],
+) -> Keep:
+    """Fix where the notebook goes, as long as this is known: in the step's own code."""
+    return Keep(_output_name(command), catalog, masker, run_id)
+
+
+def _output_name(command: str) -> str:
+    path = PurePath(command)
+    folder = path.parent
+    if path.is_absolute() or ".." in path.parts:
+        folder = PurePath()  # nothing is kept outside the catalog of the run
+    return (folder / f"{path.stem}-{_tag()}_out.ipynb").as_posix()
+
+
+def _tag() -> str:
+    """Return what tells this notebook apart from others of this run."""
+    step, context = current_step(), get_run_context()
+    if step is None or isinstance(context, JobContext):
+        return ""
+    if "." in step.path:
+        return shortened_name(step.path, step.path)  # within a branch
+    letters = _letters(step.path)
+    nodes = context.dag.nodes if context is not None and context.dag else ()
+    if sum(_letters(name) == letters for name in nodes) > 1:
+        return shortened_name(step.path, step.path)
+    return shortened_name(letters, step.path)
+
+
+def _letters(name: str) -> str:
+    return "".join(filter(str.isalnum, name))
+
+
+def assignments(values: Mapping[str, object]) -> str:
+    """Return code that sets variables.
+
+    Args:
+        values: JSON values by name; those that are no names of variables are left out.
+
+    Example:
+        >>> print(assignments({"x": [1, None], "text": "a'b", "my-name": 1}))
+        # Parameters
+        x = [1, None]
+        text = "a'b"
+    """
+    lines = [
+        f"{name} = {_literal(value)}"
+        for name, value in values.items()
+        if name.isidentifier() and not keyword.iskeyword(name)
+    ]
+    return "\n".join(["# Parameters", *lines])
+
+
+def _literal(value: object) -> str:
+    if isinstance(value, float) and not math.isfinite(value):
+        return f'float("{value}")'
+    if isinstance(value, dict):
+        items = (f"{key!a}: {_literal(item)}" for key, item in value.items())
+        return f"{{{', '.join(items)}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_literal, value))}]"
+    # A file in UTF-8 has no place for half a surrogate pair; an escape has.
+    return ascii(value)
