@@ -13,6 +13,7 @@ from runnable.exceptions import ConfigurationError, did_you_mean
 from runnable.injection import connect, injection_points
 from runnable.scope import live_run
 from runnable.threads import Threads
+from runnable.under_way import UnderWay
 
 if TYPE_CHECKING:
     # Whoever defines the first marker loads this module, and may be any of these.
@@ -58,6 +59,7 @@ class RunContainer(containers.DeclarativeContainer):
     code_versions: providers.Provider[CodeVersions] = providers.ThreadSafeSingleton(
         CodeVersions
     )
+    under_way: providers.Provider[UnderWay] = providers.ThreadSafeSingleton(UnderWay)
     threads: providers.Provider[Threads] = providers.ThreadSafeSingleton(Threads)
 
 

@@ -83,7 +83,7 @@ class Settings:
             places=dict.fromkeys(from_file, configuration_file),
             parameters=_parameters(parameters_file, options.parameters, environment),
             variables=named,
-            retry_run_id=environment.get(defaults.RETRY_RUN_ID, ""),
+            retry_run_id=options.resume or environment.get(defaults.RETRY_RUN_ID, ""),
         )
 
     def _services(
@@ -120,6 +120,7 @@ _TEXTS = {
     "run_id": str,
     "tag": str,
     "log_level": str,
+    "resume": str,
 }
 
 

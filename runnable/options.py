@@ -16,6 +16,8 @@ class Options(NamedTuple):
     log_level: str = ""
     parameters: Mapping[str, object] = MappingProxyType({})
     services: Mapping[str, object] = MappingProxyType({})
+    resume: str = ""
+    """The id of a run that is to go on."""
 
 
 class RunSettings(NamedTuple):

@@ -26,6 +26,7 @@ from runnable.datastore.run_log import RunLog
 from runnable.datastore.snapshot import dump_run_log, load_run_log
 from runnable.datastore.store import BaseRunLogStore, Journal
 from runnable.exceptions import (
+    RunLogContinuedError,
     RunLogDamagedError,
     RunLogExistsError,
     RunLogNotFoundError,
@@ -76,6 +77,10 @@ class _FileJournal:
             raise
         self._size += written
 
+    def flush(self) -> None:
+        with self._lock:
+            self._write()
+
     def close(self) -> None:
         with self._lock:
             try:
@@ -125,15 +130,35 @@ class FileSystemRunLogStore(BaseRunLogStore):
             self._root.mkdir(parents=True, exist_ok=True)
             return _FileJournal(path, self.durability)
 
-    def reopen(self, run_id: str) -> Journal:
+    def reopen(self, run_id: str, first: Record, seen: int) -> Journal:
         """Continue the journal of a run that was begun before, in a new segment."""
-        if not os.path.exists(self._segment(run_id, 1)):
-            raise RunLogNotFoundError(run_id, str(self._root))
-        for number in itertools.count(2):
-            # Created exclusively: of two that continue at once, each has its own.
-            with contextlib.suppress(FileExistsError):
-                return self._open(self._segment(run_id, number))
-        raise AssertionError  # the loop has no end
+        number = 1 + sum(1 for _ in self._segments(run_id))
+        if sum(1 for _ in self.read(run_id)) != seen:
+            raise RunLogContinuedError(run_id)
+        # The segment appears with its first record in it, so that nobody can see that
+        # the run goes on without seeing who goes on with it.
+        draft = f"{self._root}/.{os.urandom(8).hex()}.part"
+        journal = _FileJournal(draft, self.durability)
+        try:
+            journal.append(first)
+            journal.flush()
+            os.link(draft, self._segment(run_id, number))
+        except FileExistsError:
+            journal.close()
+            raise RunLogContinuedError(run_id) from None
+        except BaseException:
+            journal.close()
+            raise
+        finally:
+            os.unlink(draft)  # noqa: PTH108 - a string, as all paths of runs
+        return journal
+
+    def _segments(self, run_id: str) -> Iterator[str]:
+        for number in itertools.count(1):
+            segment = self._segment(run_id, number)
+            if not os.path.exists(segment):
+                return
+            yield segment
 
     def read(self, run_id: str) -> Iterator[Record]:
         """Yield the records of a run, in the order they were written."""

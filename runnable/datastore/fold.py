@@ -12,6 +12,7 @@ from runnable.datastore.records import (
     BranchStarted,
     Record,
     RunFinished,
+    RunResumed,
     RunStarted,
     StepFinished,
     StepStarted,
@@ -60,8 +61,12 @@ class Fold:
                 self._branch_finished(record)
             case RunStarted():
                 self._run_started(record)
+            case RunResumed():
+                self._run_resumed(record)
             case RunFinished():
                 self._run["status"] = record.status
+            case _:
+                pass  # a heartbeat says nothing about the run
 
     def run_log(self) -> RunLog:
         """Return the run log that the records so far amount to."""
@@ -82,6 +87,17 @@ class Fold:
         }
         self._code = record.code
         self._retry_indicator = str(record.run_config.get("retry_indicator", ""))
+
+    def _run_resumed(self, record: RunResumed) -> None:
+        self._run["status"] = defaults.PROCESSING
+        self._code = record.code
+        earlier = self._run["run_config"].get("resumed", [])
+        told = {"at": record.at, "host": record.host, "message": record.message}
+        # The record that it began with stays as it is.
+        self._run["run_config"] = {
+            **self._run["run_config"],
+            "resumed": [*earlier, told],
+        }
 
     def _step_started(self, record: StepStarted) -> None:
         step = self._steps.get(record.path)

@@ -9,7 +9,11 @@ from pydantic import PrivateAttr
 
 from runnable.datastore.records import Record, decode, encode
 from runnable.datastore.store import BaseRunLogStore, Journal
-from runnable.exceptions import RunLogExistsError, RunLogNotFoundError
+from runnable.exceptions import (
+    RunLogContinuedError,
+    RunLogExistsError,
+    RunLogNotFoundError,
+)
 
 _LONG_BYTES = 1024
 
@@ -62,12 +66,26 @@ class MemoryRunLogStore(BaseRunLogStore):
             lines = self._journals[run_id] = []
         return _MemoryJournal(lines)
 
-    def reopen(self, run_id: str) -> Journal:
+    @property
+    def is_shared(self) -> bool:
+        """Say that nobody else sees them."""
+        return False
+
+    def key(self, run_id: str) -> str:
+        """Return what tells a run from those of other stores of this process."""
+        return f"{id(self)} {run_id}"
+
+    def reopen(self, run_id: str, first: Record, seen: int) -> Journal:
         """Continue the journal of a run that was begun before."""
         with self._lock:
             if run_id not in self._journals:
                 raise RunLogNotFoundError(run_id, "memory")
-            return _MemoryJournal(self._journals[run_id])
+            lines = self._journals[run_id]
+            if len(lines) != seen:
+                raise RunLogContinuedError(run_id)
+            journal = _MemoryJournal(lines)
+            journal.append(first)
+            return journal
 
     def read(self, run_id: str) -> Iterator[Record]:
         """Yield the records of a run, in the order they were written."""

@@ -32,6 +32,30 @@ class RunStarted(NamedTuple):
     code: list[CodeIdentity]
     host: str = ""
     process_id: int = 0
+    process_began: str = ""
+    """Tells the process from another one of the same number; empty if not known."""
+    epoch_seconds: float = 0.0
+    """When, wherever the clock stands."""
+
+
+class RunResumed(NamedTuple):
+    """A run that has stopped goes on, maybe elsewhere."""
+
+    at: str
+    code: list[CodeIdentity]
+    host: str = ""
+    process_id: int = 0
+    process_began: str = ""
+    epoch_seconds: float = 0.0
+    message: str = ""
+    """What is not as it was."""
+
+
+class Heartbeat(NamedTuple):
+    """The process that runs the run is still there."""
+
+    at: str
+    epoch_seconds: float
 
 
 class StepStarted(NamedTuple):
@@ -60,6 +84,8 @@ class StepFinished(NamedTuple):
     traceback: str = ""
     read: tuple[str, ...] = ()
     """Names of parameters that it was given from outside the branch it stands in."""
+    masked: tuple[str, ...] = ()
+    """Names of outputs that had secrets in them, which are not recorded."""
 
 
 class BranchStarted(NamedTuple):
@@ -80,7 +106,7 @@ class BranchFinished(NamedTuple):
 
 
 class RunFinished(NamedTuple):
-    """A run has ended; nothing follows."""
+    """A run has ended; nothing follows, unless it is resumed."""
 
     at: str
     status: str
@@ -88,6 +114,8 @@ class RunFinished(NamedTuple):
 
 Record = (
     RunStarted
+    | RunResumed
+    | Heartbeat
     | StepStarted
     | StepFinished
     | BranchStarted
@@ -97,6 +125,8 @@ Record = (
 
 _KINDS: dict[str, type[Record]] = {
     "run_started": RunStarted,
+    "run_resumed": RunResumed,
+    "heartbeat": Heartbeat,
     "step_started": StepStarted,
     "step_finished": StepFinished,
     "branch_started": BranchStarted,
@@ -167,6 +197,7 @@ _PLAIN: dict[str, Callable[[Any], object]] = {
     "parameters": to_plain,
     "outputs": to_plain,
     "read": list,
+    "masked": list,
     "files": _plain_models,
     "code": _plain_models,
 }
@@ -213,8 +244,9 @@ def _build(kind: type[Record], content: dict[str, Any]) -> Record:
     for name in ("parameters", "outputs"):
         if name in content:
             content[name] = from_plain(content[name])
-    if "read" in content:
-        content["read"] = tuple(content["read"])
+    for name in ("read", "masked"):
+        if name in content:
+            content[name] = tuple(content[name])
     if "files" in content:
         content["files"] = [DataCatalog(**file) for file in content["files"]]
     if "code" in content:

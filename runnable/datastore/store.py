@@ -47,17 +47,21 @@ class BaseRunLogStore(Service, abc.ABC):
         """
 
     @abc.abstractmethod
-    def reopen(self, run_id: str) -> Journal:
+    def reopen(self, run_id: str, first: Record, seen: int) -> Journal:
         """Continue the journal of a run that was begun before.
 
         Args:
             run_id: The id of the run.
+            first: The record that continues it.
+            seen: How many records the journal has, as far as the caller knows.
 
         Returns:
-            The journal; what is appended comes after what it has.
+            The journal, with the record; what is appended comes after it.
 
         Raises:
             RunLogNotFoundError: If there is no such run.
+            RunLogContinuedError: If the journal has got records since; of two that
+                continue it at once, exactly one succeeds.
         """
 
     @abc.abstractmethod
@@ -79,6 +83,15 @@ class BaseRunLogStore(Service, abc.ABC):
     @abc.abstractmethod
     def get_summary(self) -> dict[str, str]:
         """Say what this store is and where it keeps run logs."""
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes can see the runs."""
+        return True
+
+    def key(self, run_id: str) -> str:
+        """Return what tells a run from those of other stores of this process."""
+        return f"{self.service_name} {self.get_summary()['Location']} {run_id}"
 
     def get_run_log_by_id(
         self,

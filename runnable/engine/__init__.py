@@ -9,6 +9,7 @@ from runnable.engine.runtimes import (
 )
 from runnable.engine.session import AS_USUAL, Conditions, Services
 from runnable.engine.values import json_parameters
+from runnable.under_way import UnderWay
 
 __all__ = [
     "AS_USUAL",
@@ -17,6 +18,7 @@ __all__ = [
     "LoopRuntime",
     "Runtime",
     "Services",
+    "UnderWay",
     "json_parameters",
     "run",
     "run_by_hand",

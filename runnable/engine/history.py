@@ -4,13 +4,26 @@ Theory of operation. A run is continued by running it again: the traversal asks 
 same steps in the same order, and for a step whose end is recorded, the answer is taken
 from the record. So there is no position to be stored, and a run may be continued after
 any record. Branches that were under way are entered again; what is recorded of them is
-found by the same paths.
+found by the same paths. A run that has ended in failure goes on where it failed: the
+ends of failed steps count no longer, except in branches that have succeeded all the
+same.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from runnable import defaults
-from runnable.datastore import Record, RunStarted, StepFinished, StepStarted
+from runnable.datastore import (
+    BranchFinished,
+    Heartbeat,
+    Record,
+    RunFinished,
+    RunResumed,
+    RunStarted,
+    StepFinished,
+    StepStarted,
+)
+from runnable.engine.owners import Owner
+from runnable.graph import parent
 
 
 class Past:
@@ -35,20 +48,67 @@ class History:
 
     def __init__(self, records: Iterable[Record] = ()) -> None:
         self.started: RunStarted | None = None
+        self.owner: Owner | None = None
+        """Who ran it last."""
+        self.heard_at = 0.0
+        """When that process said last that it is there, in seconds since 1970."""
+        self.ended = False
+        self.count = 0
         self._steps: dict[str, Past] = {}
+        self._branches: dict[str, str] = {}
         for record in records:
-            match record:
-                case RunStarted():
-                    self.started = record
-                case StepStarted():
-                    past = self._steps.setdefault(record.path, Past())
-                    past.last_attempt, past.finished = record.attempt, None
-                case StepFinished() if record.status != defaults.CANCELLED:
-                    past = self._steps[record.path]
-                    past.tries += 1
-                    past.finished = record
-                case _:
-                    pass
+            self.count += 1
+            self._add(record)
+
+    def _add(self, record: Record) -> None:
+        match record:
+            case RunStarted() | RunResumed():
+                self._owned(record)
+            case Heartbeat():
+                self.heard_at = record.epoch_seconds
+            case StepStarted():
+                past = self._steps.setdefault(record.path, Past())
+                past.last_attempt, past.finished = record.attempt, None
+            case StepFinished() if record.status != defaults.CANCELLED:
+                past = self._steps[record.path]
+                past.tries += 1
+                past.finished = record
+            case BranchFinished():
+                self._branches[record.path] = record.status
+            case RunFinished():
+                self.ended = True
+                if record.status != defaults.SUCCESS:
+                    self._try_again()
+            case _:
+                pass
+
+    def _owned(self, record: RunStarted | RunResumed) -> None:
+        if isinstance(record, RunStarted):
+            self.started = record
+        self.owner = Owner(record.host, record.process_id, record.process_began)
+        self.heard_at, self.ended = record.epoch_seconds, False
+
+    def _try_again(self) -> None:
+        """Take back the ends of steps that failed: there the run goes on."""
+        for path, past in self._steps.items():
+            failed = past.finished and past.finished.status != defaults.SUCCESS
+            if failed and not self._within_success(path):
+                past.finished, past.tries = None, 0
+
+    def _within_success(self, path: str) -> bool:
+        """Tell whether a step stands in a branch that has succeeded all the same."""
+        place = parent(path)
+        while place:
+            if self._branches.get(place) == defaults.SUCCESS:
+                return True
+            place = parent(parent(place))
+        return False
+
+    def succeeded(self) -> Iterator[StepFinished]:
+        """Yield the ends of the steps that are not run again."""
+        for past in self._steps.values():
+            if past.finished is not None and past.finished.status == defaults.SUCCESS:
+                yield past.finished
 
     def of(self, path: str) -> Past | None:
         """Return what is recorded of a step; None if nothing is.

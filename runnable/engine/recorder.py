@@ -3,11 +3,13 @@
 import datetime as dt
 import logging
 import threading
+import time
 from collections.abc import Sequence
 
 from runnable.datastore import (
     BranchFinished,
     BranchStarted,
+    Heartbeat,
     Journal,
     Record,
     RunFinished,
@@ -23,6 +25,11 @@ logger = logging.getLogger(__name__)
 def now() -> str:
     """Return the local time, as run logs have it."""
     return dt.datetime.now().isoformat(" ", "microseconds")  # noqa: DTZ005 - as documented
+
+
+def seconds() -> float:
+    """Return the seconds since 1970, which are the same wherever the clock stands."""
+    return time.time()
 
 
 class TooLateError(RuntimeError):
@@ -113,6 +120,12 @@ class Recorder:
                     # Who only listens must not decide how a run ends.
                     logger.exception("A subscriber failed at %r", type(event).__name__)
         return pause
+
+    def beat(self) -> None:
+        """Record that the run is still under way; nobody is told."""
+        with self._lock:
+            if not self._over:
+                self._journal.append(Heartbeat(now(), seconds()))
 
     def end_open(self, status: str, why: str, under: str = "") -> None:
         """Record an end for what has begun and can no longer say itself how it ended.

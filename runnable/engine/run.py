@@ -1,7 +1,9 @@
 """One run, from its first record to its last."""
 
-from collections.abc import Callable, Mapping
-from typing import ParamSpec
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple, ParamSpec, cast
 
 from runnable import defaults
 from runnable.ambient import active_run
@@ -10,6 +12,7 @@ from runnable.datastore import (
     AnyParameter,
     CodeIdentity,
     CodeVersion,
+    Journal,
     ObjectLoader,
     RunFinished,
     RunLog,
@@ -17,6 +20,7 @@ from runnable.datastore import (
 from runnable.engine.branches import run_branches, traverse
 from runnable.engine.history import NO_HISTORY, History
 from runnable.engine.recorder import Recorder, UnrecordedError, now
+from runnable.engine.resume import check
 from runnable.engine.runtimes import Runtime
 from runnable.engine.scopes import Failure, Scope
 from runnable.engine.session import (
@@ -24,12 +28,17 @@ from runnable.engine.session import (
     Conditions,
     Services,
     Session,
+    let_it_finish,
     run_started,
 )
 from runnable.engine.step import in_one_line, run_step
 from runnable.engine.traversal import Outcome
+from runnable.events import Warned
 from runnable.exceptions import ExecutionFailedError
 from runnable.graph import Graph, JobNode
+from runnable.tasks import Call
+
+logger = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 
@@ -56,7 +65,7 @@ async def run(
         services: Where everything is kept.
         context: Describes the run.
         conditions: How it is to go on.
-        continued: Whether the run has been begun before: it starts with the recorded
+        continued: Whether the run has been begun before: it goes on with the recorded
             parameters, and what is recorded to have ended is not run again.
 
     Returns:
@@ -65,16 +74,17 @@ async def run(
     Raises:
         ExecutionFailedError: If the run ended in failure.
         RunLogExistsError: If the run id has been used.
+        RetryValidationError: If a run cannot go on; see `resume.check`.
     """
     if isinstance(work, Graph):
         context.set_graph(work)
     keeps_objects = context.object_serialisation and services.catalog.keeps_objects
-    store, run_id = services.run_log_store, context.run_id
-    past = History(store.read(run_id)) if continued else NO_HISTORY
-    if past.started is not None:
-        parameters = past.started.parameters
+    run_id = context.run_id
+    begin = _resume if continued else _begin
+    journal, past, notes, parameters = await begin(
+        work, parameters, runtime, services, context
+    )
     scope = Scope("", dict(parameters), environment=context.environment())
-    journal = store.reopen(run_id) if continued else store.create(run_id)
     session = Session(
         loader=ObjectLoader(
             run_id, services.catalog, services.pickler, context.return_objects
@@ -87,6 +97,9 @@ async def run(
         history=past,
         objects=None if keeps_objects else context.return_objects,
     )
+    for note in notes:
+        logger.warning("Run %r is resumed: %s", run_id, note)
+        session.recorder.tell(Warned("", note))
     problems: list[Exception] = []
     try:
         succeeded = await _run_recorded(work, scope, session, problems)
@@ -112,8 +125,9 @@ async def _run_recorded(
     status, succeeded = defaults.CANCELLED, False
     try:
         if session.history.started is None:
-            _record_start(scope, CodeIdentity.of(await _code_version(session)), session)
-        with active_run():
+            code = await _code(session.services, session.runtime)
+            _record_start(scope, code, session)
+        with active_run(), _under_way(session):
             if isinstance(work, Graph):
                 succeeded = await traverse(work, scope, session)
             else:
@@ -140,12 +154,71 @@ def _record_start(scope: Scope, code: CodeIdentity, session: Session) -> None:
     session.recorder.record(run_started(session.context, parameters, code))
 
 
-async def _code_version(session: Session) -> CodeVersion:
-    versions = session.services.code_versions
-    known = versions.known()
-    if known is not None:
-        return known
-    return await session.off_loop(versions.ask)
+class _Begun(NamedTuple):
+    journal: Journal
+    past: History
+    notes: Sequence[str]
+    """What is not as it was."""
+    parameters: Mapping[str, AnyParameter]
+
+
+async def _begin(
+    work: Graph | JobNode,
+    parameters: Mapping[str, AnyParameter],
+    runtime: Runtime,
+    services: Services,
+    context: RunContext,
+) -> _Begun:
+    """Begin a new run."""
+    del work, runtime
+    journal = services.run_log_store.create(context.run_id)
+    return _Begun(journal, NO_HISTORY, (), parameters)
+
+
+async def _resume(
+    work: Graph | JobNode,
+    given: Mapping[str, AnyParameter],
+    runtime: Runtime,
+    services: Services,
+    context: RunContext,
+) -> _Begun:
+    """Go on with a run that was begun before, if that may be."""
+    assert isinstance(work, Graph)  # noqa: S101 - a job is not resumed
+    store, run_id = services.run_log_store, context.run_id
+
+    def read() -> History:
+        return History(store.read(run_id))
+
+    # A long journal takes a while to be read: not on an event loop.
+    history = cast("History", await runtime.invoke(Call(read, stop=let_it_finish)))
+    here = services.under_way.has(store.key(run_id))
+    stopped = check(run_id, history, work, given, under_way_here=here)
+    first = stopped.record(await _code(services, runtime))
+    journal = store.reopen(run_id, first, history.count)
+    notes = [first.message] if first.message else []
+    return _Begun(journal, history, notes, stopped.parameters)
+
+
+@contextmanager
+def _under_way(session: Session) -> Iterator[None]:
+    """Have it known that a run is under way."""
+    services = session.services
+    store = services.run_log_store
+    key = store.key(session.context.run_id)
+    services.under_way.add(key, session.recorder.beat if store.is_shared else None)
+    try:
+        yield
+    finally:
+        services.under_way.remove(key)
+
+
+async def _code(services: Services, runtime: Runtime) -> CodeIdentity:
+    versions = services.code_versions
+    version = versions.known()
+    if version is None:
+        call = Call(versions.ask, stop=let_it_finish)
+        version = cast("CodeVersion", await runtime.invoke(call))
+    return CodeIdentity.of(version)
 
 
 def _conclude(session: Session, problems: list[Exception]) -> RunLog | None:

@@ -1,10 +1,7 @@
 """What the engine holds while one run goes on."""
 
-import os
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache
 from typing import NamedTuple, ParamSpec, TypeVar, cast
 
 from runnable.ambient import Console
@@ -19,13 +16,15 @@ from runnable.datastore import (
     RunStarted,
 )
 from runnable.engine.history import History
+from runnable.engine.owners import this_process
 from runnable.engine.processes import Workers
-from runnable.engine.recorder import Recorder, now
+from runnable.engine.recorder import Recorder, now, seconds
 from runnable.engine.runtimes import Runtime
 from runnable.graph import Overlap, Workspace
 from runnable.pickler import BasePickler
 from runnable.secrets import BaseSecrets, Masker
 from runnable.tasks import Call
+from runnable.under_way import UnderWay
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -45,11 +44,6 @@ class Conditions(NamedTuple):
 AS_USUAL = Conditions()
 
 
-@cache
-def _host() -> str:
-    return socket.gethostname()
-
-
 class Services(NamedTuple):
     """The services of a run, resolved once."""
 
@@ -58,6 +52,7 @@ class Services(NamedTuple):
     pickler: BasePickler
     run_log_store: BaseRunLogStore
     code_versions: CodeVersions
+    under_way: UnderWay
 
 
 @dataclass(slots=True, eq=False)
@@ -94,11 +89,11 @@ class Session:
 
         It is not ended when the run is: half of it would be worse than waiting for it.
         """
-        call = Call(function, args, kwargs, stop=_let_it_finish)
+        call = Call(function, args, kwargs, stop=let_it_finish)
         return cast("T", await self.runtime.invoke(call))
 
 
-def _let_it_finish() -> None:
+def let_it_finish() -> None:
     """End nothing."""
 
 
@@ -108,7 +103,7 @@ def run_started(
     code: CodeIdentity,
 ) -> RunStarted:
     """Make the first record of a run."""
-    graph = context.dag
+    graph, owner = context.dag, this_process()
     config = context.describe()
     if graph is not None:
         config |= {"dag": graph.described, "dag_hash": graph.hash}
@@ -120,6 +115,8 @@ def run_started(
         parameters=parameters,
         run_config=config,
         code=[code],
-        host=_host(),
-        process_id=os.getpid(),
+        host=owner.host,
+        process_id=owner.process_id,
+        process_began=owner.process_began,
+        epoch_seconds=seconds(),
     )

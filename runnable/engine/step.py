@@ -277,6 +277,8 @@ def _finish(attempt: Attempt, session: Session) -> None:
             _keep_log(attempt, session, text)
         except Exception as problem:  # noqa: BLE001 - the step has failed already
             error.add_note(f"its execution log could not be kept: {problem!r}")
+    recorded = masked(attempt.outputs, session.masker)
+    hidden = (name for name, it in recorded.items() if it is not attempt.outputs[name])
     # If this cannot be recorded, the run ends; the error of the step stays known.
     session.recorder.record(
         StepFinished(
@@ -286,9 +288,10 @@ def _finish(attempt: Attempt, session: Session) -> None:
             attempt=attempt.number,
             message=session.masker.text(in_one_line(error) or attempt.message),
             traceback=session.masker.text(text),
-            outputs=masked(attempt.outputs, session.masker),
+            outputs=recorded,
             files=[*attempt.put, *attempt.got],
             read=tuple(attempt.read),
+            masked=tuple(hidden),
         )
     )
 

@@ -35,6 +35,7 @@ from runnable.engine.traversal import Outcome
 from runnable.events import Event, TaskEvent, Warned
 from runnable.exceptions import RunError
 from runnable.graph import Graph, TaskNode
+from runnable.under_way import UnderWay
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -235,6 +236,7 @@ def _session(
         common.pickler,
         common.run_log_store,
         CodeVersions(),
+        UnderWay(),
     )
     return Session(
         context=context,

@@ -28,7 +28,8 @@ The tree of their classes::
     │   ├── SecretNotFoundError
     │   └── RetryValidationError
     └── StoreError                 something kept is missing, present or damaged
-        ├── RunLogExistsError, RunLogNotFoundError, RunLogDamagedError
+        ├── RunLogExistsError, RunLogNotFoundError, RunLogDamagedError,
+        │   RunLogContinuedError
         ├── StepLogNotFoundError, BranchLogNotFoundError, JobLogNotFoundError
         ├── EntityNotFoundError
         └── CatalogError
@@ -82,6 +83,7 @@ from runnable.exceptions.stores import (
     EntityNotFoundError,
     JobLogNotFoundError,
     ObjectDamagedError,
+    RunLogContinuedError,
     RunLogDamagedError,
     RunLogExistsError,
     RunLogNotFoundError,
@@ -114,6 +116,7 @@ __all__ = [
     "RetryValidationError",
     "ReturnsError",
     "RunError",
+    "RunLogContinuedError",
     "RunLogDamagedError",
     "RunLogExistsError",
     "RunLogNotFoundError",

@@ -23,6 +23,20 @@ class RunLogExistsError(StoreError):
         )
 
 
+class RunLogContinuedError(StoreError):
+    """Somebody else has just continued this run."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(run_id)
+        self.run_id = run_id
+
+    def __str__(self) -> str:
+        return (
+            f"Run {self.run_id!r} has just been continued by somebody else; wait for "
+            "its end, or look at its run log."
+        )
+
+
 class RunLogNotFoundError(StoreError):
     """There is no run log of this run id."""
 

@@ -9,7 +9,7 @@ from runnable.ambient import Console
 from runnable.catalog import BaseCatalog
 from runnable.context import RunContext
 from runnable.datastore import AnyParameter, BaseRunLogStore, CodeVersions, RunLog
-from runnable.engine import AS_USUAL, Conditions, Runtime, Services, run
+from runnable.engine import AS_USUAL, Conditions, Runtime, Services, UnderWay, run
 from runnable.executor.base import BasePipelineExecutor
 from runnable.graph import Graph, JobNode, Overlap, Parallelism, Workspace
 from runnable.injection import Provide, inject
@@ -92,7 +92,15 @@ def run_here(
     """Run a pipeline, or the task of a job, with the services of the current run."""
     context, services = services_of_run()
     context.object_serialisation = store_objects
-    return run(work, parameters, runtime, services, context, conditions)
+    return run(
+        work,
+        parameters,
+        runtime,
+        services,
+        context,
+        conditions,
+        continued=context.is_retry,
+    )
 
 
 @inject
@@ -104,7 +112,10 @@ def services_of_run(
     pickler: BasePickler = Provide["pickler"],
     run_log_store: BaseRunLogStore = Provide["run_log_store"],
     code_versions: CodeVersions = Provide["code_versions"],
+    under_way: UnderWay = Provide["under_way"],
 ) -> tuple[RunContext, Services]:
     """Return the context and the services of the current run, resolved once."""
-    services = Services(catalog, secrets, pickler, run_log_store, code_versions)
+    services = Services(
+        catalog, secrets, pickler, run_log_store, code_versions, under_way
+    )
     return context, services

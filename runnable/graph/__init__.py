@@ -1,5 +1,6 @@
 """Graphs of steps: descriptions, paths and validation; no I/O."""
 
+from runnable.graph.changes import changes
 from runnable.graph.composites import (
     KEEP_LIST,
     CompositeNode,
@@ -73,6 +74,7 @@ __all__ = [
     "Task",
     "TaskNode",
     "Workspace",
+    "changes",
     "execution_log_name",
     "join",
     "parent",

@@ -83,14 +83,15 @@ def launch(
         ConfigurationError: If a file, key or value of the configuration is wrong.
         ParameterMissingError: If nobody provides a parameter that a step needs; all
             are listed.
+        RetryValidationError: If something is to be resumed that cannot be.
     """
     settings = _in_force(options, container)
-    if settings.retry_run_id:
-        why = "this version cannot resume runs yet; unset RUNNABLE_RETRY_RUN_ID"
-        raise RetryValidationError(settings.retry_run_id, why)
     parameters = _initial(settings.parameters)
-    _check_parameters(work.needs(), parameters)
-    run_id = check_run_id(settings.run_id or make_run_id())
+    if settings.retry_run_id:
+        _check_resumption(work, options, settings.retry_run_id)
+    else:
+        _check_parameters(work.needs(), parameters)
+    run_id = check_run_id(settings.retry_run_id or settings.run_id or make_run_id())
     before = current_scope()
     ports = {**PORTS, work.executor_kind: work.executor_port}
     services, made = make_services(settings, ports)
@@ -156,7 +157,9 @@ def _in_force(options: Options, container: RunContainer | None) -> RunSettings:
         settings = resolve(options)
     finally:
         restore(outer)
-    return settings._replace(run_id=options.run_id) if nested else settings
+    if nested:
+        settings = settings._replace(run_id=options.run_id, retry_run_id=options.resume)
+    return settings
 
 
 def _make_context(
@@ -168,6 +171,7 @@ def _make_context(
 ) -> RunContext:
     return context_type.model_validate({
         "run_id": run_id,
+        "is_retry": bool(settings.retry_run_id),
         "tag": options.tag,
         "log_level": options.log_level,
         "configuration_file": settings.configuration_file,
@@ -175,6 +179,15 @@ def _make_context(
         "variables": settings.variables,
         **services,
     })
+
+
+def _check_resumption(work: Work, options: Options, run_id: str) -> None:
+    if not work.can_resume:
+        why = "a job is one task; execute it again, without RUNNABLE_RETRY_RUN_ID"
+        raise RetryValidationError(run_id, why)
+    if options.run_id and options.run_id != run_id:
+        why = f"it keeps its id, and cannot get the run_id {options.run_id!r}"
+        raise RetryValidationError(run_id, why)
 
 
 def _initial(values: Mapping[str, object]) -> dict[str, AnyParameter]:

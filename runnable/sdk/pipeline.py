@@ -204,7 +204,7 @@ class Pipeline(AnyPipeline):
         """Return the graph of this pipeline."""
         return self._graph
 
-    def execute(
+    def execute(  # noqa: PLR0913 - as documented, most by keyword
         self,
         configuration_file: str = "",
         run_id: str = "",
@@ -215,6 +215,7 @@ class Pipeline(AnyPipeline):
         parameters: Mapping[str, object] | None = None,
         services: Mapping[str, object] | None = None,
         container: RunContainer | None = None,
+        resume: str = "",
     ) -> RunLog:
         """Run this pipeline, and wait for its end.
 
@@ -232,6 +233,8 @@ class Pipeline(AnyPipeline):
             parameters: JSON values by name; these win over all other sources.
             services: Configurations or instances by kind, such as `catalog`.
             container: A `containers.RunContainer` of your own.
+            resume: The id of a run of this pipeline that has stopped, and is to go on;
+                else `RUNNABLE_RETRY_RUN_ID`. What has succeeded is not run again.
 
         Returns:
             The log of the run.
@@ -242,12 +245,14 @@ class Pipeline(AnyPipeline):
             ParameterMissingError: If nobody provides what a step asks for.
             ConfigurationError: If a file, key or value of the configuration is wrong.
             RunLogExistsError: If the run id has been used.
+            RetryValidationError: If a run cannot be resumed: it is under way, or its
+                pipeline has changed.
         """
         said = (configuration_file, run_id, tag, parameters_file, log_level)
-        options = Options(*said, parameters or {}, services or {})
+        options = Options(*said, parameters or {}, services or {}, resume)
         return execute(self._work, options, container)
 
-    async def execute_async(
+    async def execute_async(  # noqa: PLR0913 - as for `execute`
         self,
         configuration_file: str = "",
         run_id: str = "",
@@ -258,6 +263,7 @@ class Pipeline(AnyPipeline):
         parameters: Mapping[str, object] | None = None,
         services: Mapping[str, object] | None = None,
         container: RunContainer | None = None,
+        resume: str = "",
     ) -> RunLog:
         """Run this pipeline without blocking the event loop; else as `execute`.
 
@@ -274,6 +280,7 @@ class Pipeline(AnyPipeline):
             parameters: As for `execute`.
             services: As for `execute`.
             container: As for `execute`.
+            resume: As for `execute`.
 
         Returns:
             The log of the run.
@@ -282,7 +289,7 @@ class Pipeline(AnyPipeline):
             ExecutionFailedError: If the run ended in failure.
         """
         said = (configuration_file, run_id, tag, parameters_file, log_level)
-        options = Options(*said, parameters or {}, services or {})
+        options = Options(*said, parameters or {}, services or {}, resume)
         return await execute_async(self._work, options, container)
 
     async def execute_streaming(  # noqa: PLR0913 - as execute
@@ -297,6 +304,7 @@ class Pipeline(AnyPipeline):
         parameters: Mapping[str, object] | None = None,
         services: Mapping[str, object] | None = None,
         container: RunContainer | None = None,
+        resume: str = "",
     ) -> AsyncGenerator[dict[str, object]]:
         """Run this pipeline, and yield what its tasks yield while it goes on.
 
@@ -314,6 +322,7 @@ class Pipeline(AnyPipeline):
             parameters: As for `execute`.
             services: As for `execute`.
             container: As for `execute`.
+            resume: As for `execute`.
 
         Yields:
             Events, as they happen.
@@ -337,7 +346,7 @@ class Pipeline(AnyPipeline):
             [0, 1]
         """
         said = (configuration_file, run_id, tag, parameters_file, log_level)
-        options = Options(*said, parameters or {}, services or {})
+        options = Options(*said, parameters or {}, services or {}, resume)
         stream = EventStream(lifecycle=lifecycle)
 
         running = execute_async(self._work, options, container, stream)

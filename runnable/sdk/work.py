@@ -19,6 +19,7 @@ class Work(abc.ABC):
     executor_kind: ClassVar[str]
     executor_port: ClassVar[type[Service]]
     context_type: ClassVar[type[RunContext]]
+    can_resume: ClassVar[bool] = False
 
     @abc.abstractmethod
     def needs(self) -> Sequence[Need]:
@@ -40,6 +41,7 @@ class PipelineWork(Work):
     executor_kind = "pipeline_executor"
     executor_port = BasePipelineExecutor
     context_type = PipelineContext
+    can_resume = True
 
     def __init__(self, graph: Graph, unprovided: Sequence[Need]) -> None:
         self._graph = graph

@@ -11,7 +11,7 @@ from runnable import ExecutionFailedError, Pipeline
 from runnable.context import PipelineContext, RunScope
 from runnable.datastore import CodeVersions, RunFinished
 from runnable.datastore.memory import MemoryRunLogStore
-from runnable.engine import InlineRuntime, Services, run, run_by_hand
+from runnable.engine import InlineRuntime, Services, UnderWay, run, run_by_hand
 
 MANY = settings(
     deadline=None, suppress_health_check=list(HealthCheck), max_examples=150
@@ -61,7 +61,12 @@ def continued(graph, records):
         run_id="r1", run_log_store=store, catalog={"type": "do-nothing"}
     )
     services = Services(
-        context.catalog, context.secrets, context.pickler, store, CodeVersions()
+        context.catalog,
+        context.secrets,
+        context.pickler,
+        store,
+        CodeVersions(),
+        UnderWay(),
     )
     with RunScope(context):
         going_on = run(

@@ -31,7 +31,6 @@ from runnable.exceptions import (
     GraphError,
     ParameterMissingError,
     ParametersFileError,
-    RetryValidationError,
     ReturnsError,
     RunLogExistsError,
     RunLogNotFoundError,
@@ -598,11 +597,6 @@ class TestWrongDefinition:
             Pipeline(steps=[Stub(name="s")]).execute(
                 parameters={"x": {"y": [object()]}}, services=in_memory
             )
-
-    def test_resuming_is_refused_rather_than_ignored(self, monkeypatch, in_memory):
-        monkeypatch.setenv("RUNNABLE_RETRY_RUN_ID", "r1")
-        with pytest.raises(RetryValidationError, match="cannot resume"):
-            Pipeline(steps=[Stub(name="s")]).execute(services=in_memory)
 
 
 class TestFailingStep:
