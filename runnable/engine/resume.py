@@ -23,6 +23,8 @@ from runnable.engine.recorder import now, seconds
 from runnable.exceptions import RetryValidationError
 from runnable.graph import Graph, changes
 
+_SHOWN = 20
+
 
 class Stopped(NamedTuple):
     """A run that may go on."""
@@ -73,7 +75,9 @@ def check(
         )
     differences = changes(_graph_of(started.run_config), graph.described)
     if differences:
-        listed = "".join(f"\n    {line}" for line in differences)
+        listed = "".join(f"\n    {line}" for line in differences[:_SHOWN])
+        if len(differences) > _SHOWN:
+            listed += f"\n    and {len(differences) - _SHOWN} more"
         why = f"its pipeline has changed; start a new run, or undo:{listed}"
         raise RetryValidationError(run_id, why)
     lost = "; ".join(_lost(history))

@@ -39,7 +39,7 @@ def changes(before: JsonValue, after: JsonValue) -> list[str]:
 
 def _changes(before: JsonValue, after: JsonValue, place: str) -> Iterator[str]:
     if not isinstance(before, Mapping) or not isinstance(after, Mapping):
-        if before != after:
+        if before != after and not _same_script(before, after):
             yield f"{place}: {_short(before)} became {_short(after)}"
         return
     for key in [*before, *(key for key in after if key not in before)]:
@@ -56,6 +56,16 @@ def _changes(before: JsonValue, after: JsonValue, place: str) -> Iterator[str]:
             yield f"{where} is new"
         else:
             yield from _changes(before[key], after[key], where)
+
+
+def _same_script(before: JsonValue, after: JsonValue) -> bool:
+    """Tell whether two names are of one function: a script is called `__main__`."""
+    if not isinstance(before, str) or not isinstance(after, str):
+        return False
+    modules, names = zip(
+        *(it.rpartition(".")[::2] for it in (before, after)), strict=True
+    )
+    return names[0] == names[1] and "__main__" in modules
 
 
 def _short(value: JsonValue) -> str:

@@ -1,6 +1,7 @@
 """What every run log store promises, whatever it keeps run logs in."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -10,6 +11,7 @@ from runnable.datastore import (
     JsonParameter,
     MetricParameter,
     RunFinished,
+    RunResumed,
     RunStarted,
     StepFinished,
     StepStarted,
@@ -18,6 +20,7 @@ from runnable.datastore.file_system import FileSystemRunLogStore
 from runnable.datastore.memory import MemoryRunLogStore
 from runnable.exceptions import (
     DefinitionError,
+    RunLogContinuedError,
     RunLogExistsError,
     RunLogNotFoundError,
 )
@@ -51,6 +54,43 @@ def store(request, tmp_path):
     return FileSystemRunLogStore(
         log_folder=str(tmp_path / "logs"), durability=request.param
     )
+
+
+def test_a_journal_is_continued_by_one_who_has_seen_all_of_it(store):
+    write(store)
+    first = RunResumed(at="2026-01-31 11:00:00.000000", code=[], host="h")
+    with pytest.raises(RunLogNotFoundError):
+        store.reopen("nobody", first, 0)
+    for seen in (0, len(RECORDS) - 1, len(RECORDS) + 1):
+        with pytest.raises(RunLogContinuedError):
+            store.reopen("r1", first, seen)
+    assert list(store.read("r1")) == RECORDS
+    journal = store.reopen("r1", first, len(RECORDS))
+    with pytest.raises(RunLogContinuedError):
+        store.reopen("r1", first, len(RECORDS))
+    journal.append(RECORDS[-1])
+    journal.close()
+    assert list(store.read("r1")) == [*RECORDS, first, RECORDS[-1]]
+    assert store.list_run_ids() == ["r1"]
+
+
+def test_of_many_that_continue_at_once_exactly_one_does(store):
+    write(store)
+    gate = threading.Barrier(8)
+
+    def reopen(number):
+        gate.wait(60)
+        try:
+            store.reopen(
+                "r1", RunResumed(at="", code=[], process_id=number), len(RECORDS)
+            ).close()
+        except RunLogContinuedError:
+            return 0
+        return 1
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(reopen, range(8))) == 1
+    assert len(list(store.read("r1"))) == len(RECORDS) + 1
 
 
 def write(store, run_id="r1", records=RECORDS):

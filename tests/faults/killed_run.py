@@ -29,17 +29,24 @@ class Telling(FileSystemRunLogStore):
 
 
 def work(n: int) -> int:
+    with open("calls.txt", "a") as file:
+        file.write(f"s{n}\n")
     return n + 1
+
+
+def build() -> Pipeline:
+    return Pipeline(
+        steps=[
+            PythonTask(name=f"s{number}", function=work, returns=["n"])
+            for number in range(50)
+        ]
+    )
 
 
 def main(folder: str) -> None:
     os.chdir(folder)
-    steps = [
-        PythonTask(name=f"s{number}", function=work, returns=["n"])
-        for number in range(50)
-    ]
     os.write(1, b"ready\n")
-    Pipeline(steps=steps).execute(
+    build().execute(
         run_id="r1", parameters={"n": 0}, services={"run_log_store": Telling()}
     )
     os.write(1, b"done\n")

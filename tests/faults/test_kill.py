@@ -1,10 +1,12 @@
 """kill -9 at random moments: nothing that was said to be complete is lost."""
 
+import importlib.util
 import random
 import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,9 @@ from runnable.datastore.file_system import FileSystemRunLogStore
 from runnable.exceptions import RunLogNotFoundError
 
 SCRIPT = Path(__file__).with_name("killed_run.py")
+_spec = importlib.util.spec_from_file_location("killed_run", SCRIPT)
+killed_run = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(killed_run)
 MOMENTS = 200
 AT_ONCE = 4
 
@@ -58,8 +63,22 @@ def check(folder: Path, said: list[str]) -> str:
     return run_log.status
 
 
+def check_resumed(done: list[str]) -> None:
+    """Resume a killed run: it comes to the end that it would have come to."""
+    run_log = killed_run.build().execute(resume="r1")
+    assert run_log.status == "SUCCESS"
+    assert run_log.parameters["n"].value == 50
+    calls = Counter(Path("calls.txt").read_text().split())
+    assert set(calls) == {f"s{number}" for number in range(50)}
+    assert {name: calls[name] for name in done} == dict.fromkeys(done, 1)
+    # At most the one that was under way was begun again.
+    assert sum(calls.values()) <= 51
+
+
 @pytest.mark.parametrize("seed", range(AT_ONCE))
-def test_every_log_is_readable_and_nothing_complete_is_lost(seed, tmp_path):
+def test_every_log_is_readable_and_nothing_complete_is_lost(
+    seed, tmp_path, monkeypatch
+):
     generator = random.Random(seed)
     statuses = []
     for number in range(MOMENTS // AT_ONCE):
@@ -70,5 +89,8 @@ def test_every_log_is_readable_and_nothing_complete_is_lost(seed, tmp_path):
         said = kill(start(folder), steps, delay_seconds)
         assert len(said) >= steps
         statuses.append(check(folder, said))
+        if statuses[-1] != "nothing":
+            monkeypatch.chdir(folder)
+            check_resumed([name for name in said if name[1:].isdigit()])
     # Some moments must have hit runs that were going on, or this shows nothing.
     assert "PROCESSING" in statuses
