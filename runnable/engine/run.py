@@ -94,6 +94,7 @@ async def run(
         runtime=runtime,
         recorder=Recorder(journal, context.subscribers),
         conditions=conditions,
+        masker=context.masker,
         history=past,
         objects=None if keeps_objects else context.return_objects,
     )

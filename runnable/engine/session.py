@@ -68,6 +68,8 @@ class Session:
     loader: ObjectLoader
     """Loads the objects of the run."""
     conditions: Conditions
+    masker: Masker
+    """Knows the secrets that have been asked for in this run; the context's."""
     history: History
     """What has been recorded before, of a run that is continued."""
     workers: Workers = field(default_factory=Workers)
@@ -76,11 +78,6 @@ class Session:
     """The branch and the hash that each file was put with last, by name."""
     stores_objects: bool = False
     """Whether objects may have to be loaded from the catalog."""
-
-    @property
-    def masker(self) -> Masker:
-        """Knows the secrets that have been asked for in this run."""
-        return self.context.masker
 
     async def off_loop(
         self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs

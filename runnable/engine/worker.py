@@ -248,6 +248,7 @@ def _session(
             context.run_id, services.catalog, services.pickler, objects
         ),
         conditions=common.conditions,
+        masker=context.masker,
         history=assignment.history,
     )
 

@@ -62,10 +62,9 @@ def _same_script(before: JsonValue, after: JsonValue) -> bool:
     """Tell whether two names are of one function: a script is called `__main__`."""
     if not isinstance(before, str) or not isinstance(after, str):
         return False
-    modules, names = zip(
-        *(it.rpartition(".")[::2] for it in (before, after)), strict=True
-    )
-    return names[0] == names[1] and "__main__" in modules
+    module, _, name = before.rpartition(".")
+    other_module, _, other_name = after.rpartition(".")
+    return name == other_name and "__main__" in {module, other_module}
 
 
 def _short(value: JsonValue) -> str:
