@@ -28,7 +28,7 @@ class Masker:
         'a *** and ***'
     """
 
-    __slots__ = ("_forms", "_lock", "_longest", "_pattern", "known")
+    __slots__ = ("_by_head", "_forms", "_lock", "_longest", "_pattern", "known")
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -36,6 +36,7 @@ class Masker:
         """The values, for another masker."""
         self._forms = _NOTHING
         self._longest = 0
+        self._by_head: dict[str, list[str]] = {}
         self._pattern: re.Pattern[str] | None = None
 
     def __reduce__(self) -> tuple[Callable[[frozenset[str]], "Masker"], tuple[object]]:
@@ -62,6 +63,7 @@ class Masker:
             longest_first = sorted(self._forms, key=len, reverse=True)
             if longest_first:
                 self._longest = len(longest_first[0])
+                self._by_head = _by_head(self._forms)
                 self._pattern = re.compile("|".join(map(re.escape, longest_first)))
 
     def text(self, text: str) -> str:
@@ -89,10 +91,12 @@ class Masker:
 
     def _certain(self, text: str) -> int:
         """Return where the longest beginning of a secret starts that ends the text."""
-        forms, length = self._forms, len(text)
+        length = len(text)
+        # By their first letters: asking each form at each place takes far too long.
         for start in range(max(0, length - self._longest + 1), length):
-            tail = text[start:]
-            if any(it.startswith(tail) and it != tail for it in forms):
+            alike = self._by_head.get(text[start : start + _SHORTEST], ())
+            tail = text[start:] if alike else ""
+            if any(it.startswith(tail) and it != tail for it in alike):
                 return start
         return length
 
@@ -107,6 +111,15 @@ class Masker:
         if isinstance(value, list):
             return [self.json(item) for item in value]
         return value
+
+
+def _by_head(forms: Iterable[str]) -> dict[str, list[str]]:
+    """Find forms by up to as many of their first letters as all of them have."""
+    found: dict[str, list[str]] = {}
+    for form in forms:
+        for length in range(1, _SHORTEST + 1):
+            found.setdefault(form[:length], []).append(form)
+    return found
 
 
 def _masker_of(values: frozenset[str]) -> Masker:
