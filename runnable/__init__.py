@@ -30,7 +30,9 @@ if TYPE_CHECKING:
         ShellTask,
         Stub,
         Success,
+        delete_runs,
         get_run_log,
+        list_runs,
     )
     from runnable.tasks import json as json
     from runnable.tasks import metric, pickled
@@ -57,8 +59,10 @@ __all__ = [
     "ShellTask",
     "Stub",
     "Success",
+    "delete_runs",
     "get_run_log",
     "inject",
+    "list_runs",
     "metric",
     "pickled",
     "summarise",
@@ -90,7 +94,9 @@ _HOMES = {
         "ShellTask",
         "Stub",
         "Success",
+        "delete_runs",
         "get_run_log",
+        "list_runs",
     ],
     "runnable.tasks": ["json", "metric", "pickled"],
 }

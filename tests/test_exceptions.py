@@ -52,6 +52,7 @@ EXAMPLES = [
     (exceptions.SecretNotFoundError("T", "the vault"), "no secret 'T' in the vault"),
     (exceptions.RetryValidationError("r1", "changed"), "cannot be retried: changed"),
     (exceptions.StoreError("text"), "text"),
+    (exceptions.RunUnderWayError("r1"), "'r1' is under way"),
     (exceptions.RunLogContinuedError("r1"), "continued by somebody else"),
     (exceptions.RunLogExistsError("r1", "here"), "'r1' exists already in here"),
     (exceptions.RunLogNotFoundError("r1", "here"), "no run 'r1' in here"),

@@ -10,6 +10,7 @@ from pydantic import PrivateAttr, field_validator
 
 from runnable import defaults
 from runnable.datastore import DataCatalog
+from runnable.exceptions import CatalogError
 from runnable.injection import Provide, inject
 from runnable.service import Service
 
@@ -160,6 +161,18 @@ class BaseCatalog(Service, abc.ABC):
             CatalogError: If there is none.
             ObjectDamagedError: If its bytes are not those that were stored.
         """
+
+    def remove(self, run_id: str) -> None:
+        """Remove everything that is kept of a run; nothing may be.
+
+        Args:
+            run_id: The run.
+
+        Raises:
+            CatalogError: If this kind of catalog cannot.
+        """
+        problem = f"cannot be removed: a {type(self).__qualname__} does not know how"
+        raise CatalogError(run_id, problem)
 
     @abc.abstractmethod
     def get_summary(self) -> dict[str, str]:

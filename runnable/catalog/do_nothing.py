@@ -55,6 +55,9 @@ class DoNothingCatalog(BaseCatalog):
         del sha256, run_id
         raise CatalogError(name, "is not here: this catalog keeps nothing")
 
+    def remove(self, run_id: str) -> None:
+        """Remove nothing: nothing is kept."""
+
     def get_summary(self) -> dict[str, str]:
         """Say that nothing is kept."""
         return {"Type": self.service_name, "Location": "nowhere"}

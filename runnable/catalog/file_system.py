@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
@@ -181,6 +182,12 @@ class FileSystemCatalog(BaseCatalog):
                 raise ObjectDamagedError(name, problem)
             file.seek(0)
             yield file
+
+    def remove(self, run_id: str) -> None:
+        """Remove everything that is kept of a run."""
+        folder = self._location / check_run_id(run_id)
+        with contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(folder)
 
     def get_summary(self) -> dict[str, str]:
         """Say what this catalog is and where it keeps things."""

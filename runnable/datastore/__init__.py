@@ -31,6 +31,7 @@ from runnable.datastore.run_log import (
     StepAttempt,
     StepLog,
 )
+from runnable.datastore.run_summary import RunSummary, Wanted
 from runnable.datastore.store import BaseRunLogStore, Journal
 
 __all__ = [
@@ -58,9 +59,11 @@ __all__ = [
     "RunLog",
     "RunResumed",
     "RunStarted",
+    "RunSummary",
     "StepAttempt",
     "StepFinished",
     "StepLog",
     "StepStarted",
+    "Wanted",
     "fold",
 ]

@@ -21,7 +21,14 @@ from pydantic import PrivateAttr
 
 from runnable import defaults
 from runnable.datastore.parameters import ObjectLoader
-from runnable.datastore.records import DamagedLineError, Record, decode, encode
+from runnable.datastore.records import (
+    DamagedLineError,
+    Record,
+    RunFinished,
+    RunStarted,
+    decode,
+    encode,
+)
 from runnable.datastore.run_log import RunLog
 from runnable.datastore.snapshot import dump_run_log, load_run_log
 from runnable.datastore.store import BaseRunLogStore, Journal
@@ -195,6 +202,30 @@ class FileSystemRunLogStore(BaseRunLogStore):
         with replacing(target, to_disk=self.durability == "disk") as file:
             file.writelines(dump_run_log(run_log))
 
+    def remove(self, run_id: str) -> None:
+        """Remove the log of a run for good.
+
+        The last segment goes first: what is left after a kill is an earlier state.
+        """
+        files = [*self._segments(run_id)][::-1]
+        snapshot = self._snapshot(run_id)
+        if os.path.exists(snapshot):
+            files.insert(0, snapshot)
+        if not files:
+            raise RunLogNotFoundError(run_id, str(self._root))
+        for file in files:
+            Path(file).unlink(missing_ok=True)
+
+    def ends(self, run_id: str) -> tuple[Record | None, Record | None]:
+        """Read the first record and the last one alone."""
+        segments = [*self._segments(run_id)]
+        if not segments:
+            log = self.get_run_log_by_id(run_id)  # of version 0.50
+            return _ends_of(log)
+        first = _decoded(_first_line(segments[0]), run_id, segments[0])
+        last = _decoded(_last_line(segments[-1]), run_id, segments[-1])
+        return first, last or first
+
     def list_run_ids(self) -> list[str]:
         """List the ids of all runs, sorted."""
         files = self._root.iterdir() if self._root.is_dir() else ()
@@ -223,3 +254,48 @@ def _read_segment(segment: str) -> Iterator[Record]:
                 yield decode(line)
             except DamagedLineError as error:
                 raise DamagedLineError(f"line {number}: {error}") from error
+
+
+def _decoded(line: bytes, run_id: str, segment: str) -> Record | None:
+    try:
+        return decode(line) if line else None
+    except DamagedLineError as error:
+        raise RunLogDamagedError(run_id, segment, str(error)) from error
+
+
+def _first_line(segment: str) -> bytes:
+    with open(segment, "rb") as file:
+        line = file.readline()
+    return line if line.endswith(b"\n") else b""
+
+
+def _last_line(segment: str) -> bytes:
+    """Return the last line that has its end; empty if there is none."""
+    with open(segment, "rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        wanted = _BUFFERED_BYTES
+        while True:
+            start = max(0, size - wanted)
+            file.seek(start)
+            lines = file.read(size - start).splitlines(keepends=True)
+            if lines and not lines[-1].endswith(b"\n"):
+                lines.pop()
+            if len(lines) > 1 or (lines and not start):
+                return lines[-1]
+            if not start:
+                return b""
+            wanted *= 4
+
+
+def _ends_of(log: RunLog) -> tuple[Record, Record | None]:
+    first = RunStarted(
+        at="",
+        run_id=log.run_id,
+        tag=log.tag,
+        dag_hash=log.dag_hash or "",
+        parameters={},
+        run_config=log.run_config,
+        code=[],
+    )
+    ended = log.status in {defaults.SUCCESS, defaults.FAIL, defaults.CANCELLED}
+    return first, RunFinished("", log.status) if ended else None

@@ -97,6 +97,12 @@ class MemoryRunLogStore(BaseRunLogStore):
             for line in tuple(lines)
         )
 
+    def remove(self, run_id: str) -> None:
+        """Remove the log of a run for good."""
+        with self._lock:
+            if self._journals.pop(run_id, None) is None:
+                raise RunLogNotFoundError(run_id, "memory")
+
     def list_run_ids(self) -> list[str]:
         """List the ids of all runs, sorted."""
         return sorted(self._journals.copy())

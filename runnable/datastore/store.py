@@ -8,7 +8,13 @@ from runnable.datastore.fold import fold
 from runnable.datastore.parameters import ObjectLoader
 from runnable.datastore.records import Record
 from runnable.datastore.run_log import RunLog
-from runnable.exceptions import RunLogDamagedError
+from runnable.datastore.run_summary import (
+    DAMAGED,
+    RunSummary,
+    Wanted,
+    summarise,
+)
+from runnable.exceptions import RunLogDamagedError, RunLogNotFoundError
 from runnable.service import Service
 
 
@@ -83,6 +89,50 @@ class BaseRunLogStore(Service, abc.ABC):
     @abc.abstractmethod
     def get_summary(self) -> dict[str, str]:
         """Say what this store is and where it keeps run logs."""
+
+    @abc.abstractmethod
+    def remove(self, run_id: str) -> None:
+        """Remove the log of a run for good.
+
+        Args:
+            run_id: The id of the run.
+
+        Raises:
+            RunLogNotFoundError: If there is no such run.
+        """
+
+    def list_runs(self, wanted: Wanted = Wanted()) -> list[RunSummary]:  # noqa: B008 - immutable
+        """List runs, the latest first; a damaged one hides no other.
+
+        Args:
+            wanted: Which ones; all if nothing is said.
+        """
+        runs = [run for run in map(self._summary, self.list_run_ids()) if run]
+        runs.sort(key=lambda run: (run.started_at, run.run_id), reverse=True)
+        return [run for run in runs if wanted.has(run)]
+
+    def _summary(self, run_id: str) -> RunSummary | None:
+        try:
+            return summarise(run_id, *self.ends(run_id))
+        except RunLogNotFoundError:
+            return None  # removed meanwhile
+        except (RunLogDamagedError, ValueError) as error:
+            return RunSummary(run_id, DAMAGED, problem=str(error))
+
+    def ends(self, run_id: str) -> tuple[Record | None, Record | None]:
+        """Read the first and the last record of a run; a store may know a short way.
+
+        Args:
+            run_id: The id of the run.
+
+        Raises:
+            RunLogNotFoundError: If there is no such run.
+            RunLogDamagedError: If a record was changed.
+        """
+        first = last = None
+        for record in self.read(run_id):
+            first, last = first or record, record
+        return first, last
 
     @property
     def is_shared(self) -> bool:

@@ -1,5 +1,6 @@
 """How a pipeline is run: what comes next, the life of a step, and how it is called."""
 
+from runnable.engine.resume import is_under_way
 from runnable.engine.run import run
 from runnable.engine.runtimes import (
     InlineRuntime,
@@ -19,6 +20,7 @@ __all__ = [
     "Runtime",
     "Services",
     "UnderWay",
+    "is_under_way",
     "json_parameters",
     "run",
     "run_by_hand",

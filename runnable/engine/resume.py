@@ -6,7 +6,7 @@ on first: the store accepts the record that resumes a run only if there are as m
 records as were seen. What steps do must be what they did; how they run may change.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from pydantic import JsonValue
@@ -15,10 +15,11 @@ from runnable.datastore import (
     AnyParameter,
     CodeIdentity,
     ObjectParameter,
+    Record,
     RunResumed,
 )
 from runnable.engine.history import History
-from runnable.engine.owners import is_alive, this_process
+from runnable.engine.owners import Owner, is_alive, this_process
 from runnable.engine.recorder import now, seconds
 from runnable.exceptions import RetryValidationError
 from runnable.graph import Graph, changes
@@ -67,7 +68,11 @@ def check(
         RetryValidationError: If it is under way, its graph has changed, or something
             that it needs has not been kept.
     """
-    _check_owner(run_id, history, under_way_here=under_way_here)
+    owner = _owner_at_work(history, here=under_way_here)
+    if owner is not None:
+        raise RetryValidationError(
+            run_id, f"it is under way: {owner} runs it; wait for its end, or end it"
+        )
     started = history.started
     if started is None:
         raise RetryValidationError(
@@ -87,15 +92,23 @@ def check(
     return Stopped(history, started.parameters, notes)
 
 
-def _check_owner(run_id: str, history: History, *, under_way_here: bool) -> None:
+def is_under_way(records: Iterable[Record], *, here: bool) -> bool:
+    """Tell whether a process runs a run now.
+
+    Args:
+        records: Those of the run.
+        here: Whether this very process runs it.
+    """
+    return _owner_at_work(History(records), here=here) is not None
+
+
+def _owner_at_work(history: History, *, here: bool) -> Owner | None:
     owner = history.owner
     if owner is None or history.ended:
-        return
-    here = owner == this_process()
-    if under_way_here if here else is_alive(owner, history.heard_at):
-        raise RetryValidationError(
-            run_id, f"it is under way: {owner} runs it; wait for its end, or end it"
-        )
+        return None
+    own = owner == this_process()
+    at_work = here if own else is_alive(owner, history.heard_at)
+    return owner if at_work else None
 
 
 def _graph_of(run_config: Mapping[str, JsonValue]) -> JsonValue:

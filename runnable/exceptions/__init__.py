@@ -29,7 +29,7 @@ The tree of their classes::
     │   └── RetryValidationError
     └── StoreError                 something kept is missing, present or damaged
         ├── RunLogExistsError, RunLogNotFoundError, RunLogDamagedError,
-        │   RunLogContinuedError
+        │   RunLogContinuedError, RunUnderWayError
         ├── StepLogNotFoundError, BranchLogNotFoundError, JobLogNotFoundError
         ├── EntityNotFoundError
         └── CatalogError
@@ -87,6 +87,7 @@ from runnable.exceptions.stores import (
     RunLogDamagedError,
     RunLogExistsError,
     RunLogNotFoundError,
+    RunUnderWayError,
     StepLogNotFoundError,
     StoreError,
 )
@@ -120,6 +121,7 @@ __all__ = [
     "RunLogDamagedError",
     "RunLogExistsError",
     "RunLogNotFoundError",
+    "RunUnderWayError",
     "RunnableError",
     "SecretNotFoundError",
     "ServiceNotFoundError",

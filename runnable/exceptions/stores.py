@@ -37,6 +37,17 @@ class RunLogContinuedError(StoreError):
         )
 
 
+class RunUnderWayError(StoreError):
+    """A process runs this run now."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(run_id)
+        self.run_id = run_id
+
+    def __str__(self) -> str:
+        return f"Run {self.run_id!r} is under way; wait for its end, or end it."
+
+
 class RunLogNotFoundError(StoreError):
     """There is no run log of this run id."""
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     # The same names as below, where type checkers and editors see them.
     from runnable.graph import Backoff
     from runnable.sdk.composites import CompositeStep, Conditional, Loop, Map, Parallel
-    from runnable.sdk.history import get_run_log
+    from runnable.sdk.history import delete_runs, get_run_log, list_runs
     from runnable.sdk.jobs import NotebookJob, PythonJob, ShellJob
     from runnable.sdk.pipeline import AsyncPipeline, Pipeline, Step
     from runnable.sdk.settings import Catalog
@@ -48,12 +48,16 @@ __all__ = [
     "Stub",
     "Success",
     "TaskStep",
+    "delete_runs",
     "get_run_log",
+    "list_runs",
 ]
 
 _ELSEWHERE = {
     "Backoff": "runnable.graph",
+    "delete_runs": "runnable.sdk.history",
     "get_run_log": "runnable.sdk.history",
+    "list_runs": "runnable.sdk.history",
     "Catalog": "runnable.sdk.settings",
     "NotebookJob": "runnable.sdk.jobs",
     "PythonJob": "runnable.sdk.jobs",

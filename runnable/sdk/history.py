@@ -1,10 +1,24 @@
-"""Read the logs of runs."""
+"""Read the logs of runs, list them, and delete them."""
 
-from collections.abc import Mapping
-from typing import cast
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple, cast
 
 from runnable.catalog import BaseCatalog
-from runnable.datastore import BaseRunLogStore, ObjectLoader, RunLog
+from runnable.datastore import (
+    BaseRunLogStore,
+    ObjectLoader,
+    RunLog,
+    RunSummary,
+    Wanted,
+)
+from runnable.engine import UnderWay, is_under_way
+from runnable.exceptions import (
+    RunLogDamagedError,
+    RunLogNotFoundError,
+    RunUnderWayError,
+)
+from runnable.injection import Provide, inject
 from runnable.options import Options
 from runnable.pickler import BasePickler
 from runnable.sdk.services import (
@@ -13,6 +27,7 @@ from runnable.sdk.services import (
     make_services,
     resolve_settings,
 )
+from runnable.service import Service
 
 _NEEDED = {kind: PORTS[kind] for kind in ("run_log_store", "catalog", "pickler")}
 
@@ -49,15 +64,153 @@ def get_run_log(
         >>> get_run_log("r1", services=services).status
         'SUCCESS'
     """
+    kept, owned = _open(configuration_file, services)
+    loader = ObjectLoader(run_id, kept.catalog, kept.pickler, {})
+    try:
+        return kept.store.get_run_log_by_id(run_id, full=True, loader=loader)
+    finally:
+        # The catalog and the pickler serve the run log, which loads its objects later.
+        close_all(service for service in owned if service is kept.store)
+
+
+def list_runs(
+    configuration_file: str | None = None,
+    *,
+    services: Mapping[str, object] | None = None,
+    status: str = "",
+    tag: str = "",
+    pipeline: str = "",
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> list[RunSummary]:
+    """List runs, the latest first.
+
+    Args:
+        configuration_file: As for `get_run_log`.
+        services: As for `Pipeline.execute`.
+        status: Only runs of this status, such as `FAIL`.
+        tag: Only runs of this tag.
+        pipeline: Only runs of a pipeline of this name.
+        since: Only runs that began then or later, in local time.
+        until: Only runs that began then or earlier, in local time.
+
+    Returns:
+        What is known of each. One that cannot be read has the status `DAMAGED`.
+
+    Raises:
+        ConfigurationError: If the configuration is wrong.
+
+    Example:
+        >>> from runnable import Pipeline, Stub
+        >>> from runnable.datastore.memory import MemoryRunLogStore
+        >>> services = {"run_log_store": MemoryRunLogStore(),
+        ...             "catalog": {"type": "do-nothing"}}
+        >>> for run_id in ("r1", "r2"):
+        ...     _ = Pipeline(steps=[Stub(name="s")]).execute(
+        ...         run_id=run_id, tag=f"of {run_id}", services=services)
+        >>> [run.run_id for run in list_runs(services=services, tag="of r2")]
+        ['r2']
+    """
+    kept, owned = _open(configuration_file, services)
+    try:
+        return kept.store.list_runs(Wanted(status, tag, pipeline, since, until))
+    finally:
+        close_all(owned)
+
+
+def delete_runs(
+    run_ids: Sequence[str] = (),
+    configuration_file: str | None = None,
+    *,
+    services: Mapping[str, object] | None = None,
+    older_than: timedelta | None = None,
+    keep: int | None = None,
+) -> list[str]:
+    """Delete the logs of runs and everything that the catalog keeps of them.
+
+    Args:
+        run_ids: Runs to delete.
+        configuration_file: As for `get_run_log`.
+        services: As for `Pipeline.execute`.
+        older_than: Delete also runs that began longer ago than this.
+        keep: Delete also all runs but this many, the latest.
+
+    Returns:
+        The ids of the runs that were deleted. Of those chosen by age or number, runs
+        that are under way, or cannot be read, stay.
+
+    Raises:
+        RunLogNotFoundError: If there is no run of a given id.
+        RunUnderWayError: If a run of a given id is under way.
+        ConfigurationError: If the configuration is wrong.
+    """
+    if isinstance(run_ids, str):
+        run_ids = [run_ids]
+    kept, owned = _open(configuration_file, services)
+    try:
+        chosen = dict.fromkeys(run_ids)
+        for run_id in run_ids:
+            if kept.is_under_way(run_id):
+                raise RunUnderWayError(run_id)
+        if older_than is not None or keep is not None:
+            old = _old(kept.store.list_runs(), older_than, keep)
+            chosen |= dict.fromkeys(it for it in old if not kept.is_under_way(it))
+        for run_id in chosen:
+            # The log last: what is left after a failure is listed, and deleted again.
+            kept.catalog.remove(run_id)
+            kept.store.remove(run_id)
+        return list(chosen)
+    finally:
+        close_all(owned)
+
+
+def _old(
+    runs: Sequence[RunSummary], older_than: timedelta | None, keep: int | None
+) -> list[str]:
+    readable = [run for run in runs if run.started is not None]
+    beyond = readable[keep:] if keep is not None else []
+    if older_than is not None:
+        limit = datetime.now() - older_than  # noqa: DTZ005 - local, as run logs are
+        beyond += [run for run in readable if run.started and run.started < limit]
+    return [run.run_id for run in beyond]
+
+
+class _Kept(NamedTuple):
+    """Where runs are kept."""
+
+    store: BaseRunLogStore
+    catalog: BaseCatalog
+    pickler: BasePickler
+
+    def is_under_way(self, run_id: str) -> bool:
+        """Tell whether a process runs it."""
+        here = runs_under_way().has(self.store.key(run_id))
+        try:
+            return is_under_way(self.store.read(run_id), here=here)
+        except RunLogDamagedError:
+            return False
+        except RunLogNotFoundError:
+            if run_id in self.store.list_run_ids():
+                return False  # of version 0.50, which kept no records
+            raise
+
+
+def _open(
+    configuration_file: str | None, services: Mapping[str, object] | None
+) -> tuple[_Kept, list[Service]]:
     options = Options(
         configuration_file=configuration_file or "", services=services or {}
     )
     made, owned = make_services(resolve_settings()(options), _NEEDED)
-    store = cast("BaseRunLogStore", made["run_log_store"])
-    catalog = cast("BaseCatalog", made["catalog"])
-    loader = ObjectLoader(run_id, catalog, cast("BasePickler", made["pickler"]), {})
-    try:
-        return store.get_run_log_by_id(run_id, full=True, loader=loader)
-    finally:
-        # The catalog and the pickler serve the run log, which loads its objects later.
-        close_all(service for service in owned if service is store)
+    kept = _Kept(
+        cast("BaseRunLogStore", made["run_log_store"]),
+        cast("BaseCatalog", made["catalog"]),
+        cast("BasePickler", made["pickler"]),
+    )
+    return kept, owned
+
+
+@inject
+def runs_under_way(*, under_way: UnderWay = Provide["under_way"]) -> UnderWay:
+    """Return what knows the runs of this process."""
+    return under_way

@@ -1,0 +1,91 @@
+"""What a list of runs says of each."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import NamedTuple
+
+from runnable import defaults
+from runnable.datastore.records import (
+    Record,
+    RunFinished,
+    RunStarted,
+)
+
+DAMAGED = "DAMAGED"
+"""The status of a run whose records cannot be read."""
+
+
+class RunSummary(NamedTuple):
+    """One run, in a list."""
+
+    run_id: str
+    status: str
+    """As in the run log; `DAMAGED` if that cannot be read."""
+    tag: str = ""
+    pipeline: str = ""
+    """The name of the pipeline, if it has one."""
+    started_at: str = ""
+    """Local time, year first; empty if that is not known."""
+    ended_at: str = ""
+    problem: str = ""
+    """Why it cannot be read."""
+
+    @property
+    def started(self) -> datetime | None:
+        """When it began, in local time."""
+        return datetime.fromisoformat(self.started_at) if self.started_at else None
+
+
+class Wanted(NamedTuple):
+    """Which runs a list is to have; all of them if nothing is said."""
+
+    status: str = ""
+    tag: str = ""
+    pipeline: str = ""
+    since: datetime | None = None
+    """The earliest beginning, in local time."""
+    until: datetime | None = None
+    """The latest beginning, in local time."""
+
+    def has(self, run: RunSummary) -> bool:
+        """Tell whether a run is wanted.
+
+        Example:
+            >>> Wanted(status="FAIL").has(RunSummary("r1", "SUCCESS"))
+            False
+        """
+        said = (self.status, self.tag, self.pipeline)
+        if any(
+            wanted and wanted != own
+            for wanted, own in zip(
+                said, (run.status, run.tag, run.pipeline), strict=True
+            )
+        ):
+            return False
+        began = run.started
+        if self.since is not None and (began is None or began < self.since):
+            return False
+        return self.until is None or (began is not None and began <= self.until)
+
+
+def summarise(run_id: str, first: Record | None, last: Record | None) -> RunSummary:
+    """Say what the first and the last record of a run say of it.
+
+    Args:
+        run_id: The id of the run.
+        first: None if there is none yet.
+        last: The same one, if there is no other.
+    """
+    if not isinstance(first, RunStarted):
+        return RunSummary(run_id, defaults.CREATED)
+    ended = last if isinstance(last, RunFinished) else None
+    graph = first.run_config.get("dag")
+    name = graph.get("name") if isinstance(graph, Mapping) else ""
+    return RunSummary(
+        run_id,
+        ended.status if ended else defaults.PROCESSING,
+        first.tag,
+        str(name or ""),
+        first.at,
+        ended.at if ended else "",
+    )
