@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import postgres
 import pytest
 
 from containers import container
@@ -34,3 +35,12 @@ def _alone(tmp_path, monkeypatch) -> Iterator[None]:
 def in_memory() -> dict[str, object]:
     """Services that write nothing to disk."""
     return dict(IN_MEMORY)
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """The URL of a PostgreSQL server of this session's own."""
+    if reason := postgres.why_not():
+        pytest.skip(reason)
+    with postgres.server() as url:
+        yield url

@@ -18,6 +18,7 @@ from runnable.datastore import (
 )
 from runnable.datastore.file_system import FileSystemRunLogStore
 from runnable.datastore.memory import MemoryRunLogStore
+from runnable.datastore.sql import PostgresRunLogStore, SqliteRunLogStore
 from runnable.exceptions import (
     DefinitionError,
     RunLogContinuedError,
@@ -47,10 +48,30 @@ RECORDS = [
 ]
 
 
-@pytest.fixture(params=["memory", "none", "process", "disk"])
+@pytest.fixture
+def postgres_store(postgres_url):
+    store = PostgresRunLogStore(url=postgres_url)
+    for run_id in store.list_run_ids():
+        store.remove(run_id)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def sqlite_store(tmp_path):
+    store = SqliteRunLogStore(location=str(tmp_path / "logs" / "runs.sqlite"))
+    yield store
+    store.close()
+
+
+@pytest.fixture(params=["memory", "none", "process", "disk", "sqlite", "postgres"])
 def store(request, tmp_path):
     if request.param == "memory":
         return MemoryRunLogStore()
+    if request.param == "postgres":
+        return request.getfixturevalue("postgres_store")
+    if request.param == "sqlite":
+        return request.getfixturevalue("sqlite_store")
     return FileSystemRunLogStore(
         log_folder=str(tmp_path / "logs"), durability=request.param
     )

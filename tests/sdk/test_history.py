@@ -22,13 +22,15 @@ from runnable.datastore.memory import MemoryRunLogStore
 from runnable.exceptions import RunLogNotFoundError, RunUnderWayError
 
 
-@pytest.fixture(params=["file-system", "memory"])
+@pytest.fixture(params=["file-system", "memory", "sqlite"])
 def services(request):
     if request.param == "memory":
         return {
             "run_log_store": MemoryRunLogStore(),
             "catalog": {"type": "do-nothing"},
         }
+    if request.param == "sqlite":
+        return {"run_log_store": {"type": "sqlite"}}
     return {}
 
 

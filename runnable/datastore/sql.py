@@ -1,0 +1,283 @@
+"""Run log stores in SQL databases: SQLite for one machine, PostgreSQL for many.
+
+Theory of operation. A row is a record, by run and number; a run has a row of its own
+before its first record. The database refuses a second row of the same run, and a second
+record of the same number: so of two that begin or continue a run at once, one succeeds,
+and a process that was thought to be gone cannot write any more.
+"""
+
+import abc
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import sqlalchemy as sa
+from pydantic import PrivateAttr, SecretStr
+from sqlalchemy import event
+from sqlalchemy.exc import DatabaseError, IntegrityError
+from sqlalchemy.schema import CreateTable
+
+from runnable.datastore.records import DamagedLineError, Record, decode, encode
+from runnable.datastore.store import BaseRunLogStore, Journal
+from runnable.exceptions import (
+    RunLogContinuedError,
+    RunLogDamagedError,
+    RunLogExistsError,
+    RunLogNotFoundError,
+)
+from runnable.names import check_run_id
+
+Durability = Literal["none", "process", "disk"]
+
+_METADATA = sa.MetaData()
+_RUNS = sa.Table(
+    "runnable_runs", _METADATA, sa.Column("run_id", sa.Text, primary_key=True)
+)
+_RECORDS = sa.Table(
+    "runnable_records",
+    _METADATA,
+    sa.Column("run_id", sa.Text, primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("line", sa.LargeBinary, nullable=False),
+)
+_READ_AT_ONCE = 1000
+
+
+class _SqlJournal:
+    """Appends to one run; the lock keeps the threads of this process in order."""
+
+    def __init__(self, engine: sa.Engine, run_id: str, count: int) -> None:
+        self._engine = engine
+        self._run_id = run_id
+        self._count = count
+        self._lock = threading.Lock()
+
+    def append(self, record: Record) -> None:
+        line = encode(record)
+        with self._lock:
+            row = {"run_id": self._run_id, "number": self._count + 1, "line": line}
+            try:
+                with self._engine.begin() as connection:
+                    connection.execute(sa.insert(_RECORDS), row)
+            except IntegrityError:
+                raise RunLogContinuedError(self._run_id) from None
+            self._count += 1
+
+    def close(self) -> None:
+        pass
+
+
+class SqlRunLogStore(BaseRunLogStore, abc.ABC):
+    """Keeps run logs in a database; each kind of database is a subclass."""
+
+    durability: Durability = "process"
+    """What a record survives: a kill of this process; with `disk`, also a failure of
+    power where the database is."""
+    _opened: sa.Engine | None = PrivateAttr(default=None)
+    _lock: Any = PrivateAttr(default_factory=threading.Lock)
+
+    def __getstate__(self) -> dict[Any, Any]:
+        # Connections belong to this process.
+        state = super().__getstate__()
+        own = {**(state["__pydantic_private__"] or {}), "_opened": None, "_lock": None}
+        return {**state, "__pydantic_private__": own}
+
+    def __setstate__(self, state: dict[Any, Any]) -> None:
+        super().__setstate__(state)
+        self._lock = threading.Lock()
+
+    @abc.abstractmethod
+    def open(self) -> sa.Engine:
+        """Open the database."""
+
+    @property
+    def _engine(self) -> sa.Engine:
+        with self._lock:
+            if self._opened is None:
+                self._opened = self.open()
+                try:
+                    _make_tables(self._opened)
+                except DatabaseError:
+                    # PostgreSQL lets two of these collide; then there are tables.
+                    _make_tables(self._opened)
+            return self._opened
+
+    def close(self) -> None:
+        """Close all connections."""
+        with self._lock:
+            engine, self._opened = self._opened, None
+        if engine is not None:
+            engine.dispose()
+
+    def _place(self) -> str:
+        return self.get_summary()["Location"]
+
+    def create(self, run_id: str) -> Journal:
+        """Begin the journal of a new run."""
+        engine = self._engine
+        try:
+            with engine.begin() as connection:
+                connection.execute(sa.insert(_RUNS), {"run_id": check_run_id(run_id)})
+        except IntegrityError:
+            raise RunLogExistsError(run_id, self._place()) from None
+        return _SqlJournal(engine, run_id, 0)
+
+    def reopen(self, run_id: str, first: Record, seen: int) -> Journal:
+        """Continue the journal of a run that was begun before."""
+        engine = self._engine
+        with engine.connect() as connection:
+            self._check_exists(connection, run_id)
+            count = connection.scalar(_of(sa.func.count(), run_id))
+        if count != seen:
+            raise RunLogContinuedError(run_id)
+        journal = _SqlJournal(engine, run_id, seen)
+        journal.append(first)
+        return journal
+
+    def _check_exists(self, connection: sa.Connection, run_id: str) -> None:
+        known = check_run_id(run_id)
+        query = sa.select(_RUNS.c.run_id).where(_RUNS.c.run_id == known)
+        if connection.scalar(query) is None:
+            raise RunLogNotFoundError(run_id, self._place())
+
+    def read(self, run_id: str) -> Iterator[Record]:
+        """Yield the records of a run, in the order they were written."""
+        with self._engine.connect() as connection:
+            self._check_exists(connection, run_id)
+        return self._read(run_id)
+
+    def _read(self, run_id: str) -> Iterator[Record]:
+        read = 0
+        while True:
+            # In pieces, so that no connection is held while records are looked at.
+            query = _of(_RECORDS.c.line, run_id).where(_RECORDS.c.number > read)
+            query = query.order_by(_RECORDS.c.number).limit(_READ_AT_ONCE)
+            with self._engine.connect() as connection:
+                lines = connection.scalars(query).all()
+            for line in lines:
+                read += 1
+                yield self._decode(run_id, read, line)
+            if len(lines) < _READ_AT_ONCE:
+                return
+
+    def _decode(self, run_id: str, which: int | str, line: bytes) -> Record:
+        try:
+            return decode(line)
+        except DamagedLineError as error:
+            place = f"{self._place()}, record {which}"
+            raise RunLogDamagedError(run_id, place, str(error)) from error
+
+    def ends(self, run_id: str) -> tuple[Record | None, Record | None]:
+        """Read the first record and the last one alone."""
+        lines = _of(_RECORDS.c.line, run_id).limit(1)
+        with self._engine.connect() as connection:
+            self._check_exists(connection, run_id)
+            first = connection.scalar(lines.order_by(_RECORDS.c.number))
+            last = connection.scalar(lines.order_by(_RECORDS.c.number.desc()))
+        if first is None or last is None:
+            return None, None
+        return self._decode(run_id, "first", first), self._decode(run_id, "last", last)
+
+    def remove(self, run_id: str) -> None:
+        """Remove the log of a run for good."""
+        with self._engine.begin() as connection:
+            self._check_exists(connection, run_id)
+            for table in (_RECORDS, _RUNS):
+                connection.execute(sa.delete(table).where(table.c.run_id == run_id))
+
+    def list_run_ids(self) -> list[str]:
+        """List the ids of all runs, sorted."""
+        with self._engine.connect() as connection:
+            return sorted(connection.scalars(sa.select(_RUNS.c.run_id)))
+
+
+class SqliteRunLogStore(SqlRunLogStore):
+    """Keeps run logs in a file of SQLite, for processes of one machine.
+
+    Example:
+        >>> store = SqliteRunLogStore(location=str(getfixture("tmp_path") / "runs.db"))
+        >>> store.create("r1").close()
+        >>> store.list_run_ids()
+        ['r1']
+        >>> store.close()
+    """
+
+    service_name: str = "sqlite"
+    location: str = ".run_log_store/runs.sqlite"
+    """Relative to the working directory in which the run starts."""
+    _file: Path = PrivateAttr()
+
+    def model_post_init(self, context: object, /) -> None:
+        """Fix the place now: a task may change the working directory."""
+        super().model_post_init(context)
+        self._file = Path(self.location).absolute()
+
+    def open(self) -> sa.Engine:
+        """Open the file; make it if there is none."""
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        engine = sa.create_engine(
+            sa.URL.create("sqlite", database=str(self._file)),
+            connect_args={"timeout": 60},
+        )
+        level = {"none": "OFF", "process": "NORMAL", "disk": "FULL"}[self.durability]
+
+        def prepare(connection: Any, record: object) -> None:
+            del record
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute(f"PRAGMA synchronous={level}")
+
+        event.listen(engine, "connect", prepare)
+        return engine
+
+    def get_summary(self) -> dict[str, str]:
+        """Say what this store is and where it keeps run logs."""
+        return {"Type": self.service_name, "Location": str(self._file)}
+
+
+class PostgresRunLogStore(SqlRunLogStore):
+    """Keeps run logs in a PostgreSQL database, for processes of many machines.
+
+    Example:
+        >>> store = PostgresRunLogStore(url="postgresql://ada:secret@db/runs")
+        >>> store.get_summary()["Location"]
+        'postgresql://ada:***@db/runs'
+    """
+
+    service_name: str = "postgres"
+    secret_options: ClassVar[frozenset[str]] = frozenset({"url"})
+    url: SecretStr
+    """`postgresql://user:password@host:port/database`; kept out of run logs."""
+
+    def _target(self) -> sa.URL:
+        url = sa.make_url(self.url.get_secret_value())
+        return url.set(drivername="postgresql")
+
+    def open(self) -> sa.Engine:
+        """Open the database."""
+        target = self._target().set(drivername="postgresql+psycopg")
+        engine = sa.create_engine(target, pool_pre_ping=True)
+        if self.durability != "disk":
+
+            def prepare(connection: Any, record: object) -> None:
+                del record
+                connection.execute("SET synchronous_commit TO off")
+                connection.commit()
+
+            event.listen(engine, "connect", prepare)
+        return engine
+
+    def get_summary(self) -> dict[str, str]:
+        """Say what this store is and where it keeps run logs."""
+        return {"Type": self.service_name, "Location": str(self._target())}
+
+
+def _of(column: Any, run_id: str) -> sa.Select[Any]:
+    query = sa.select(column).select_from(_RECORDS)
+    return query.where(_RECORDS.c.run_id == run_id)
+
+
+def _make_tables(engine: sa.Engine) -> None:
+    with engine.begin() as connection:
+        for table in _METADATA.sorted_tables:
+            connection.execute(CreateTable(table, if_not_exists=True))
