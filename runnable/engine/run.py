@@ -1,8 +1,7 @@
 """One run, from its first record to its last."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, ParamSpec, cast
 
 from runnable import defaults
@@ -102,6 +101,9 @@ async def run(
         logger.warning("Run %r is resumed: %s", run_id, note)
         session.recorder.tell(Warned("", note))
     problems: list[Exception] = []
+    store, under_way = services.run_log_store, services.under_way
+    key = store.key(run_id)
+    under_way.add(key, session.recorder.beat if store.is_shared else None)
     try:
         succeeded = await _run_recorded(work, scope, session, problems)
     except BaseException as interruption:
@@ -110,6 +112,8 @@ async def run(
         for problem in problems:
             interruption.add_note(f"could not be recorded: {in_one_line(problem)}")
         raise
+    finally:
+        under_way.remove(key)
     if session.recorder.count > _MANY_RECORDS:
         run_log = await session.off_loop(_conclude, session, problems)
     else:
@@ -128,7 +132,7 @@ async def _run_recorded(
         if session.history.started is None:
             code = await _code(session.services, session.runtime)
             _record_start(scope, code, session)
-        with active_run(), _under_way(session):
+        with active_run():
             if isinstance(work, Graph):
                 succeeded = await traverse(work, scope, session)
             else:
@@ -198,19 +202,6 @@ async def _resume(
     journal = store.reopen(run_id, first, history.count)
     notes = [first.message] if first.message else []
     return _Begun(journal, history, notes, stopped.parameters)
-
-
-@contextmanager
-def _under_way(session: Session) -> Iterator[None]:
-    """Have it known that a run is under way."""
-    services = session.services
-    store = services.run_log_store
-    key = store.key(session.context.run_id)
-    services.under_way.add(key, session.recorder.beat if store.is_shared else None)
-    try:
-        yield
-    finally:
-        services.under_way.remove(key)
 
 
 async def _code(services: Services, runtime: Runtime) -> CodeIdentity:

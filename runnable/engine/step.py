@@ -259,9 +259,10 @@ async def _run_task(
 
 
 def _keep_log(attempt: Attempt, session: Session, traceback_text: str = "") -> None:
+    attempt.output.close()
     session.services.catalog.put_text(
         execution_log_name(attempt.path, attempt.number),
-        session.masker.text(attempt.output.text() + traceback_text),
+        attempt.output.text() + session.masker.text(traceback_text),
         run_id=session.context.run_id,
     )
 

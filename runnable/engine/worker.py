@@ -9,6 +9,7 @@ import io
 import os
 import pickle
 import select
+import shutil
 import signal
 import sys
 import threading
@@ -220,6 +221,9 @@ def _working_in(folder: str) -> Iterator[None]:
         yield
     finally:
         os.chdir(before)
+        if folder:
+            # Whoever made it may be gone.
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _session(

@@ -1,16 +1,19 @@
 """Hide the values of secrets in whatever is kept or told."""
 
 import base64
+import html
 import json
 import re
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from urllib.parse import quote, quote_plus
 
 from pydantic import JsonValue
 
 MASK = "***"
 _NOTHING: frozenset[str] = frozenset()
+_NO_FORMS: Mapping[str, Sequence[str]] = MappingProxyType({})
 _SHORTEST = 4
 """Shorter values are no secrets to anybody, and masking them would hide everything."""
 
@@ -18,8 +21,9 @@ _SHORTEST = 4
 class Masker:
     """Replaces the secrets that it knows, in all forms that are usual.
 
-    Those are the value itself, and what JSON, `repr`, URLs and base64 make of it. Each
-    long line of a value counts as well, since such values are printed line by line.
+    Those are the value itself, and what JSON, `repr`, HTML, URLs and base64 make of it.
+    Each long line of a value counts as well, since such values are printed line by
+    line.
 
     Example:
         >>> masker = Masker()
@@ -36,7 +40,7 @@ class Masker:
         """The values, for another masker."""
         self._forms = _NOTHING
         self._longest = 0
-        self._by_head: dict[str, list[str]] = {}
+        self._by_head = _NO_FORMS
         self._pattern: re.Pattern[str] | None = None
 
     def __reduce__(self) -> tuple[Callable[[frozenset[str]], "Masker"], tuple[object]]:
@@ -106,6 +110,11 @@ class Masker:
             return value
         if isinstance(value, str):
             return self.text(value)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            # A secret of digits, which somebody has made a number of.
+            text = json.dumps(value)
+            masked = self.text(text)
+            return value if masked == text else masked
         if isinstance(value, dict):
             return {self.text(key): self.json(item) for key, item in value.items()}
         if isinstance(value, list):
@@ -129,7 +138,7 @@ def _masker_of(values: frozenset[str]) -> Masker:
 
 
 def _forms_of(value: str) -> Iterator[str]:
-    for part in (value, *value.splitlines()):
+    for part in {value, value.strip(), *value.splitlines()}:
         if len(part) >= _SHORTEST:
             yield from _encoded(part)
 
@@ -139,7 +148,10 @@ def _encoded(part: str) -> Iterator[str]:
     yield json.dumps(part)[1:-1]
     yield json.dumps(part, ensure_ascii=False)[1:-1]
     yield repr(part)[1:-1]
+    yield html.escape(part)
+    yield html.escape(part, quote=False)
     content = part.encode(errors="surrogatepass")
+    yield repr(content)[2:-1]
     yield quote(content, safe="")
     yield quote(content)
     yield quote_plus(content)

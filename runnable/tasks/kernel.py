@@ -158,7 +158,13 @@ class _Running:
             # No ports, which kernels that start at once might both choose.
             self._manager.transport = "ipc"
             self._manager.ip = str(folder / "k")
-        self._client = _Client(notebook, km=self._manager, timeout=None)
+        self._client = _Client(
+            notebook,
+            km=self._manager,
+            timeout=None,
+            # One output for each stream of a cell: a secret may come in pieces.
+            coalesce_streams=True,
+        )
 
     async def run(self, names: Sequence[str], working_directory: str) -> list[object]:
         # nbclient takes a cancellation for the death of its kernel; so it is told by

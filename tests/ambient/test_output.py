@@ -62,7 +62,20 @@ def test_what_is_passed_on_in_pieces_is_masked_as_the_whole(secret, other, piece
         log.write(piece, shown)
     log.close()
     assert shown.getvalue() == masker.text("".join(pieces))
-    assert log.text() == "".join(pieces)
+    assert log.text() == masker.text("".join(pieces))
+
+
+def test_pieces_of_a_secret_with_something_else_in_between():
+    masker, shown = Masker(), io.StringIO()
+    masker.add(["open sesame"])
+    for console in ("plain", "named", "none"):
+        log = OutputLog("s", masker, console)
+        log.write("open ", shown)
+        log.write("progress\n", io.StringIO())
+        log.keep("WARNING:a record\n")
+        log.write("sesame\n", shown)
+        log.close()
+        assert log.text() == "progress\nWARNING:a record\n***\n"
 
 
 @given(pieces=st.lists(st.text("ab\n", max_size=5), max_size=20))

@@ -22,6 +22,7 @@ from runnable import (
     PythonTask,
     ShellTask,
 )
+from runnable.exceptions import RetryValidationError
 from runnable.secrets import Masker
 
 SECRETS = st.text(min_size=4, max_size=40)
@@ -192,3 +193,32 @@ def test_a_run_knows_the_secrets_of_its_own_tasks_only(in_memory, monkeypatch):
     for steps, expected in (([says], "just a word"), ([knows, says], "***")):
         run_log = Pipeline(steps=steps).execute(services=in_memory)
         assert run_log.parameters["w"].value == expected
+
+
+def test_a_secret_of_digits_is_no_number_either():
+    masker = Masker()
+    masker.add(["73519284"])
+    assert masker.json({"pin": 73519284, "n": [1.5, True, None]}) == {
+        "pin": "***",
+        "n": [1.5, True, None],
+    }
+    assert masker.json([73519284.0]) == ["***.0"]
+
+
+def test_a_shell_command_that_returns_a_secret_of_digits(monkeypatch):
+    monkeypatch.setenv("PIN", "73519284")
+    step = ShellTask(
+        name="s", command="export pin=$PIN", returns=["pin"], secrets=["PIN"]
+    )
+    run_log = Pipeline(steps=[step]).execute(run_id="r1")
+    assert run_log.parameters["pin"].value == "***"
+    with pytest.raises(RetryValidationError, match="'pin' with a secret in it"):
+        Pipeline(steps=[step]).execute(resume="r1")
+
+
+def test_forms_of_html_bytes_and_without_blanks():
+    masker = Masker()
+    masker.add(["  Kw<8&p\N{LATIN SMALL LETTER A WITH DIAERESIS}ss'  "])
+    for form in ("Kw&lt;8&amp;p\xe4ss&#x27;", "Kw&lt;8&amp;p\xe4ss'", "Kw<8&p\xe4ss'"):
+        assert masker.text(f"a{form}b") == "a***b"
+    assert "Kw" not in masker.text(str("Kw<8&p\xe4ss'".encode()))

@@ -195,6 +195,24 @@ def test_it_sees_its_secrets_and_its_run_and_they_are_masked(monkeypatch):
     assert "***" in kept
 
 
+def test_a_secret_in_pieces_is_masked_in_the_notebook(monkeypatch):
+    monkeypatch.setenv("TOKEN", "open sesame")
+    path = write(
+        "n.ipynb",
+        "import os, sys, time\nt = os.environ['TOKEN']\n"
+        "for piece in (t[:6], t[6:]):\n"
+        "    sys.stdout.write(piece); sys.stdout.flush(); time.sleep(0.2)\n"
+        "    print('between', file=sys.stderr, flush=True); time.sleep(0.2)",
+    )
+    run(path, secrets=["TOKEN"])
+    texts = {
+        output.name: output.text
+        for output in outputs_of(stored("n-hello_out.ipynb"), "stream")
+    }
+    assert texts == {"stdout": "***", "stderr": "between\nbetween\n"}
+    assert "sesame" not in log_of()
+
+
 def test_names_that_are_no_variables_and_hostile_text_are_harmless():
     text = "'''\"\"\"$(rm -rf /)\\\n\x00\ud800 \N{SNOWMAN}"
     path = write("n.ipynb", "back, more = text, numbers")

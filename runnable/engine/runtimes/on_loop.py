@@ -99,5 +99,7 @@ async def _in_time(made: Coroutine[Any, Any, object], seconds: float) -> object:
 
 def _forget(future: "asyncio.Future[object]") -> None:
     """Take note of how something ended that nobody waits for any more."""
-    if future.done() and not future.cancelled():
+    if not future.done():
+        future.add_done_callback(_forget)
+    elif not future.cancelled():
         future.exception()
