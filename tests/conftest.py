@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import postgres
 import pytest
+import s3
 
 from containers import container
 from runnable.context import set_run_context
@@ -35,6 +36,15 @@ def _alone(tmp_path, monkeypatch) -> Iterator[None]:
 def in_memory() -> dict[str, object]:
     """Services that write nothing to disk."""
     return dict(IN_MEMORY)
+
+
+@pytest.fixture(scope="session")
+def s3_url() -> Iterator[str]:
+    """The URL of an S3 server of this session's own, with a bucket `runs`."""
+    if reason := s3.why_not():
+        pytest.skip(reason)
+    with s3.server() as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -148,7 +148,7 @@ class BaseCatalog(Service, abc.ABC):
 
     @abc.abstractmethod
     def open_verified(
-        self, name: str, sha256: str, *, run_id: str
+        self, name: str, sha256: str, *, run_id: str, size_bytes: int | None = None
     ) -> AbstractContextManager[BinaryIO]:
         """Open a kept object, after its bytes have been verified.
 
@@ -156,6 +156,7 @@ class BaseCatalog(Service, abc.ABC):
             name: Its key.
             sha256: What its bytes amounted to when it was stored.
             run_id: The run it belongs to.
+            size_bytes: How many there were; None if that is not known.
 
         Raises:
             CatalogError: If there is none.
@@ -172,6 +173,22 @@ class BaseCatalog(Service, abc.ABC):
             CatalogError: If this kind of catalog cannot.
         """
         problem = f"cannot be removed: a {type(self).__qualname__} does not know how"
+        raise CatalogError(run_id, problem)
+
+    def sync_between_runs(self, previous_run_id: str, run_id: str) -> None:
+        """Give a run everything that another one has kept; its own files stay.
+
+        Args:
+            previous_run_id: The other run.
+            run_id: The run that gets it.
+
+        Raises:
+            CatalogError: If this kind of catalog cannot.
+        """
+        del previous_run_id
+        problem = (
+            f"cannot be given files: a {type(self).__qualname__} does not know how"
+        )
         raise CatalogError(run_id, problem)
 
     @abc.abstractmethod

@@ -49,11 +49,14 @@ class DoNothingCatalog(BaseCatalog):
         raise CatalogError(name, "cannot be stored: this catalog keeps nothing")
 
     def open_verified(
-        self, name: str, sha256: str, *, run_id: str
+        self, name: str, sha256: str, *, run_id: str, size_bytes: int | None = None
     ) -> AbstractContextManager[BinaryIO]:
         """Refuse: nothing is here."""
-        del sha256, run_id
+        del sha256, run_id, size_bytes
         raise CatalogError(name, "is not here: this catalog keeps nothing")
+
+    def sync_between_runs(self, previous_run_id: str, run_id: str) -> None:
+        """Give nothing: nothing is kept."""
 
     def remove(self, run_id: str) -> None:
         """Remove nothing: nothing is kept."""

@@ -1,9 +1,11 @@
-"""Hash bytes while they are written, and copy files at the same time."""
+"""Hash bytes while they are written, and copy them at the same time."""
 
 import hashlib
+import os
 import shutil
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from runnable.defaults import HASH_CHUNK_SIZE
 
@@ -37,9 +39,27 @@ def hash_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def copy_and_hash(source: Path, target: BinaryIO) -> str:
-    """Copy a file into an open one, and return its SHA-256; it is read once."""
+def copy_and_hash(source: BinaryIO, target: BinaryIO) -> str:
+    """Copy an open file into another one, and return its SHA-256; it is read once."""
     hashing = HashingFile(target)
-    with source.open("rb") as file:
-        shutil.copyfileobj(file, hashing, HASH_CHUNK_SIZE)
+    shutil.copyfileobj(source, hashing, HASH_CHUNK_SIZE)
     return hashing.hexdigest()
+
+
+def is_same(file: BinaryIO, sha256: str, size_bytes: int | None) -> bool:
+    """Tell whether a file has the bytes it had; leaves it at its beginning.
+
+    Args:
+        file: Open for reading, and seekable.
+        sha256: What they amounted to.
+        size_bytes: How many there were; None if that is not known.
+    """
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    if size_bytes is not None and size != size_bytes:
+        return False
+    # What is opened here has `readinto`, though `BinaryIO` does not promise it.
+    readable = cast("BufferedReader", file)
+    same = hashlib.file_digest(readable, "sha256").hexdigest() == sha256
+    file.seek(0)
+    return same

@@ -22,7 +22,7 @@ class ObjectSource(Protocol):
     """Where stored objects are read from: the catalog."""
 
     def open_verified(
-        self, name: str, sha256: str, *, run_id: str
+        self, name: str, sha256: str, *, run_id: str, size_bytes: int | None = None
     ) -> AbstractContextManager[BinaryIO]:
         """Open what is stored, after its content has been verified."""
         ...
@@ -188,7 +188,10 @@ class ObjectLoader:
         if parameter.key in self._in_memory:
             return self._in_memory[parameter.key]
         opened = self._catalog.open_verified(
-            parameter.key, parameter.sha256, run_id=self._run_id
+            parameter.key,
+            parameter.sha256,
+            run_id=self._run_id,
+            size_bytes=parameter.size_bytes,
         )
         with opened as file:
             return self._pickler.load(file)

@@ -1,22 +1,45 @@
 """What every catalog promises, and what those that keep things promise beside."""
 
 import hashlib
+import os
 import shutil
 import threading
-from pathlib import Path
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path, PurePosixPath
 
 import pytest
+import s3
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from runnable.catalog.do_nothing import DoNothingCatalog
 from runnable.catalog.file_system import FileSystemCatalog
+from runnable.catalog.object_store import S3Catalog
 from runnable.exceptions import CatalogError, ObjectDamagedError
 
 
-@pytest.fixture
-def keeping():
-    return FileSystemCatalog()
+@pytest.fixture(params=["file-system", "s3"])
+def keeping(request):
+    if request.param == "file-system":
+        return FileSystemCatalog()
+    url = request.getfixturevalue("s3_url")
+    folder = f"runs/{uuid.uuid4().hex}"
+    return S3Catalog(bucket=folder, endpoint=url, **s3.KEYS)
+
+
+def kept(catalog, key):
+    """Return the bytes that are kept under a key."""
+    with catalog.open(key) as file:
+        return file.read()
+
+
+def tamper(catalog, key, content):
+    """Put other bytes where some are kept, as somebody else would."""
+    if isinstance(catalog, S3Catalog):
+        catalog.objects.put(key, content)
+    else:
+        Path(".catalog", key).write_bytes(content)
 
 
 @pytest.fixture
@@ -42,13 +65,13 @@ def test_what_is_put_is_recorded_with_its_hash(keeping, folder):
     assert [entry.name for entry in entries] == ["data/a.csv", "data/deep/b.csv"]
     assert entries[0].data_hash == hashlib.sha256(b"a").hexdigest()
     assert entries[0].catalog_relative_path == "r1/data/a.csv"
-    assert Path(".catalog/r1/data/deep/b.csv").read_text() == "b"
+    assert kept(keeping, "r1/data/deep/b.csv") == b"b"
 
 
 def test_without_a_copy_a_file_is_recorded_only(keeping, folder):
     (entry,) = keeping.put("c.txt", store_copy=False, run_id="r1")
     assert entry.data_hash == hashlib.sha256(b"c").hexdigest()
-    assert not Path(".catalog").exists()
+    assert list(keeping.names("r1")) == []
 
 
 def test_a_run_sees_its_own_files_only(keeping, folder):
@@ -64,7 +87,8 @@ def test_execution_logs_and_objects_are_not_brought_back(keeping, folder):
     assert [entry.name for entry in keeping.get("**/*", run_id="r1")] == ["c.txt"]
 
 
-def test_the_catalog_does_not_swallow_itself(keeping, folder):
+def test_the_catalog_does_not_swallow_itself(folder):
+    keeping = FileSystemCatalog()
     keeping.put("**/*", run_id="r1")
     entries = keeping.put("**/*", run_id="r2")
     assert [entry.name for entry in entries] == [
@@ -118,8 +142,9 @@ def test_another_compute_folder(folder):
         FileSystemCatalog(compute_data_folder="nope").put("*", run_id="r1")
 
 
-def test_readers_never_see_half_a_file(keeping):
+def test_readers_never_see_half_a_file():
     """One writer replaces a file again and again while others read it."""
+    keeping = FileSystemCatalog()
     contents = {letter * 200_000 for letter in "ab"}
     target = Path(".catalog/r1/big.txt")
     keeping.put_text("big.txt", "a" * 200_000, run_id="r1")
@@ -149,7 +174,91 @@ def test_a_failed_write_leaves_nothing(keeping):
 
     with pytest.raises(RuntimeError, match="on fire"):
         keeping.put_object("s", "o.pickle", fail, run_id="r1")
-    assert [path for path in Path(".catalog").rglob("*") if path.is_file()] == []
+    assert list(keeping.names("r1")) == []
+    assert not [path for path in Path(".catalog").rglob("*") if path.is_file()]
+
+
+def test_what_is_kept_already_is_not_copied(keeping, folder, monkeypatch):
+    keeping.put("c.txt", run_id="r1")
+    drafts = []
+    draft = type(keeping).draft
+
+    def counting(self, place):
+        drafts.append(place)
+        return draft(self, place)
+
+    monkeypatch.setattr(type(keeping), "draft", counting)
+    (entry,) = keeping.put("c.txt", run_id="r1")
+    assert (entry.data_hash, drafts) == (hashlib.sha256(b"c").hexdigest(), [])
+    Path("c.txt").write_text("d")  # of the same size
+    keeping.put("c.txt", run_id="r1")
+    assert (len(drafts), kept(keeping, "r1/c.txt")) == (1, b"d")
+
+
+def test_what_is_there_already_is_not_brought_again(keeping, folder):
+    keeping.put("c.txt", run_id="r1")
+    os.utime("c.txt", (1, 1))
+    (entry,) = keeping.get("c.txt", run_id="r1")
+    assert entry.data_hash == hashlib.sha256(b"c").hexdigest()
+    assert Path("c.txt").stat().st_mtime == 1
+    Path("c.txt").write_text("x")
+    keeping.get("c.txt", run_id="r1")
+    assert Path("c.txt").read_text() == "c"
+
+
+def test_a_run_is_given_what_another_one_has_kept(keeping, folder):
+    keeping.put("**/*", run_id="r1")
+    Path("c.txt").write_text("own")
+    keeping.put("c.txt", run_id="r2")
+    keeping.sync_between_runs("r1", "r2")
+    assert kept(keeping, "r2/c.txt") == b"own"
+    assert kept(keeping, "r2/data/deep/b.csv") == b"b"
+    keeping.remove("r1")
+    assert list(keeping.names("r1")) == []
+    assert kept(keeping, "r2/data/a.csv") == b"a"
+
+
+def test_many_put_the_same_name_at_once(keeping):
+    """What is kept at the end is what one of them has put, whole."""
+    contents = [letter * 100_000 for letter in "abcd"]
+    catalogs = []
+    for number, content in enumerate(contents):
+        Path(str(number)).mkdir()
+        Path(str(number), "same.txt").write_text(content)
+        catalogs.append(keeping.in_folder(str(Path(str(number)).absolute())))
+    with ThreadPoolExecutor(4) as pool:
+        entries = [
+            pool.submit(catalog.put, "same.txt", run_id="r1")
+            for catalog in catalogs * 5
+        ]
+        hashes = {entry.result()[0].data_hash for entry in entries}
+    assert hashes == {hashlib.sha256(it.encode()).hexdigest() for it in contents}
+    assert kept(keeping, "r1/same.txt").decode() in contents
+    assert list(keeping.names("r1")) == ["same.txt"]
+
+
+PATTERN_PARTS = st.sampled_from(["*", "**", "a", "b", "?", "a*", "*.csv", "[ab]", ".*"])
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(parts=st.lists(PATTERN_PARTS, min_size=1, max_size=4))
+def test_a_pattern_brings_what_it_has_put(parts, tmp_path_factory):
+    """The law of both directions: the same pattern, the same files."""
+    home = tmp_path_factory.mktemp("home")
+    for name in ("a", "b/a", "b/x.csv", "c/b/a", "c/b/.h", "x.csv", "c/d/e/ab"):
+        (home / "data" / name).parent.mkdir(parents=True, exist_ok=True)
+        (home / "data" / name).write_text(name)
+    catalog = FileSystemCatalog(
+        catalog_location=str(home / "kept"), compute_data_folder="data"
+    ).in_folder(str(home))
+    pattern = "/".join(parts)
+    put = catalog.put(pattern, allow_file_not_found_exc=True, run_id="r1")
+    catalog.put("**", run_id="r2")
+    try:
+        got = catalog.get(pattern, run_id="r2")
+    except CatalogError:
+        got = []
+    assert [entry.name for entry in got] == [entry.name for entry in put]
 
 
 class TestObjects:
@@ -189,19 +298,20 @@ class TestObjects:
             stored = self.put(keeping, place=place, name=name + ".pickle")
         except UnicodeEncodeError:
             return  # half of a surrogate pair names no file
-        path = Path(".catalog/r1").resolve() / stored.key
-        assert path.resolve().is_relative_to(Path(".catalog/r1/_objects").resolve())
+        place = PurePosixPath(stored.key)
+        assert place.parts[0] == "_objects"
+        assert ".." not in place.parts
         assert self.read(keeping, stored) == b"content"
 
     def test_a_tampered_object_is_refused(self, keeping):
         stored = self.put(keeping)
-        (Path(".catalog/r1") / stored.key).write_bytes(b"c0ntent")
+        tamper(keeping, f"r1/{stored.key}", b"c0ntent")
         with pytest.raises(ObjectDamagedError, match="is not what was stored"):
             self.read(keeping, stored)
 
     def test_a_missing_object_is_named(self, keeping):
         stored = self.put(keeping)
-        (Path(".catalog/r1") / stored.key).unlink()
+        keeping.drop(f"r1/{PurePosixPath(stored.key).parent}")
         with pytest.raises(CatalogError, match="is not in the catalog of run 'r1'"):
             self.read(keeping, stored)
 

@@ -1,0 +1,277 @@
+"""What catalogs that keep things have in common, wherever their bytes are.
+
+Theory of operation. Everything that is kept has a key, `<run_id>/<compute folder>/...`:
+the files of a run under their own relative paths, below `_objects/` the objects that
+tasks returned. A subclass knows how the bytes of a key are written (whole, or not at
+all), opened, listed, copied and dropped; names, patterns, links and hashes are the same
+for all and are looked after here.
+"""
+
+import abc
+import contextlib
+import hashlib
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, NamedTuple, cast
+from urllib.parse import quote
+
+from pydantic import PrivateAttr
+
+from runnable.catalog.base import BaseCatalog, StoredObject, Write
+from runnable.catalog.hashing import HashingFile, copy_and_hash, hash_file, is_same
+from runnable.catalog.patterns import is_literal, literal_folder, matches, parse
+from runnable.datastore import DataCatalog
+from runnable.exceptions import CatalogError, ObjectDamagedError
+from runnable.files import TEMPORARY_NAME, replacing
+from runnable.names import check_run_id
+
+_OBJECTS = "_objects"
+_TEMPORARY = re.compile(TEMPORARY_NAME)
+_LONGEST_NAME = 120
+_EXECUTION_LOG = ".execution.log"
+
+
+class Draft(NamedTuple):
+    """Bytes that are being written; nobody sees them before they are kept."""
+
+    file: BinaryIO
+    keep: Callable[[str, str], None]
+    """Gives them their key; is told the SHA-256 of them."""
+
+
+class KeepingCatalog(BaseCatalog):
+    """Keeps files and objects under keys; a subclass says where their bytes are."""
+
+    _within_run: str = PrivateAttr()
+    """What stands between the id of a run and the name of a file."""
+
+    def model_post_init(self, context: object, /) -> None:
+        """Fix where things are kept now."""
+        super().model_post_init(context)
+        folder = self.compute_data_folder
+        self._within_run = "" if folder == "." else f"/{folder}"
+
+    @abc.abstractmethod
+    def draft(self, folder: str) -> AbstractContextManager[Draft]:
+        """Begin to write; what has not been kept at the end is gone.
+
+        Args:
+            folder: The beginning of the key that it will have.
+        """
+
+    @abc.abstractmethod
+    def open(self, key: str) -> AbstractContextManager[BinaryIO]:
+        """Open what is kept, for reading and seeking.
+
+        Raises:
+            FileNotFoundError: If nothing is kept under this key.
+        """
+
+    @abc.abstractmethod
+    def has(self, key: str) -> bool:
+        """Tell whether something is kept under a key."""
+
+    @abc.abstractmethod
+    def names(self, folder: str) -> Iterable[str]:
+        """List what is kept below a folder, by name relative to it."""
+
+    @abc.abstractmethod
+    def kept_hash(self, key: str, size_bytes: int) -> str:
+        """Return the SHA-256 of what is kept; empty if that is not of this size."""
+
+    @abc.abstractmethod
+    def copy_key(self, source: str, target: str) -> None:
+        """Copy what is kept, whole or not at all; see `open` for errors."""
+
+    @abc.abstractmethod
+    def drop(self, folder: str) -> None:
+        """Remove all that is kept below a folder."""
+
+    @abc.abstractmethod
+    def place(self, key: str) -> str:
+        """Say where a key is, for people."""
+
+    def _root(self, run_id: str) -> str:
+        return f"{check_run_id(run_id)}{self._within_run}"
+
+    def put_files(
+        self, pattern: str, *, run_id: str, store_copy: bool, missing_ok: bool
+    ) -> list[DataCatalog]:
+        """Keep files of the compute folder; see `put`."""
+        folder = self._compute_folder
+        if not folder.is_dir():
+            if missing_ok:
+                return []
+            raise CatalogError(pattern, f"has no folder: {folder}")
+        root = self._root(run_id)
+        kept = []
+        for path in self._files(pattern):
+            name = path.relative_to(folder).as_posix()
+            key = f"{root}/{name}"
+            digest = self._keep(path, key) if store_copy else hash_file(path)
+            kept.append(_entry(name, digest, key, "put"))
+        if not kept and not missing_ok:
+            hint = ""
+            if (folder / pattern).is_dir():
+                hint = f"; it is a folder, so write '{pattern}/*' or '{pattern}/**'"
+            raise CatalogError(pattern, f"matches no file in {folder}{hint}")
+        return kept
+
+    def _files(self, pattern: str) -> list[Path]:
+        """Find files of the compute folder, sorted; none may lead out of it."""
+        folder = self._compute_folder
+        wanted = "/".join(parse(pattern))
+        # The whole list first: copying while the pattern is followed finds the copies.
+        found = sorted(path for path in folder.glob(wanted) if path.is_file())
+        inside = folder.resolve()
+        files = []
+        for path in found:
+            if not path.resolve().is_relative_to(inside):
+                problem = f"matches {path.name!r}, a link that leads out of the folder"
+                raise CatalogError(pattern, problem)
+            relative = path.relative_to(folder)
+            if _TEMPORARY.fullmatch(path.name) or self.is_own(path):
+                continue
+            if relative.parts[0] == _OBJECTS:
+                problem = f"matches {relative}: {_OBJECTS!r} is the catalog's own name"
+                raise CatalogError(pattern, problem)
+            files.append(path)
+        return files
+
+    def is_own(self, path: Path) -> bool:
+        """Tell whether a file of the compute folder is what the catalog keeps."""
+        del path
+        return False
+
+    def _keep(self, path: Path, key: str) -> str:
+        """Keep one file, unless it is kept already; return its hash."""
+        known = self.kept_hash(key, path.stat().st_size)
+        if known and hash_file(path) == known:
+            return known
+        with path.open("rb") as source, self.draft(os.path.dirname(key)) as draft:  # noqa: PTH120 - a key
+            digest = copy_and_hash(source, draft.file)
+            draft.keep(key, digest)
+        return digest
+
+    def get_files(self, pattern: str, *, run_id: str) -> list[DataCatalog]:
+        """Bring kept files back; see `get`."""
+        root, inside = self._root(run_id), self._compute_folder.resolve()
+        brought = []
+        for name in self._kept(root, pattern):
+            target = self._compute_folder / name
+            if not target.parent.resolve().is_relative_to(inside):
+                problem = f"would write {name} through a link out of the folder"
+                raise CatalogError(pattern, problem)
+            digest = self._bring(f"{root}/{name}", target)
+            brought.append(_entry(name, digest, name, "get"))
+        if not brought:
+            problem = f"matches no file in {self.place(root)}"
+            if any(self.names(f"{root}/{'/'.join(parse(pattern))}")):
+                problem += f"; it is a folder, so write '{pattern}/*' or '{pattern}/**'"
+            raise CatalogError(pattern, problem)
+        return brought
+
+    def _kept(self, root: str, pattern: str) -> list[str]:
+        """Find what a run has kept for the user, sorted."""
+        parts = parse(pattern)
+        within = literal_folder(parts)
+        if is_literal(parts):
+            # One of maybe a hundred thousand names, which need not all be listed.
+            name = "/".join(parts)
+            return [name] if self.has(f"{root}/{name}") else []
+        start = f"{within}/" if within else ""
+        names = (start + name for name in self.names(f"{root}/{within}".rstrip("/")))
+        return sorted(
+            name
+            for name in names
+            if matches(name.split("/"), parts)
+            and not name.startswith(f"{_OBJECTS}/")
+            and not name.endswith(_EXECUTION_LOG)
+            and not _TEMPORARY.fullmatch(PurePosixPath(name).name)
+        )
+
+    def _bring(self, key: str, target: Path) -> str:
+        """Bring one file, unless it is there already; return its hash."""
+        if target.is_file():
+            known = self.kept_hash(key, target.stat().st_size)
+            if known and hash_file(target) == known:
+                return known
+        with self._opened(key) as source, replacing(str(target)) as file:
+            return copy_and_hash(source, file)
+
+    @contextlib.contextmanager
+    def _opened(self, key: str) -> Iterator[BinaryIO]:
+        run_id, _, name = key.partition("/")
+        with contextlib.ExitStack() as stack:
+            try:
+                file = stack.enter_context(self.open(key))
+            except FileNotFoundError:
+                problem = f"is not in the catalog of run {run_id!r}: {self.place(key)}"
+                raise CatalogError(name, problem) from None
+            yield file
+
+    def put_text(self, name: str, text: str, *, run_id: str) -> None:
+        """Keep a text, such as an execution log, under a name of its own."""
+        content = text.encode("utf-8", "backslashreplace")
+        root = self._root(run_id)
+        with self.draft(root) as draft:
+            draft.file.write(content)
+            draft.keep(f"{root}/{name}", hashlib.sha256(content).hexdigest())
+
+    def put_object(
+        self, folder: str, name: str, write: Write, *, run_id: str
+    ) -> StoredObject:
+        """Keep an object under a key made of its place and its content."""
+        root = self._root(run_id)
+        place = f"{_OBJECTS}/{_as_file_name(folder)}"
+        stem, suffix = os.path.splitext(name)  # noqa: PTH122 - a name, not a path
+        stem = _as_file_name(stem)
+        with self.draft(f"{root}/{place}") as draft:
+            hashing = HashingFile(draft.file)
+            write(cast("BinaryIO", hashing))
+            digest = hashing.hexdigest()
+            key = f"{place}/{stem}-{digest[:16]}{suffix}"
+            draft.keep(f"{root}/{key}", digest)
+        return StoredObject(key, digest, hashing.size_bytes)
+
+    @contextlib.contextmanager
+    def open_verified(
+        self, name: str, sha256: str, *, run_id: str, size_bytes: int | None = None
+    ) -> Iterator[BinaryIO]:
+        """Open a kept object, after its bytes have been verified."""
+        key = f"{self._root(run_id)}/{name}"
+        with self._opened(key) as file:
+            if not is_same(file, sha256, size_bytes):
+                place = self.place(key)
+                problem = f"is not what was stored, so it is not unpickled: {place}"
+                raise ObjectDamagedError(name, problem)
+            yield file
+
+    def sync_between_runs(self, previous_run_id: str, run_id: str) -> None:
+        """Give a run everything that another one has kept; its own files stay."""
+        source, target = self._root(previous_run_id), self._root(run_id)
+        own = set(self.names(target))
+        for name in sorted(set(self.names(source)) - own):
+            self.copy_key(f"{source}/{name}", f"{target}/{name}")
+
+    def remove(self, run_id: str) -> None:
+        """Remove everything that is kept of a run."""
+        self.drop(check_run_id(run_id))
+
+
+def _entry(name: str, digest: str, path: str, stage: str) -> DataCatalog:
+    return DataCatalog(
+        name=name, data_hash=digest, catalog_relative_path=path, stage=stage
+    )
+
+
+def _as_file_name(text: str) -> str:
+    # Readable where possible, never two names for one file, never too long for one.
+    name = quote(text, safe=" ")
+    if len(name) > _LONGEST_NAME:
+        digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+        return f"{name[:_LONGEST_NAME]}~{digest}"
+    return name

@@ -1,0 +1,97 @@
+"""Catalogs in buckets: a key is the name of an object."""
+
+import contextlib
+import tempfile
+from collections.abc import Iterable, Iterator
+from typing import BinaryIO, cast
+
+from runnable.catalog.keeping import Draft, KeepingCatalog
+from runnable.defaults import HASH_CHUNK_SIZE
+from runnable.object_stores import MinioPlace, S3Place
+
+_IN_MEMORY_BYTES = 8 * 1024 * 1024
+"""What is larger waits in a temporary file, on its way to the bucket or from it."""
+_HASH = "sha256"
+_DELETED_AT_ONCE = 1000
+
+
+class S3Catalog(S3Place, KeepingCatalog):
+    """Keeps files and objects in a bucket of S3.
+
+    Example:
+        >>> S3Catalog(bucket="data/runs").get_summary()["Location"]
+        's3://data/runs'
+    """
+
+    @contextlib.contextmanager
+    def draft(self, folder: str) -> Iterator[Draft]:
+        """Write here, and upload what is complete."""
+        del folder
+        with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as file:
+            opened = cast("BinaryIO", file)
+
+            def keep(key: str, sha256: str) -> None:
+                file.seek(0)
+                self.objects.put(key, opened, attributes={_HASH: sha256})
+
+            yield Draft(opened, keep)
+
+    @contextlib.contextmanager
+    def open(self, key: str) -> Iterator[BinaryIO]:
+        """Download it, and open what has come."""
+        with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as file:
+            for piece in self.objects.get(key).stream(min_chunk_size=HASH_CHUNK_SIZE):
+                file.write(memoryview(piece))
+            file.seek(0)
+            yield cast("BinaryIO", file)
+
+    def has(self, key: str) -> bool:
+        """Tell whether there is such an object."""
+        try:
+            self.objects.head(key)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def names(self, folder: str) -> Iterable[str]:
+        """List the objects of a folder."""
+        start = len(folder) + 1
+        for page in self.objects.list(folder):
+            for found in page:
+                yield found["path"][start:]
+
+    def kept_hash(self, key: str, size_bytes: int) -> str:
+        """Return the hash that was kept beside the object."""
+        try:
+            found = self.objects.get(key)
+        except FileNotFoundError:
+            return ""
+        same_size = found.meta["size"] == size_bytes
+        return str(found.attributes.get(_HASH, "")) if same_size else ""
+
+    def copy_key(self, source: str, target: str) -> None:
+        """Have the server copy the object."""
+        self.objects.copy(source, target)
+
+    def drop(self, folder: str) -> None:
+        """Delete the objects of a folder."""
+        names = [f"{folder}/{name}" for name in self.names(folder)]
+        for start in range(0, len(names), _DELETED_AT_ONCE):
+            self.objects.delete(names[start : start + _DELETED_AT_ONCE])
+
+    def place(self, key: str) -> str:
+        """Return the address."""
+        return f"{self.location}, {key}"
+
+    def get_summary(self) -> dict[str, str]:
+        """Say what this catalog is and where it keeps things."""
+        return {"Type": self.service_name, "Location": self.location}
+
+
+class MinioCatalog(MinioPlace, S3Catalog):
+    """Keeps files and objects on a MinIO server.
+
+    Example:
+        >>> MinioCatalog().get_summary()["Location"]
+        's3://runnable at http://localhost:9002'
+    """
