@@ -4,10 +4,10 @@ An object appears whole or not at all, and `create` is refused where there is on
 is what catalogs and run log stores build on.
 """
 
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from obstore.exceptions import BaseError
-from obstore.store import ClientConfig, S3Config, S3Store
+from obstore.store import S3Store
 from pydantic import (
     AliasChoices,
     BaseModel,
@@ -16,6 +16,9 @@ from pydantic import (
     PrivateAttr,
     SecretStr,
 )
+
+if TYPE_CHECKING:  # they are types only, says obstore
+    from obstore.store import ClientConfig, S3Config
 
 ObjectStoreError = BaseError
 """What goes wrong in an object store, if nothing more is known of it."""
