@@ -23,8 +23,8 @@ if TYPE_CHECKING:  # they are types only, says obstore
 ObjectStoreError = BaseError
 """What goes wrong in an object store, if nothing more is known of it."""
 
-_Bucket = Annotated[str, Field(validation_alias=AliasChoices("bucket", "bucket_name"))]
-_Endpoint = Annotated[
+Bucket = Annotated[str, Field(validation_alias=AliasChoices("bucket", "bucket_name"))]
+Endpoint = Annotated[
     str | None, Field(validation_alias=AliasChoices("endpoint_url", "endpoint"))
 ]
 _MINIO_KEY = "minioadmin"
@@ -46,9 +46,9 @@ class S3Place(BaseModel):
         "aws_secret_access_key",
     })
     service_name: str = "s3"
-    bucket: _Bucket
+    bucket: Bucket
     """The name of a bucket that exists, and maybe a folder in it: `data/runs`."""
-    endpoint_url: _Endpoint = None
+    endpoint_url: Endpoint = None
     """Another server than Amazon's, such as `http://localhost:9002`."""
     region: str = "us-east-1"
     aws_access_key_id: SecretStr | None = None
@@ -100,7 +100,7 @@ class MinioPlace(S3Place):
     """A service whose things are on a MinIO server."""
 
     service_name: str = "minio"
-    bucket: _Bucket = "runnable"
-    endpoint_url: _Endpoint = "http://localhost:9002"
+    bucket: Bucket = "runnable"
+    endpoint_url: Endpoint = "http://localhost:9002"
     aws_access_key_id: SecretStr | None = SecretStr(_MINIO_KEY)
     aws_secret_access_key: SecretStr | None = SecretStr(_MINIO_KEY)

@@ -1,6 +1,6 @@
 """What a list of runs says of each."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
@@ -89,3 +89,14 @@ def summarise(run_id: str, first: Record | None, last: Record | None) -> RunSumm
         first.at,
         ended.at if ended else "",
     )
+
+
+def select(found: Iterable[RunSummary | None], wanted: Wanted) -> list[RunSummary]:
+    """Return the wanted ones of what was found, the latest first.
+
+    Args:
+        found: Summaries; None for a run that is gone.
+        wanted: Which ones.
+    """
+    runs = [run for run in found if run is not None and wanted.has(run)]
+    return sorted(runs, key=lambda run: (run.started_at, run.run_id), reverse=True)

@@ -12,6 +12,7 @@ from runnable.datastore.run_summary import (
     DAMAGED,
     RunSummary,
     Wanted,
+    select,
     summarise,
 )
 from runnable.exceptions import RunLogDamagedError, RunLogNotFoundError
@@ -107,11 +108,14 @@ class BaseRunLogStore(Service, abc.ABC):
         Args:
             wanted: Which ones; all if nothing is said.
         """
-        runs = [run for run in map(self._summary, self.list_run_ids()) if run]
-        runs.sort(key=lambda run: (run.started_at, run.run_id), reverse=True)
-        return [run for run in runs if wanted.has(run)]
+        return select(map(self.summary, self.list_run_ids()), wanted)
 
-    def _summary(self, run_id: str) -> RunSummary | None:
+    def summary(self, run_id: str) -> RunSummary | None:
+        """Sum up a run; None if there is no such run any more.
+
+        Args:
+            run_id: The id of the run.
+        """
         try:
             return summarise(run_id, *self.ends(run_id))
         except RunLogNotFoundError:

@@ -1,9 +1,11 @@
 """What every run log store promises, whatever it keeps run logs in."""
 
 import threading
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import s3
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -18,6 +20,7 @@ from runnable.datastore import (
 )
 from runnable.datastore.file_system import FileSystemRunLogStore
 from runnable.datastore.memory import MemoryRunLogStore
+from runnable.datastore.object_store import S3RunLogStore
 from runnable.datastore.sql import PostgresRunLogStore, SqliteRunLogStore
 from runnable.exceptions import (
     DefinitionError,
@@ -64,10 +67,18 @@ def sqlite_store(tmp_path):
     store.close()
 
 
-@pytest.fixture(params=["memory", "none", "process", "disk", "sqlite", "postgres"])
+@pytest.fixture(
+    params=["memory", "none", "process", "disk", "sqlite", "postgres", "s3"]
+)
 def store(request, tmp_path):
     if request.param == "memory":
         return MemoryRunLogStore()
+    if request.param == "s3":
+        return S3RunLogStore(
+            bucket=f"runs/{uuid.uuid4().hex}",
+            endpoint_url=request.getfixturevalue("s3_url"),
+            **s3.KEYS,
+        )
     if request.param == "postgres":
         return request.getfixturevalue("postgres_store")
     if request.param == "sqlite":

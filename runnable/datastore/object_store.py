@@ -1,0 +1,179 @@
+"""Run log stores in buckets: an object for each record.
+
+Theory of operation. `<run_id>/journal/00000000` claims a run, and the records follow by
+number. The server refuses to create an object that is there: so of two that begin or
+continue a run at once, one succeeds, and a process that was thought to be gone cannot
+write any more. `<run_id>/<run_id>.json` is for people, written when the run ends.
+"""
+
+import os
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+from obstore.exceptions import AlreadyExistsError
+
+from runnable.datastore.records import DamagedLineError, Record, decode, encode
+from runnable.datastore.run_log import RunLog
+from runnable.datastore.run_summary import RunSummary, Wanted, select
+from runnable.datastore.snapshot import dump_run_log
+from runnable.datastore.store import BaseRunLogStore, Journal
+from runnable.exceptions import (
+    RunLogContinuedError,
+    RunLogDamagedError,
+    RunLogExistsError,
+    RunLogNotFoundError,
+)
+from runnable.names import check_run_id
+from runnable.object_stores import Bucket, MinioPlace, S3Place
+
+_READ_AT_ONCE = 16
+_READ_AHEAD = 128
+_DELETED_AT_ONCE = 1000
+
+
+class S3RunLogStore(S3Place, BaseRunLogStore):
+    """Keeps run logs in a bucket of S3.
+
+    Example:
+        >>> S3RunLogStore(bucket="data/logs").get_summary()["Location"]
+        's3://data/logs'
+    """
+
+    def create(self, run_id: str) -> Journal:
+        """Begin the journal of a new run."""
+        if not self.put_once(_key(run_id, 0), os.urandom(16)):
+            raise RunLogExistsError(run_id, self.location)
+        return _S3Journal(self, run_id, 0)
+
+    def put_once(self, key: str, content: bytes) -> bool:
+        """Put an object that is not there yet.
+
+        Args:
+            key: Its name.
+            content: Its bytes, which nobody else would put there.
+
+        Returns:
+            Whether it was put; if not, there is another one.
+        """
+        try:
+            self.objects.put(key, content, mode="create", use_multipart=False)
+        except AlreadyExistsError:
+            # A request whose answer was lost is made again, and finds what it has put.
+            return self._get(key) == content
+        return True
+
+    def _get(self, key: str) -> bytes:
+        return bytes(self.objects.get(key).bytes())
+
+    def reopen(self, run_id: str, first: Record, seen: int) -> Journal:
+        """Continue the journal of a run that was begun before."""
+        if len(self._keys(run_id)) != seen:
+            raise RunLogContinuedError(run_id)
+        journal = _S3Journal(self, run_id, seen)
+        journal.append(first)
+        return journal
+
+    def _keys(self, run_id: str) -> list[str]:
+        """List the records of a run, without its claim, in their order."""
+        folder = _key(run_id, 0).rpartition("/")[0]
+        pages = self.objects.list(folder)
+        keys = sorted(found["path"] for page in pages for found in page)
+        if not keys:
+            raise RunLogNotFoundError(run_id, self.location)
+        return keys[1:]
+
+    def read(self, run_id: str) -> Iterator[Record]:
+        """Yield the records of a run, in the order they were written."""
+        return self._read(run_id, self._keys(run_id))
+
+    def _read(self, run_id: str, keys: list[str]) -> Iterator[Record]:
+        # A request takes long, and little of it is work: many at once.
+        with ThreadPoolExecutor(_READ_AT_ONCE, "run-log") as pool:
+            for start in range(0, len(keys), _READ_AHEAD):
+                some = keys[start : start + _READ_AHEAD]
+                for key, line in zip(some, pool.map(self._get, some), strict=True):
+                    yield self._decode(run_id, key, line)
+
+    def _decode(self, run_id: str, key: str, line: bytes) -> Record:
+        try:
+            return decode(line)
+        except DamagedLineError as error:
+            place = f"{self.location}, {key}"
+            raise RunLogDamagedError(run_id, place, str(error)) from error
+
+    def ends(self, run_id: str) -> tuple[Record | None, Record | None]:
+        """Read the first record and the last one alone."""
+        keys = self._keys(run_id)
+        if not keys:
+            return None, None
+        first, last = (
+            self._decode(run_id, key, self._get(key)) for key in (keys[0], keys[-1])
+        )
+        return first, last
+
+    def list_runs(self, wanted: Wanted = Wanted()) -> list[RunSummary]:  # noqa: B008 - immutable
+        """List runs, the latest first; a damaged one hides no other."""
+        with ThreadPoolExecutor(_READ_AT_ONCE, "run-log") as pool:
+            return select(pool.map(self.summary, self.list_run_ids()), wanted)
+
+    def finish(self, run_log: RunLog) -> None:
+        """Write the copy that people and other programs read."""
+        run_id = run_log.run_id
+        content = b"".join(dump_run_log(run_log))
+        self.objects.put(f"{run_id}/{run_id}.json", content)
+
+    def remove(self, run_id: str) -> None:
+        """Remove the log of a run for good.
+
+        The last records go first: what is left after a kill is an earlier state.
+        """
+        keys = [_key(run_id, 0), *self._keys(run_id), f"{run_id}/{run_id}.json"][::-1]
+        for start in range(0, len(keys), _DELETED_AT_ONCE):
+            self.objects.delete(keys[start : start + _DELETED_AT_ONCE])
+
+    def list_run_ids(self) -> list[str]:
+        """List the ids of all runs, sorted."""
+        return sorted(
+            folder.rpartition("/")[2]
+            for folder in self.objects.list_with_delimiter()["common_prefixes"]
+        )
+
+    def get_summary(self) -> dict[str, str]:
+        """Say what this store is and where it keeps run logs."""
+        return {"Type": self.service_name, "Location": self.location}
+
+
+class MinioRunLogStore(MinioPlace, S3RunLogStore):
+    """Keeps run logs on a MinIO server.
+
+    Example:
+        >>> MinioRunLogStore().get_summary()["Location"]
+        's3://runnable/run-logs at http://localhost:9002'
+    """
+
+    bucket: Bucket = "runnable/run-logs"
+
+
+class _S3Journal:
+    """Appends to one run; the lock keeps the threads of this process in order."""
+
+    def __init__(self, store: S3RunLogStore, run_id: str, count: int) -> None:
+        self._store = store
+        self._run_id = run_id
+        self._count = count
+        self._lock = threading.Lock()
+
+    def append(self, record: Record) -> None:
+        line = encode(record)
+        with self._lock:
+            if not self._store.put_once(_key(self._run_id, self._count + 1), line):
+                raise RunLogContinuedError(self._run_id)
+            self._count += 1
+
+    def close(self) -> None:
+        pass
+
+
+def _key(run_id: str, number: int) -> str:
+    return f"{check_run_id(run_id)}/journal/{number:08}"
