@@ -4,9 +4,11 @@ An object appears whole or not at all, and `create` is refused where there is on
 is what catalogs and run log stores build on.
 """
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, ClassVar, NamedTuple
 
-from obstore.exceptions import BaseError
+from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import S3Store
 from pydantic import (
     AliasChoices,
@@ -17,11 +19,118 @@ from pydantic import (
     SecretStr,
 )
 
+from runnable.exceptions import StoreAccessError
+
 if TYPE_CHECKING:  # they are types only, says obstore
+    from obstore import GetResult
     from obstore.store import ClientConfig, S3Config
 
-ObjectStoreError = BaseError
-"""What goes wrong in an object store, if nothing more is known of it."""
+Content = bytes | BinaryIO
+
+_AT_ONCE = 1000
+"""How many objects a page of a list has, or one request deletes."""
+_PIECE_BYTES = 1024 * 1024
+_RETRIES = 5
+
+
+class Kept(NamedTuple):
+    """An object as it was found; its bytes come when they are asked for."""
+
+    size_bytes: int
+    attributes: Mapping[str, str]
+    pieces: Iterator[memoryview]
+
+
+class Objects:
+    """The objects of a bucket, or of a folder in it.
+
+    Args:
+        store: The bucket.
+        place: Its address, for errors.
+    """
+
+    def __init__(self, store: S3Store, place: str) -> None:
+        self._store = store
+        self._place = place
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except FileNotFoundError as error:
+            if "NoSuchBucket" in str(error):
+                raise StoreAccessError(self._place, "there is no such bucket") from None
+            raise
+        except AlreadyExistsError:
+            raise
+        except BaseError as error:
+            # Its text goes on for pages.
+            why = str(error).splitlines()[0]
+            raise StoreAccessError(self._place, why) from error
+
+    def put(self, key: str, content: Content, **attributes: str) -> None:
+        """Put an object in the place of another one, or of none."""
+        with self._told():
+            self._store.put(key, content, attributes=attributes)
+
+    def put_once(self, key: str, content: bytes) -> bool:
+        """Put an object that is not there yet.
+
+        Args:
+            key: Its name.
+            content: Its bytes, which nobody else would put there.
+
+        Returns:
+            Whether it was put; if not, there is another one.
+        """
+        try:
+            with self._told():
+                self._store.put(key, content, mode="create", use_multipart=False)
+        except AlreadyExistsError:
+            # A request whose answer was lost is made again, and finds what it has put.
+            return self.get(key) == content
+        return True
+
+    def get(self, key: str) -> bytes:
+        """Return the bytes of an object; FileNotFoundError if there is none."""
+        with self._told():
+            return bytes(self._store.get(key).bytes())
+
+    def find(self, key: str) -> Kept:
+        """Return an object; FileNotFoundError if there is none."""
+        with self._told():
+            found = self._store.get(key)
+        attributes = {str(name): str(it) for name, it in found.attributes.items()}
+        return Kept(found.meta["size"], attributes, self._pieces(found))
+
+    def _pieces(self, found: "GetResult") -> Iterator[memoryview]:
+        with self._told():
+            for piece in found.stream(min_chunk_size=_PIECE_BYTES):
+                yield memoryview(piece)
+
+    def names(self, folder: str) -> Iterator[str]:
+        """Yield the names of the objects in a folder and below, relative to it."""
+        with self._told():
+            for page in self._store.list(folder, chunk_size=_AT_ONCE):
+                for found in page:
+                    yield found["path"][len(folder) + 1 :]
+
+    def folders(self) -> list[str]:
+        """List the folders at the top."""
+        with self._told():
+            return list(self._store.list_with_delimiter()["common_prefixes"])
+
+    def copy(self, source: str, target: str) -> None:
+        """Have the server copy an object."""
+        with self._told():
+            self._store.copy(source, target)
+
+    def delete(self, keys: Sequence[str]) -> None:
+        """Delete objects, the first ones first."""
+        for start in range(0, len(keys), _AT_ONCE):
+            with self._told():
+                self._store.delete(keys[start : start + _AT_ONCE])
+
 
 Bucket = Annotated[str, Field(validation_alias=AliasChoices("bucket", "bucket_name"))]
 Endpoint = Annotated[
@@ -54,7 +163,7 @@ class S3Place(BaseModel):
     aws_access_key_id: SecretStr | None = None
     aws_secret_access_key: SecretStr | None = None
 
-    _bucket: S3Store | None = PrivateAttr(default=None)
+    _bucket: Objects | None = PrivateAttr(default=None)
 
     def model_post_init(self, context: object, /) -> None:
         """Go on to what else the service is; pydantic's own would not."""
@@ -67,14 +176,14 @@ class S3Place(BaseModel):
         return {**state, "__pydantic_private__": own}
 
     @property
-    def objects(self) -> S3Store:
+    def objects(self) -> Objects:
         """The bucket, or the folder in it."""
         if self._bucket is None:
             # Two threads may both open it: either will do.
             self._bucket = self._open()
         return self._bucket
 
-    def _open(self) -> S3Store:
+    def _open(self) -> Objects:
         bucket, _, folder = self.bucket.partition("/")
         config: S3Config = {"region": self.region}
         if self.endpoint_url:
@@ -85,9 +194,14 @@ class S3Place(BaseModel):
         if self.aws_secret_access_key:
             config["secret_access_key"] = self.aws_secret_access_key.get_secret_value()
         options: ClientConfig = {"allow_http": True}
-        return S3Store(
-            bucket, prefix=folder or None, config=config, client_options=options
+        store = S3Store(
+            bucket,
+            prefix=folder or None,
+            config=config,
+            client_options=options,
+            retry_config={"max_retries": _RETRIES},
         )
+        return Objects(store, self.location)
 
     @property
     def location(self) -> str:

@@ -61,6 +61,7 @@ EXAMPLES = [
     (exceptions.BranchLogNotFoundError("r1", "b"), "'r1' has no branch 'b'"),
     (exceptions.JobLogNotFoundError("r1"), "'r1' is not a job"),
     (exceptions.EntityNotFoundError("text"), "text"),
+    (exceptions.StoreAccessError("s3://runs", "refused"), "s3://runs cannot be read"),
     (exceptions.CatalogError("f.csv", "is missing"), "'f.csv' is missing"),
     (exceptions.ObjectDamagedError("o", "is damaged"), "'o' is damaged"),
 ]

@@ -6,13 +6,11 @@ from collections.abc import Iterable, Iterator
 from typing import BinaryIO, cast
 
 from runnable.catalog.keeping import Draft, KeepingCatalog
-from runnable.defaults import HASH_CHUNK_SIZE
 from runnable.object_stores import MinioPlace, S3Place
 
 _IN_MEMORY_BYTES = 8 * 1024 * 1024
 """What is larger waits in a temporary file, on its way to the bucket or from it."""
 _HASH = "sha256"
-_DELETED_AT_ONCE = 1000
 
 
 class S3Catalog(S3Place, KeepingCatalog):
@@ -32,7 +30,7 @@ class S3Catalog(S3Place, KeepingCatalog):
 
             def keep(key: str, sha256: str) -> None:
                 file.seek(0)
-                self.objects.put(key, opened, attributes={_HASH: sha256})
+                self.objects.put(key, opened, **{_HASH: sha256})
 
             yield Draft(opened, keep)
 
@@ -40,34 +38,31 @@ class S3Catalog(S3Place, KeepingCatalog):
     def open(self, key: str) -> Iterator[BinaryIO]:
         """Download it, and open what has come."""
         with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as file:
-            for piece in self.objects.get(key).stream(min_chunk_size=HASH_CHUNK_SIZE):
-                file.write(memoryview(piece))
+            for piece in self.objects.find(key).pieces:
+                file.write(piece)
             file.seek(0)
             yield cast("BinaryIO", file)
 
     def has(self, key: str) -> bool:
         """Tell whether there is such an object."""
         try:
-            self.objects.head(key)
+            self.objects.find(key)
         except FileNotFoundError:
             return False
         return True
 
     def names(self, folder: str) -> Iterable[str]:
         """List the objects of a folder."""
-        start = len(folder) + 1
-        for page in self.objects.list(folder):
-            for found in page:
-                yield found["path"][start:]
+        return self.objects.names(folder)
 
     def kept_hash(self, key: str, size_bytes: int) -> str:
         """Return the hash that was kept beside the object."""
         try:
-            found = self.objects.get(key)
+            found = self.objects.find(key)
         except FileNotFoundError:
             return ""
-        same_size = found.meta["size"] == size_bytes
-        return str(found.attributes.get(_HASH, "")) if same_size else ""
+        same_size = found.size_bytes == size_bytes
+        return found.attributes.get(_HASH, "") if same_size else ""
 
     def copy_key(self, source: str, target: str) -> None:
         """Have the server copy the object."""
@@ -75,9 +70,7 @@ class S3Catalog(S3Place, KeepingCatalog):
 
     def drop(self, folder: str) -> None:
         """Delete the objects of a folder."""
-        names = [f"{folder}/{name}" for name in self.names(folder)]
-        for start in range(0, len(names), _DELETED_AT_ONCE):
-            self.objects.delete(names[start : start + _DELETED_AT_ONCE])
+        self.objects.delete([f"{folder}/{name}" for name in self.names(folder)])
 
     def place(self, key: str) -> str:
         """Return the address."""

@@ -11,8 +11,6 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-from obstore.exceptions import AlreadyExistsError
-
 from runnable.datastore.records import DamagedLineError, Record, decode, encode
 from runnable.datastore.run_log import RunLog
 from runnable.datastore.run_summary import RunSummary, Wanted, select
@@ -25,11 +23,10 @@ from runnable.exceptions import (
     RunLogNotFoundError,
 )
 from runnable.names import check_run_id
-from runnable.object_stores import Bucket, MinioPlace, S3Place
+from runnable.object_stores import Bucket, MinioPlace, Objects, S3Place
 
 _READ_AT_ONCE = 16
 _READ_AHEAD = 128
-_DELETED_AT_ONCE = 1000
 
 
 class S3RunLogStore(S3Place, BaseRunLogStore):
@@ -42,46 +39,29 @@ class S3RunLogStore(S3Place, BaseRunLogStore):
 
     def create(self, run_id: str) -> Journal:
         """Begin the journal of a new run."""
-        if not self.put_once(_key(run_id, 0), os.urandom(16)):
+        if not self.objects.put_once(_key(run_id, 0), os.urandom(16)):
             raise RunLogExistsError(run_id, self.location)
-        return _S3Journal(self, run_id, 0)
-
-    def put_once(self, key: str, content: bytes) -> bool:
-        """Put an object that is not there yet.
-
-        Args:
-            key: Its name.
-            content: Its bytes, which nobody else would put there.
-
-        Returns:
-            Whether it was put; if not, there is another one.
-        """
-        try:
-            self.objects.put(key, content, mode="create", use_multipart=False)
-        except AlreadyExistsError:
-            # A request whose answer was lost is made again, and finds what it has put.
-            return self._get(key) == content
-        return True
-
-    def _get(self, key: str) -> bytes:
-        return bytes(self.objects.get(key).bytes())
+        return _S3Journal(self.objects, run_id, 0)
 
     def reopen(self, run_id: str, first: Record, seen: int) -> Journal:
         """Continue the journal of a run that was begun before."""
         if len(self._keys(run_id)) != seen:
             raise RunLogContinuedError(run_id)
-        journal = _S3Journal(self, run_id, seen)
+        journal = _S3Journal(self.objects, run_id, seen)
         journal.append(first)
         return journal
 
     def _keys(self, run_id: str) -> list[str]:
         """List the records of a run, without its claim, in their order."""
         folder = _key(run_id, 0).rpartition("/")[0]
-        pages = self.objects.list(folder)
-        keys = sorted(found["path"] for page in pages for found in page)
-        if not keys:
+        names = sorted(self.objects.names(folder))
+        if not names:
             raise RunLogNotFoundError(run_id, self.location)
-        return keys[1:]
+        for number, name in enumerate(names):
+            if name != f"{number:08}":
+                why = f"record {number} is missing"
+                raise RunLogDamagedError(run_id, f"{self.location}, {folder}", why)
+        return [f"{folder}/{name}" for name in names[1:]]
 
     def read(self, run_id: str) -> Iterator[Record]:
         """Yield the records of a run, in the order they were written."""
@@ -92,7 +72,9 @@ class S3RunLogStore(S3Place, BaseRunLogStore):
         with ThreadPoolExecutor(_READ_AT_ONCE, "run-log") as pool:
             for start in range(0, len(keys), _READ_AHEAD):
                 some = keys[start : start + _READ_AHEAD]
-                for key, line in zip(some, pool.map(self._get, some), strict=True):
+                for key, line in zip(
+                    some, pool.map(self.objects.get, some), strict=True
+                ):
                     yield self._decode(run_id, key, line)
 
     def _decode(self, run_id: str, key: str, line: bytes) -> Record:
@@ -108,7 +90,8 @@ class S3RunLogStore(S3Place, BaseRunLogStore):
         if not keys:
             return None, None
         first, last = (
-            self._decode(run_id, key, self._get(key)) for key in (keys[0], keys[-1])
+            self._decode(run_id, key, self.objects.get(key))
+            for key in (keys[0], keys[-1])
         )
         return first, last
 
@@ -128,16 +111,12 @@ class S3RunLogStore(S3Place, BaseRunLogStore):
 
         The last records go first: what is left after a kill is an earlier state.
         """
-        keys = [_key(run_id, 0), *self._keys(run_id), f"{run_id}/{run_id}.json"][::-1]
-        for start in range(0, len(keys), _DELETED_AT_ONCE):
-            self.objects.delete(keys[start : start + _DELETED_AT_ONCE])
+        keys = [_key(run_id, 0), *self._keys(run_id), f"{run_id}/{run_id}.json"]
+        self.objects.delete(keys[::-1])
 
     def list_run_ids(self) -> list[str]:
         """List the ids of all runs, sorted."""
-        return sorted(
-            folder.rpartition("/")[2]
-            for folder in self.objects.list_with_delimiter()["common_prefixes"]
-        )
+        return sorted(folder.rpartition("/")[2] for folder in self.objects.folders())
 
     def get_summary(self) -> dict[str, str]:
         """Say what this store is and where it keeps run logs."""
@@ -158,8 +137,8 @@ class MinioRunLogStore(MinioPlace, S3RunLogStore):
 class _S3Journal:
     """Appends to one run; the lock keeps the threads of this process in order."""
 
-    def __init__(self, store: S3RunLogStore, run_id: str, count: int) -> None:
-        self._store = store
+    def __init__(self, objects: Objects, run_id: str, count: int) -> None:
+        self._objects = objects
         self._run_id = run_id
         self._count = count
         self._lock = threading.Lock()
@@ -167,7 +146,7 @@ class _S3Journal:
     def append(self, record: Record) -> None:
         line = encode(record)
         with self._lock:
-            if not self._store.put_once(_key(self._run_id, self._count + 1), line):
+            if not self._objects.put_once(_key(self._run_id, self._count + 1), line):
                 raise RunLogContinuedError(self._run_id)
             self._count += 1
 

@@ -15,7 +15,8 @@ from typing import Any, ClassVar, Literal
 import sqlalchemy as sa
 from pydantic import PrivateAttr, SecretStr
 from sqlalchemy import event
-from sqlalchemy.exc import DatabaseError, IntegrityError
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
 from sqlalchemy.schema import CreateTable
 
 from runnable.datastore.records import DamagedLineError, Record, decode, encode
@@ -25,6 +26,7 @@ from runnable.exceptions import (
     RunLogDamagedError,
     RunLogExistsError,
     RunLogNotFoundError,
+    StoreAccessError,
 )
 from runnable.names import check_run_id
 
@@ -96,12 +98,18 @@ class SqlRunLogStore(BaseRunLogStore, abc.ABC):
         with self._lock:
             if self._opened is None:
                 self._opened = self.open()
+                event.listen(self._opened, "handle_error", self._explain)
                 try:
                     _make_tables(self._opened)
                 except DatabaseError:
                     # PostgreSQL lets two of these collide; then there are tables.
                     _make_tables(self._opened)
             return self._opened
+
+    def _explain(self, context: ExceptionContext) -> None:
+        if isinstance(context.sqlalchemy_exception, OperationalError):
+            why = str(context.original_exception).strip().splitlines()[0]
+            raise StoreAccessError(self._place(), why)
 
     def close(self) -> None:
         """Close all connections."""

@@ -28,6 +28,7 @@ The tree of their classes::
     │   ├── SecretNotFoundError
     │   └── RetryValidationError
     └── StoreError                 something kept is missing, present or damaged
+        ├── StoreAccessError
         ├── RunLogExistsError, RunLogNotFoundError, RunLogDamagedError,
         │   RunLogContinuedError, RunUnderWayError
         ├── StepLogNotFoundError, BranchLogNotFoundError, JobLogNotFoundError
@@ -89,6 +90,7 @@ from runnable.exceptions.stores import (
     RunLogNotFoundError,
     RunUnderWayError,
     StepLogNotFoundError,
+    StoreAccessError,
     StoreError,
 )
 
@@ -127,6 +129,7 @@ __all__ = [
     "ServiceNotFoundError",
     "StepLogNotFoundError",
     "StepTimeoutError",
+    "StoreAccessError",
     "StoreError",
     "StreamEndError",
     "TerminalNodeError",

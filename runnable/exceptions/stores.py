@@ -7,6 +7,21 @@ class StoreError(RunnableError):
     """Something that is kept is missing, there already, or damaged."""
 
 
+class StoreAccessError(StoreError):
+    """A store cannot be reached, or refuses."""
+
+    def __init__(self, place: str, why: str) -> None:
+        super().__init__(place, why)
+        self.place = place
+        self.why = why
+
+    def __str__(self) -> str:
+        return (
+            f"What is kept in {self.place} cannot be read or written: {self.why}. "
+            "Check that the server is there, the address and the credentials."
+        )
+
+
 class RunLogExistsError(StoreError):
     """There is a run log of this run id already."""
 

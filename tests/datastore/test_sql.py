@@ -15,8 +15,12 @@ from runnable import (
     list_runs,
 )
 from runnable.datastore import RunResumed, RunStarted
-from runnable.datastore.sql import SqliteRunLogStore
-from runnable.exceptions import RunLogContinuedError, RunLogDamagedError
+from runnable.datastore.sql import PostgresRunLogStore, SqliteRunLogStore
+from runnable.exceptions import (
+    RunLogContinuedError,
+    RunLogDamagedError,
+    StoreAccessError,
+)
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -114,3 +118,9 @@ def test_long_journals_are_read_in_pieces(store):
     for _ in range(2500):
         journal.append(START)
     assert len(list(store.read("r1"))) == 2500
+
+
+def test_a_server_that_is_not_there():
+    store = PostgresRunLogStore(url="postgresql://ada:hunter2@127.0.0.1:9/runs")
+    with pytest.raises(StoreAccessError, match=r"ada:\*\*\*@127.0.0.1:9/runs cannot"):
+        store.list_run_ids()
