@@ -57,16 +57,14 @@ class Objects:
     def _told(self) -> Iterator[None]:
         try:
             yield
-        except FileNotFoundError as error:
-            if "NoSuchBucket" in str(error):
+        except (FileNotFoundError, BaseError) as error:
+            text = str(error)
+            if "NoSuchBucket" in text:
                 raise StoreAccessError(self._place, "there is no such bucket") from None
-            raise
-        except AlreadyExistsError:
-            raise
-        except BaseError as error:
+            if isinstance(error, FileNotFoundError | AlreadyExistsError):
+                raise
             # Its text goes on for pages.
-            why = str(error).splitlines()[0]
-            raise StoreAccessError(self._place, why) from error
+            raise StoreAccessError(self._place, text.splitlines()[0]) from error
 
     def put(self, key: str, content: Content, **attributes: str) -> None:
         """Put an object in the place of another one, or of none."""
