@@ -1,7 +1,7 @@
 """The port of catalogs: keep files and objects of a run, and bring them back."""
 
 import abc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path, PurePath
 from typing import BinaryIO, NamedTuple, Self
@@ -175,17 +175,38 @@ class BaseCatalog(Service, abc.ABC):
         problem = f"cannot be removed: a {type(self).__qualname__} does not know how"
         raise CatalogError(run_id, problem)
 
-    def sync_between_runs(self, previous_run_id: str, run_id: str) -> None:
-        """Give a run everything that another one has kept; its own files stay.
+    def remember(self, key: str, text: str) -> None:
+        """Keep a text for all runs: how a cached step ended; nothing may be kept.
+
+        Args:
+            key: Of letters and digits; what it had before is replaced.
+            text: What is kept.
+        """
+
+    def recall(self, key: str) -> str | None:
+        """Return what `remember` has kept; None if there is nothing.
+
+        Args:
+            key: As it was remembered.
+        """
+        del key
+        return None
+
+    def sync_between_runs(
+        self, previous_run_id: str, run_id: str, names: Sequence[str] | None = None
+    ) -> None:
+        """Give a run what another one has kept.
 
         Args:
             previous_run_id: The other run.
             run_id: The run that gets it.
+            names: Which files and objects, in the place of its own; if None, all that
+                it does not have itself.
 
         Raises:
             CatalogError: If this kind of catalog cannot.
         """
-        del previous_run_id
+        del previous_run_id, names
         problem = (
             f"cannot be given files: a {type(self).__qualname__} does not know how"
         )

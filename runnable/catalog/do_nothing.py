@@ -1,5 +1,6 @@
 """A catalog that keeps nothing."""
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import BinaryIO, ClassVar
 
@@ -55,7 +56,9 @@ class DoNothingCatalog(BaseCatalog):
         del sha256, run_id, size_bytes
         raise CatalogError(name, "is not here: this catalog keeps nothing")
 
-    def sync_between_runs(self, previous_run_id: str, run_id: str) -> None:
+    def sync_between_runs(
+        self, previous_run_id: str, run_id: str, names: Sequence[str] | None = None
+    ) -> None:
         """Give nothing: nothing is kept."""
 
     def remove(self, run_id: str) -> None:

@@ -12,7 +12,7 @@ import contextlib
 import hashlib
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, NamedTuple, cast
@@ -29,6 +29,8 @@ from runnable.files import TEMPORARY_NAME, replacing
 from runnable.names import check_run_id
 
 _OBJECTS = "_objects"
+_CACHE = ".cache"
+"""No run id begins with a dot."""
 _TEMPORARY = re.compile(TEMPORARY_NAME)
 _LONGEST_NAME = 120
 _EXECUTION_LOG = ".execution.log"
@@ -204,14 +206,17 @@ class KeepingCatalog(BaseCatalog):
 
     @contextlib.contextmanager
     def _opened(self, key: str) -> Iterator[BinaryIO]:
-        run_id, _, name = key.partition("/")
         with contextlib.ExitStack() as stack:
             try:
                 file = stack.enter_context(self.open(key))
             except FileNotFoundError:
-                problem = f"is not in the catalog of run {run_id!r}: {self.place(key)}"
-                raise CatalogError(name, problem) from None
+                raise self._missing(key) from None
             yield file
+
+    def _missing(self, key: str) -> CatalogError:
+        run_id, _, name = key.partition("/")
+        problem = f"is not in the catalog of run {run_id!r}: {self.place(key)}"
+        return CatalogError(name, problem)
 
     def put_text(self, name: str, text: str, *, run_id: str) -> None:
         """Keep a text, such as an execution log, under a name of its own."""
@@ -250,12 +255,33 @@ class KeepingCatalog(BaseCatalog):
                 raise ObjectDamagedError(name, problem)
             yield file
 
-    def sync_between_runs(self, previous_run_id: str, run_id: str) -> None:
-        """Give a run everything that another one has kept; its own files stay."""
+    def sync_between_runs(
+        self, previous_run_id: str, run_id: str, names: Sequence[str] | None = None
+    ) -> None:
+        """Give a run what another one has kept."""
         source, target = self._root(previous_run_id), self._root(run_id)
-        own = set(self.names(target))
-        for name in sorted(set(self.names(source)) - own):
-            self.copy_key(f"{source}/{name}", f"{target}/{name}")
+        if names is None:
+            names = sorted(set(self.names(source)) - set(self.names(target)))
+        for name in names:
+            try:
+                self.copy_key(f"{source}/{name}", f"{target}/{name}")
+            except FileNotFoundError:
+                raise self._missing(f"{source}/{name}") from None
+
+    def remember(self, key: str, text: str) -> None:
+        """Keep a text for all runs."""
+        content = text.encode()
+        with self.draft(_CACHE) as draft:
+            draft.file.write(content)
+            draft.keep(f"{_CACHE}/{key}.json", hashlib.sha256(content).hexdigest())
+
+    def recall(self, key: str) -> str | None:
+        """Return what `remember` has kept; None if there is nothing."""
+        try:
+            with self.open(f"{_CACHE}/{key}.json") as file:
+                return file.read().decode()
+        except FileNotFoundError:
+            return None
 
     def remove(self, run_id: str) -> None:
         """Remove everything that is kept of a run."""

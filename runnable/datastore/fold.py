@@ -188,6 +188,7 @@ class Fold:
             "status": record.status,
             "message": record.message,
             "traceback": record.traceback,
+            "cached_from": record.cached_from,
             "output_parameters": outputs,
             "user_defined_metrics": metrics_of(outputs),
         }

@@ -86,6 +86,8 @@ class StepFinished(NamedTuple):
     """Names of parameters that it was given from outside the branch it stands in."""
     masked: tuple[str, ...] = ()
     """Names of outputs that had secrets in them, which are not recorded."""
+    cached_from: str = ""
+    """The run and the path of the step whose end was reused; empty if it was run."""
 
 
 class BranchStarted(NamedTuple):

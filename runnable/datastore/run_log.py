@@ -88,6 +88,8 @@ class StepAttempt(_Record):
     user_defined_metrics: dict[str, Parameter] = {}
     retry_indicator: str = ""
     code_identities: list[CodeIdentity] = []
+    cached_from: str = ""
+    """`<run id>/<step path>` of the attempt that was reused; empty if it was run."""
 
     @property
     def duration(self) -> timedelta:

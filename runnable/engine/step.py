@@ -9,12 +9,13 @@ once; what its body does is in `branches`.
 
 import logging
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from runnable import defaults
 from runnable.ambient import OutputLog
 from runnable.datastore import AnyParameter, DataCatalog, StepFinished, StepStarted
+from runnable.engine.caching import Used, key_of, recall, remember
 from runnable.engine.recorder import UnrecordedError, now
 from runnable.engine.remote import Remote
 from runnable.engine.retry import is_worth_another_try, wait_before_retry
@@ -39,6 +40,7 @@ from runnable.graph import (
     join,
     parent,
 )
+from runnable.parameters import Offer
 from runnable.scope import StepScope, enter_step, restore
 from runnable.tasks import BaseTaskType
 
@@ -58,6 +60,9 @@ class Attempt:
     got: list[DataCatalog] = field(default_factory=list)
     read: list[str] = field(default_factory=list)
     """Names of what it was given from outside its branch."""
+    cache_key: str = ""
+    """Where its end is kept, or found, for steps that would do the same."""
+    cached_from: str = ""
     status: str = defaults.FAIL
     message: str = ""
     error: BaseException | None = None
@@ -180,7 +185,8 @@ async def _try(node: Node, attempt: Attempt, scope: Scope, session: Session) -> 
         # What a failing step has left behind helps to find out why it failed.
         await _put_files(files, attempt, session, missing_ok=True)
         raise
-    await _put_files(files, attempt, session, missing_ok=False)
+    if not attempt.cached_from:
+        await _put_files(files, attempt, session, missing_ok=False)
     _keep_log(attempt, session)
 
 
@@ -236,7 +242,9 @@ async def _run_task(
         attempt.path, attempt.number, variables, frozenset(variables), attempt.output
     )
     yielded = Yielded(attempt.path, session.masker, session.recorder.tell)
-    offers = Offers(scope, session.loader, attempt.read)
+    offers: Mapping[str, Offer] = Offers(scope, session.loader, attempt.read)
+    if node.policy.cache:
+        offers = Used(offers)
     outer = enter_step(step)
     try:
         bound = (
@@ -244,6 +252,10 @@ async def _run_task(
             if session.stores_objects
             else task.bind(offers)
         )
+        if isinstance(offers, Used):
+            attempt.cache_key = key_of(node, task, bound, offers, scope, attempt.got)
+            if await _reuse(attempt, session):
+                return
         call = yielded.watch(bound)
         result = await session.runtime.invoke(call, node.policy.timeout_seconds)
     finally:
@@ -256,6 +268,22 @@ async def _run_task(
         )
     else:
         attempt.outputs = outputs(task, result, attempt.path, session)
+
+
+async def _reuse(attempt: Attempt, session: Session) -> bool:
+    """Take over the end of a step that did the same, if there is one."""
+    run_id, catalog = session.context.run_id, session.services.catalog
+    if not attempt.cache_key:
+        return False
+    reused = await session.off_loop(recall, attempt.cache_key, run_id, catalog)
+    if reused is None:
+        return False
+    ended = reused.finished
+    attempt.cached_from = f"{reused.run_id}/{ended.path}"
+    attempt.outputs = ended.outputs
+    attempt.put = [file for file in ended.files if file.stage == "put"]
+    session.stores_objects = True
+    return True
 
 
 def _keep_log(attempt: Attempt, session: Session, traceback_text: str = "") -> None:
@@ -280,21 +308,28 @@ def _finish(attempt: Attempt, session: Session) -> None:
             error.add_note(f"its execution log could not be kept: {problem!r}")
     recorded = masked(attempt.outputs, session.masker)
     hidden = (name for name, it in recorded.items() if it is not attempt.outputs[name])
-    # If this cannot be recorded, the run ends; the error of the step stays known.
-    session.recorder.record(
-        StepFinished(
-            at=now(),
-            path=attempt.path,
-            status=attempt.status,
-            attempt=attempt.number,
-            message=session.masker.text(in_one_line(error) or attempt.message),
-            traceback=session.masker.text(text),
-            outputs=recorded,
-            files=[*attempt.put, *attempt.got],
-            read=tuple(attempt.read),
-            masked=tuple(hidden),
-        )
+    finished = StepFinished(
+        at=now(),
+        path=attempt.path,
+        status=attempt.status,
+        attempt=attempt.number,
+        message=session.masker.text(in_one_line(error) or attempt.message),
+        traceback=session.masker.text(text),
+        outputs=recorded,
+        files=[*attempt.put, *attempt.got],
+        read=tuple(attempt.read),
+        masked=tuple(hidden),
+        cached_from=attempt.cached_from,
     )
+    # If this cannot be recorded, the run ends; the error of the step stays known.
+    session.recorder.record(finished)
+    if attempt.cache_key and error is None and not attempt.cached_from:
+        remember(
+            attempt.cache_key,
+            session.context.run_id,
+            finished,
+            session.services.catalog,
+        )
 
 
 def in_one_line(error: BaseException | None) -> str:

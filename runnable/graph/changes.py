@@ -10,6 +10,7 @@ _FREE = frozenset({
     "retry_delay",
     "timeout_seconds",
     "workspace",
+    "cache",
     "parallelism",
     "max_workers",
     "overrides",

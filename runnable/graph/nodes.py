@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, ClassVar, Literal, NamedTuple, Protocol
@@ -101,6 +101,10 @@ Workspace = Literal["shared", "isolated"]
 process of its own."""
 
 
+Caching = bool | Callable[..., object]
+"""Whether a step reuses what it returned before; a function makes the key."""
+
+
 class Policy(NamedTuple):
     """How a step is tried: how often, for how long, and where."""
 
@@ -110,6 +114,7 @@ class Policy(NamedTuple):
     """For each try; none if None."""
     workspace: Workspace | None = None
     """The executor's choice if None."""
+    cache: Caching = False
 
     def describe(self) -> dict[str, JsonValue]:
         """Return what the run log has: the number, and the rest if it is said."""
@@ -120,6 +125,8 @@ class Policy(NamedTuple):
             described["timeout_seconds"] = self.timeout_seconds
         if self.workspace is not None:
             described["workspace"] = self.workspace
+        if self.cache:
+            described["cache"] = True
         return described
 
 

@@ -3,6 +3,7 @@
 from pydantic import JsonValue
 
 from runnable.parameters.binding import Binder, Offer, name_of
+from runnable.parameters.identity import identity_of
 from runnable.parameters.reducers import as_reduction
 from runnable.parameters.sources import read_parameters_file
 from runnable.parameters.values import copy_json, json_or_text, shortened, to_json
@@ -13,6 +14,7 @@ __all__ = [
     "Offer",
     "as_reduction",
     "copy_json",
+    "identity_of",
     "json_or_text",
     "name_of",
     "read_parameters_file",

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
-from runnable.graph import Backoff, CatalogSettings, Policy, Workspace
+from runnable.exceptions import DefinitionError
+from runnable.graph import Backoff, Caching, CatalogSettings, Policy, Workspace
 from runnable.tasks import (
     AsyncPythonTaskType,
     BaseTaskType,
@@ -59,6 +60,18 @@ class TaskSettings(BaseModel):
     """`isolated` for a process and a working directory of its own, into which the
     catalog gets files and from which it puts them; the executor's choice if None."""
 
+    cache: Caching = False
+    """Whether the task is not run if it would do what it has done before: the source of
+    its function, what it is given and the files that it gets are the same. A function
+    gets the same arguments as the task's, and makes the key from them."""
+
+    @field_validator("cache")
+    @classmethod
+    def _has_arguments(cls, cache: Caching) -> Caching:
+        if callable(cache) and "function" not in cls.model_fields:
+            raise DefinitionError("cache: only functions have arguments; say True")
+        return cache
+
     def policy(self) -> Policy:
         """Return how it is tried."""
         delay = self.retry_delay
@@ -69,6 +82,7 @@ class TaskSettings(BaseModel):
             delay=delay,
             timeout_seconds=self.timeout_seconds,
             workspace=self.workspace,
+            cache=self.cache,
         )
 
     def make_task(self) -> BaseTaskType:

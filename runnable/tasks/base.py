@@ -83,6 +83,10 @@ class BaseTaskType(BaseModel):
             "secrets": list(self.secrets),
         }
 
+    def identity(self) -> JsonValue:
+        """Return what changes whenever the task would do something else."""
+        return self.describe()
+
     def provides(self) -> list[str]:
         """Return the names of the parameters that this task returns."""
         return [declared.name for declared in self.returns]

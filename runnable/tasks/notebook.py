@@ -7,12 +7,13 @@ that only this run knows. The notebook with its outputs is kept in the catalog, 
 after a failure, and nowhere else.
 """
 
+import hashlib
 import keyword
 import math
 from collections.abc import Mapping
 from pathlib import Path, PurePath
 
-from pydantic import field_validator
+from pydantic import JsonValue, field_validator
 
 from runnable import defaults
 from runnable.ambient import environment_of_step
@@ -70,6 +71,18 @@ class NotebookTaskType(BaseTaskType):
             )
         return arguments
 
+    def identity(self) -> JsonValue:
+        """Return also what the notebook has in it."""
+        content = self.path.read_bytes()
+        return {**self.describe(), "content": hashlib.sha256(content).hexdigest()}
+
+    @property
+    def path(self) -> Path:
+        """Where the notebook is."""
+        # A task with a directory of its own still is in the caller's project.
+        project = Path(environment_of_step().get(defaults.CALLER_DIRECTORY, ""))
+        return project / self.command
+
     def bind(self, offers: Mapping[str, Offer]) -> Call:
         """Say which call runs the notebook."""
         variables = {
@@ -97,11 +110,9 @@ class _Notebook:
                 f"a notebook task needs {error.name}: pip install 'runnable[notebook]'"
             )
             raise DefinitionError(problem) from error
-        # A task with a directory of its own still is in the caller's project.
-        project = Path(environment_of_step().get(defaults.CALLER_DIRECTORY, ""))
         names = [declared.name for declared in self._task.returns]
         values = await run_notebook(
-            project / self._task.command,
+            self._task.path,
             self._parameters,
             names,
             self._working_directory(),

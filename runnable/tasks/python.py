@@ -7,7 +7,7 @@ from functools import cached_property
 from pydantic import Field, JsonValue
 
 from runnable.exceptions import DefinitionError
-from runnable.parameters import Binder, Offer, name_of
+from runnable.parameters import Binder, Offer, identity_of, name_of
 from runnable.tasks.base import BaseTaskType, Call
 
 
@@ -53,6 +53,10 @@ class PythonTaskType(BaseTaskType):
         """Choose and convert the arguments of the function."""
         args, kwargs = self.binder.bind(offers)
         return Call(self.resolved, args, kwargs, stream_end_type=self.stream_end_type)
+
+    def identity(self) -> JsonValue:
+        """Return also what the function is made of."""
+        return {**self.describe(), "function": identity_of(self.resolved)}
 
     def required(self) -> list[str]:
         """Return the names of the arguments that have no default."""

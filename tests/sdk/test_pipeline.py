@@ -583,7 +583,10 @@ class TestWrongDefinition:
             Pipeline(steps=[Stub(name="s")]).execute(
                 services={"run_log_store": {"type": "nosuch"}}
             )
-        assert "Known: buffered, chunked-fs, file-system, memory," in str(caught.value)
+        assert (
+            "Known: buffered, chunked-fs, chunked-minio, file-system, memory,"
+            in str(caught.value)
+        )
 
     @pytest.mark.parametrize("run_id", ["../x", "a/b", ".hidden", "x" * 300, "a\0b"])
     def test_run_ids_are_file_names(self, run_id):

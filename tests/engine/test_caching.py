@@ -1,0 +1,217 @@
+"""Steps that reuse what they returned before."""
+
+import functools
+import linecache
+import uuid
+from pathlib import Path
+
+import pytest
+import s3
+
+from runnable import (
+    Catalog,
+    Map,
+    NotebookTask,
+    Pipeline,
+    PythonTask,
+    ShellTask,
+    delete_runs,
+    pickled,
+)
+from runnable.exceptions import DefinitionError, ExecutionFailedError
+
+CALLS = []
+
+
+@pytest.fixture(autouse=True)
+def _no_calls():
+    CALLS.clear()
+
+
+@pytest.fixture(params=["file-system", "s3"])
+def services(request):
+    if request.param == "file-system":
+        return {}
+    url = request.getfixturevalue("s3_url")
+    config = {"bucket": f"runs/{uuid.uuid4().hex}", "endpoint_url": url, **s3.KEYS}
+    return {"catalog": {"type": "s3", "config": config}}
+
+
+def train(rows: list, *, rate: float = 0.1):
+    CALLS.append("train")
+    Path("model.txt").write_text(f"{len(rows)} {rate}")
+    return {"weights": complex(len(rows), rate)}, len(rows)
+
+
+def use(model: dict) -> str:
+    CALLS.append("use")
+    return str(model["weights"])
+
+
+def build(function=train, **more):
+    return Pipeline(
+        steps=[
+            PythonTask(
+                name="train",
+                function=function,
+                catalog=Catalog(put=["model.txt"]),
+                **{"cache": True, "returns": [pickled("model"), "count"], **more},
+            ),
+            PythonTask(name="use", function=use, returns=["text"], cache=True),
+        ]
+    )
+
+
+def test_nothing_has_changed(services):
+    first = build().execute(run_id="r1", parameters={"rows": [1, 2]}, services=services)
+    Path("model.txt").unlink()
+    second = build().execute(
+        run_id="r2", parameters={"rows": [1, 2]}, services=services
+    )
+    assert CALLS == ["train", "use"]
+    assert second.parameters["text"].value == "(2+0.1j)"
+    assert second.parameters["model"].get_value() == {"weights": 2 + 0.1j}
+    assert Path("model.txt").read_text() == "2 0.1"
+    attempts = [second.steps[name].attempts[0] for name in ("train", "use")]
+    assert [it.cached_from for it in attempts] == ["r1/train", "r1/use"]
+    assert first.steps["train"].attempts[0].cached_from == ""
+    assert [it.name for it in second.steps["train"].data_catalog] == ["model.txt"]
+
+
+def test_a_run_lives_on_without_the_one_it_has_reused(services):
+    build().execute(run_id="r1", parameters={"rows": [1, 2]}, services=services)
+    second = build().execute(parameters={"rows": [1, 2]}, services=services)
+    delete_runs(["r1"], services=services)
+    assert second.parameters["model"].get_value() == {"weights": 2 + 0.1j}
+    # The object of the first one is gone, and is made again; the text needs nothing.
+    build().execute(parameters={"rows": [1, 2]}, services=services)
+    assert CALLS == ["train", "use", "train"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"parameters": {"rows": [1, 2, 3]}},
+        {"parameters": {"rows": [1, 2], "rate": 0.2}},
+        {"function": functools.partial(train, rate=0.1)},
+        {"cache": False},
+        {"returns": [pickled("model"), "number"]},
+    ],
+)
+def test_something_has_changed(change):
+    build().execute(parameters={"rows": [1, 2]})
+    parameters = change.pop("parameters", {"rows": [1, 2]})
+    pipeline = build(**change)
+    pipeline.execute(parameters=parameters)
+    assert CALLS.count("train") == 2
+
+
+def test_another_source():
+    def make(text):
+        space = {"CALLS": CALLS}
+        Path("own.py").write_text(f"def work(x):\n    CALLS.append(x)\n    {text}\n")
+        linecache.checkcache()
+        code = compile(
+            Path("own.py").read_text(), str(Path("own.py").resolve()), "exec"
+        )
+        exec(code, space)
+        return PythonTask(
+            name="s", function=space["work"], returns=["y"], cache=True
+        ).as_pipeline()
+
+    for text in ("return x", "return x", "return x + 1", "return x + 1"):
+        run_log = make(text).execute(parameters={"x": 1})
+    assert run_log.parameters["y"].value == 2
+    assert CALLS == [1, 1]
+
+
+def test_a_function_makes_the_key():
+    def key(rows, rate=0):
+        return len(rows)
+
+    pipeline = build(cache=key)
+    for rows in ([1, 2], [3, 4], [5]):
+        pipeline.execute(parameters={"rows": rows})
+    assert CALLS.count("train") == 2
+
+
+def test_files_that_are_got_count():
+    def read():
+        CALLS.append("read")
+        return Path("in.txt").read_text()
+
+    write = ShellTask(name="w", command="true", catalog=Catalog(put=["in.txt"]))
+    task = PythonTask(
+        name="r",
+        function=read,
+        returns=["text"],
+        catalog=Catalog(get=["in.txt"]),
+        cache=True,
+    )
+    for text in ("a", "a", "b"):
+        Path("in.txt").write_text(text)
+        run_log = Pipeline(steps=[write, task]).execute()
+        assert run_log.parameters["text"].value == text
+    assert CALLS == ["read", "read"]
+
+
+def test_in_a_map_and_in_another_process():
+    def square(x):
+        return x * x
+
+    branch = PythonTask(
+        name="s", function=square, returns=["y"], cache=True, workspace="isolated"
+    ).as_pipeline()
+    pipeline = Pipeline(
+        steps=[Map(name="m", branch=branch, iterate_on="xs", iterate_as="x")]
+    )
+    for xs in ([1, 2], [2, 3]):
+        run_log = pipeline.execute(parameters={"xs": xs})
+    assert run_log.parameters["y"].value == [4, 9]
+    (again, new) = run_log.steps["m"].branches.values()
+    assert again.steps["m.2.s"].attempts[0].cached_from.endswith("/m.2.s")
+    assert not new.steps["m.3.s"].attempts[0].cached_from
+
+
+def test_a_failure_is_not_kept():
+    def fail(x):
+        CALLS.append("fail")
+        raise ValueError("no")
+
+    pipeline = PythonTask(name="s", function=fail, cache=True).as_pipeline()
+    for _ in range(2):
+        with pytest.raises(ExecutionFailedError):
+            pipeline.execute(parameters={"x": 1})
+    assert CALLS == ["fail", "fail"]
+
+
+def test_what_has_bound_something_that_is_no_json():
+    thing = object()
+
+    def work():
+        return str(thing)
+
+    pipeline = PythonTask(name="s", function=work, cache=True).as_pipeline()
+    with pytest.raises(ExecutionFailedError, match="give cache= a function that makes"):
+        pipeline.execute()
+
+
+def test_only_functions_have_arguments():
+    with pytest.raises(DefinitionError, match="only functions have arguments"):
+        NotebookTask(name="n", notebook="n.ipynb", cache=len)
+
+
+@pytest.mark.parametrize("damage", ["", "{", '{"run_id": "r1", "record": "x"}', "[]"])
+def test_a_damaged_entry_is_made_again(damage):
+    build().execute(parameters={"rows": [1]})
+    for entry in Path(".catalog/.cache").iterdir():
+        entry.write_text(damage)
+    build().execute(parameters={"rows": [1]})
+    build().execute(parameters={"rows": [1]})
+    assert CALLS == ["train", "use"] * 2
+
+
+def test_without_a_catalog_every_step_is_run(in_memory):
+    for _ in range(2):
+        build().execute(parameters={"rows": [1]}, services=in_memory)
+    assert CALLS == ["train", "use"] * 2
