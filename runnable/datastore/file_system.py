@@ -248,12 +248,21 @@ class FileSystemRunLogStore(BaseRunLogStore):
 def _read_segment(segment: str) -> Iterator[Record]:
     with open(segment, "rb") as lines:
         for number, line in enumerate(lines, start=1):
-            if not line.endswith(b"\n"):
+            if not line.endswith(b"\n") and not _is_changed(line):
                 return  # cut by a kill: it was never acknowledged
             try:
                 yield decode(line)
             except DamagedLineError as error:
                 raise DamagedLineError(f"line {number}: {error}") from error
+
+
+def _is_changed(line: bytes) -> bool:
+    """Tell whether a line is whole, but for the character that ends it."""
+    try:
+        decode(line[:-1] + b"\n")
+    except DamagedLineError:
+        return False
+    return True
 
 
 def _decoded(line: bytes, run_id: str, segment: str) -> Record | None:

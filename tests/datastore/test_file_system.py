@@ -37,6 +37,17 @@ def test_every_prefix_of_the_bytes_gives_the_complete_records(store):
         assert list(store.read("r1")) == [step(number) for number in range(complete)]
 
 
+def test_every_flipped_bit_is_noticed(store):
+    path = write(store, 3)
+    content = path.read_bytes()
+    for place in range(len(content) * 8):
+        flipped = bytearray(content)
+        flipped[place // 8] ^= 1 << place % 8
+        path.write_bytes(flipped)
+        with pytest.raises(RunLogDamagedError):
+            list(store.read("r1"))
+
+
 def test_a_changed_line_is_reported_with_its_place(store):
     path = write(store)
     lines = path.read_bytes().splitlines(keepends=True)
