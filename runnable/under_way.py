@@ -7,6 +7,11 @@ from contextlib import suppress
 HEARTBEAT_SECONDS = 20.0
 """How often the owner of a run says that it is there."""
 
+_CLAIMED: set[str] = set()
+"""Process-wide by nature: it is the process that has a run, whatever container and
+whatever store object lead to it."""
+_CLAIMING = threading.Lock()
+
 Beat = Callable[[], object]
 """Records that a run is still there."""
 
@@ -19,10 +24,9 @@ class UnderWay:
 
     Example:
         >>> under_way = UnderWay()
-        >>> under_way.add("store r1")
-        >>> under_way.has("store r1")
-        True
-        >>> under_way.remove("store r1")
+        >>> under_way.claim("store r1"), under_way.claim("store r1")
+        (True, False)
+        >>> under_way.release("store r1")
     """
 
     def __init__(self) -> None:
@@ -32,11 +36,26 @@ class UnderWay:
         self._ended = threading.Event()
 
     def has(self, key: str) -> bool:
-        """Tell whether a run is under way here."""
-        return key in self._beats
+        """Tell whether a run is claimed in this process."""
+        return key in _CLAIMED
 
-    def add(self, key: str, beat: Beat | None = None) -> None:
-        """Take note of a run that begins.
+    def claim(self, key: str) -> bool:
+        """Have a run for oneself, or what is left of it.
+
+        Args:
+            key: What identifies it: its store and its id.
+
+        Returns:
+            False if somebody in this process has it; else `release` gives it back.
+        """
+        with _CLAIMING:
+            if key in _CLAIMED:
+                return False
+            _CLAIMED.add(key)
+            return True
+
+    def add(self, key: str, beat: Beat | None) -> None:
+        """Say now and then that a claimed run is there, until it is released.
 
         Args:
             key: What identifies it: its store and its id.
@@ -50,10 +69,11 @@ class UnderWay:
                 )
                 self._thread.start()
 
-    def remove(self, key: str) -> None:
-        """Take note of the end of a run."""
+    def release(self, key: str) -> None:
+        """Give back what was claimed."""
         with self._lock:
             self._beats.pop(key, None)
+        _CLAIMED.discard(key)
 
     def _go_on(self) -> None:
         while not self._ended.wait(HEARTBEAT_SECONDS):

@@ -50,10 +50,14 @@ _FILE_NAME = re.compile(r"(?P<run_id>[^.].*?)(\.[0-9]{6}\.jsonl|\.json)")
 class _FileJournal:
     """One segment; the lock keeps the threads of this process in order."""
 
-    def __init__(self, path: str, durability: Durability) -> None:
+    def __init__(
+        self, path: str, durability: Durability, run_id: str, following: str
+    ) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
         self._descriptor = os.open(path, flags, 0o644)
         self._durability = durability
+        self._run_id = run_id
+        self._following = following
         self._lock = threading.Lock()
         self._waiting = bytearray()
         self._size = 0
@@ -70,6 +74,9 @@ class _FileJournal:
     def _write(self) -> None:
         content = bytes(self._waiting)
         self._waiting.clear()
+        if content and os.path.exists(self._following):
+            # This process was thought to be gone, and somebody else has gone on.
+            raise RunLogContinuedError(self._run_id)
         written = 0
         try:
             while written < len(content):
@@ -126,16 +133,20 @@ class FileSystemRunLogStore(BaseRunLogStore):
         if os.path.exists(self._snapshot(run_id)):
             raise RunLogExistsError(run_id, str(self._root))
         try:
-            return self._open(self._segment(run_id, 1))
+            return self._open(run_id)
         except FileExistsError:
             raise RunLogExistsError(run_id, str(self._root)) from None
 
-    def _open(self, path: str) -> Journal:
+    def _open(self, run_id: str) -> Journal:
         try:
-            return _FileJournal(path, self.durability)
+            return self._journal(self._segment(run_id, 1), run_id, 1)
         except FileNotFoundError:
             self._root.mkdir(parents=True, exist_ok=True)
-            return _FileJournal(path, self.durability)
+            return self._journal(self._segment(run_id, 1), run_id, 1)
+
+    def _journal(self, path: str, run_id: str, number: int) -> _FileJournal:
+        following = self._segment(run_id, number + 1)
+        return _FileJournal(path, self.durability, run_id, following)
 
     def reopen(self, run_id: str, first: Record, seen: int) -> Journal:
         """Continue the journal of a run that was begun before, in a new segment."""
@@ -145,7 +156,7 @@ class FileSystemRunLogStore(BaseRunLogStore):
         # The segment appears with its first record in it, so that nobody can see that
         # the run goes on without seeing who goes on with it.
         draft = f"{self._root}/.{os.urandom(8).hex()}.part"
-        journal = _FileJournal(draft, self.durability)
+        journal = self._journal(draft, run_id, number)
         try:
             journal.append(first)
             journal.flush()
@@ -231,6 +242,10 @@ class FileSystemRunLogStore(BaseRunLogStore):
         files = self._root.iterdir() if self._root.is_dir() else ()
         found = (_FILE_NAME.fullmatch(file.name) for file in files)
         return sorted({match["run_id"] for match in found if match})
+
+    def key(self, run_id: str) -> str:
+        """Return what tells a run from others, whatever leads to the folder."""
+        return f"{os.path.realpath(self._root)} {run_id}"
 
     def get_summary(self) -> dict[str, str]:
         """Say what this store is and where it keeps run logs."""

@@ -15,6 +15,13 @@ DAMAGED = "DAMAGED"
 """The status of a run whose records cannot be read."""
 
 
+def _local(moment: datetime | None) -> datetime | None:
+    """Return a moment as run logs have it, without its zone."""
+    if moment is None or moment.tzinfo is None:
+        return moment
+    return moment.astimezone().replace(tzinfo=None)
+
+
 class RunSummary(NamedTuple):
     """One run, in a list."""
 
@@ -63,9 +70,10 @@ class Wanted(NamedTuple):
         ):
             return False
         began = run.started
-        if self.since is not None and (began is None or began < self.since):
+        since, until = _local(self.since), _local(self.until)
+        if since is not None and (began is None or began < since):
             return False
-        return self.until is None or (began is not None and began <= self.until)
+        return until is None or (began is not None and began <= until)
 
 
 def summarise(run_id: str, first: Record | None, last: Record | None) -> RunSummary:

@@ -159,20 +159,24 @@ class SqlRunLogStore(BaseRunLogStore, abc.ABC):
         read = 0
         while True:
             # In pieces, so that no connection is held while records are looked at.
-            query = _of(_RECORDS.c.line, run_id).where(_RECORDS.c.number > read)
+            query = _of(_RECORDS.c.line, run_id).add_columns(_RECORDS.c.number)
+            query = query.where(_RECORDS.c.number > read)
             query = query.order_by(_RECORDS.c.number).limit(_READ_AT_ONCE)
             with self._engine.connect() as connection:
-                lines = connection.scalars(query).all()
-            for line in lines:
+                rows = connection.execute(query).all()
+            for line, number in rows:
                 read += 1
+                if number != read:
+                    why = f"record {read} is missing"
+                    raise RunLogDamagedError(run_id, self._place(), why)
                 yield self._decode(run_id, read, line)
-            if len(lines) < _READ_AT_ONCE:
+            if len(rows) < _READ_AT_ONCE:
                 return
 
     def _decode(self, run_id: str, which: int | str, line: bytes) -> Record:
         try:
-            return decode(line)
-        except DamagedLineError as error:
+            return decode(bytes(line))
+        except (DamagedLineError, TypeError) as error:
             place = f"{self._place()}, record {which}"
             raise RunLogDamagedError(run_id, place, str(error)) from error
 
@@ -237,6 +241,10 @@ class SqliteRunLogStore(SqlRunLogStore):
 
         event.listen(engine, "connect", prepare)
         return engine
+
+    def key(self, run_id: str) -> str:
+        """Return what tells a run from others, whatever leads to the file."""
+        return f"{self._file.resolve()} {run_id}"
 
     def get_summary(self) -> dict[str, str]:
         """Say what this store is and where it keeps run logs."""

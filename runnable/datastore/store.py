@@ -15,7 +15,7 @@ from runnable.datastore.run_summary import (
     select,
     summarise,
 )
-from runnable.exceptions import RunLogDamagedError, RunLogNotFoundError
+from runnable.exceptions import DefinitionError, RunLogDamagedError, RunLogNotFoundError
 from runnable.service import Service
 
 
@@ -120,7 +120,7 @@ class BaseRunLogStore(Service, abc.ABC):
             return summarise(run_id, *self.ends(run_id))
         except RunLogNotFoundError:
             return None  # removed meanwhile
-        except (RunLogDamagedError, ValueError) as error:
+        except (RunLogDamagedError, DefinitionError, OSError, ValueError) as error:
             return RunSummary(run_id, DAMAGED, problem=str(error))
 
     def ends(self, run_id: str) -> tuple[Record | None, Record | None]:

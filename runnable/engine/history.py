@@ -23,6 +23,7 @@ from runnable.datastore import (
     StepStarted,
 )
 from runnable.engine.owners import Owner
+from runnable.exceptions import RunLogDamagedError
 from runnable.graph import parent
 
 
@@ -56,6 +57,7 @@ class History:
         self.count = 0
         self._steps: dict[str, Past] = {}
         self._branches: dict[str, str] = {}
+        self._succeeded = False
         for record in records:
             self.count += 1
             self._add(record)
@@ -70,17 +72,24 @@ class History:
                 past = self._steps.setdefault(record.path, Past())
                 past.last_attempt, past.finished = record.attempt, None
             case StepFinished() if record.status != defaults.CANCELLED:
-                past = self._steps[record.path]
-                past.tries += 1
-                past.finished = record
+                self._ended(record)
             case BranchFinished():
                 self._branches[record.path] = record.status
             case RunFinished():
                 self.ended = True
-                if record.status != defaults.SUCCESS:
-                    self._try_again()
+                self._succeeded = record.status == defaults.SUCCESS
+                self._try_again()
             case _:
                 pass
+
+    def _ended(self, record: StepFinished) -> None:
+        past = self._steps.get(record.path)
+        if past is None:
+            run_id = self.started.run_id if self.started else ""
+            why = f"the start of step {record.path!r} is missing"
+            raise RunLogDamagedError(run_id, "its journal", why)
+        past.tries += 1
+        past.finished = record
 
     def _owned(self, record: RunStarted | RunResumed) -> None:
         if isinstance(record, RunStarted):
@@ -90,10 +99,20 @@ class History:
 
     def _try_again(self) -> None:
         """Take back the ends of steps that failed: there the run goes on."""
+        if self._succeeded:
+            return
         for path, past in self._steps.items():
             failed = past.finished and past.finished.status != defaults.SUCCESS
             if failed and not self._within_success(path):
                 past.finished, past.tries = None, 0
+
+    def is_final(self, path: str) -> bool:
+        """Tell whether a failed step is past: the run, or its branch, has succeeded.
+
+        Args:
+            path: That of the step.
+        """
+        return self._succeeded or self._within_success(path)
 
     def _within_success(self, path: str) -> bool:
         """Tell whether a step stands in a branch that has succeeded all the same."""
@@ -128,6 +147,7 @@ class History:
             return self
         part = History()
         prefix = f"{path}."
+        part._branches, part._succeeded = self._branches, self._succeeded
         part._steps = {
             step: past for step, past in self._steps.items() if step.startswith(prefix)
         }

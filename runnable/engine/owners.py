@@ -2,8 +2,8 @@
 
 Theory of operation. Whoever begins or resumes a run records its host, its process and
 when that process began, since numbers of processes come round again. On the same host,
-this tells for certain whether the process is alive. From another host, only what is
-heard tells: the process says every now and then that it is there.
+and in the same container, this tells for certain whether the process is alive. From
+elsewhere, only what is heard tells: it says every now and then that it is there.
 """
 
 import os
@@ -26,6 +26,11 @@ class Owner(NamedTuple):
     process_id: int
     process_began: str
     """When it began, in the words of its system; empty if that is not known."""
+
+    @property
+    def numbering(self) -> str:
+        """What its number is unique in: the machine, or a container."""
+        return self.process_began.partition(":")[2].partition(":")[2]
 
     def __str__(self) -> str:
         return f"process {self.process_id} on {self.host}"
@@ -59,7 +64,8 @@ def is_alive(owner: Owner, heard_at: float) -> bool:
         Whether it is there, as far as can be known: from another host, what has not
         been heard for a minute counts as gone.
     """
-    if owner.host != _host() or sys.platform == "win32":
+    other = bool(owner.numbering) and owner.numbering != this_process().numbering
+    if other or owner.host != _host() or sys.platform == "win32":
         return time.time() - heard_at < _SILENT_SECONDS
     try:
         os.kill(owner.process_id, 0)
@@ -78,4 +84,13 @@ def _began(process_id: int) -> str:
         return ""
     # The name of the program, in brackets, may contain anything; the 22nd field is the
     # start in ticks since the machine was started.
-    return f"{boot}:{stat.rpartition(')')[2].split()[19]}"
+    return f"{boot}:{stat.rpartition(')')[2].split()[19]}:{_numbering()}"
+
+
+@cache
+def _numbering() -> str:
+    """Return what tells processes of equal numbers in several containers apart."""
+    try:
+        return str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        return ""

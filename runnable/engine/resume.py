@@ -49,17 +49,14 @@ def check(
     history: History,
     graph: Graph,
     given: Mapping[str, AnyParameter],
-    *,
-    under_way_here: bool,
 ) -> Stopped:
-    """Find out whether a run may go on.
+    """Find out whether a run may go on that nobody in this process has.
 
     Args:
         run_id: The id of the run.
         history: What is recorded of it.
         graph: The graph that is to go on with.
         given: Parameters that the caller gives; the recorded ones stay.
-        under_way_here: Whether this very process runs it now.
 
     Returns:
         What is needed to go on.
@@ -68,7 +65,7 @@ def check(
         RetryValidationError: If it is under way, its graph has changed, or something
             that it needs has not been kept.
     """
-    owner = _owner_at_work(history, here=under_way_here)
+    owner = _owner_at_work(history)
     if owner is not None:
         raise RetryValidationError(
             run_id, f"it is under way: {owner} runs it; wait for its end, or end it"
@@ -92,22 +89,20 @@ def check(
     return Stopped(history, started.parameters, notes)
 
 
-def is_under_way(records: Iterable[Record], *, here: bool) -> bool:
-    """Tell whether a process runs a run now.
+def is_under_way(records: Iterable[Record]) -> bool:
+    """Tell whether another process runs a run now.
 
     Args:
         records: Those of the run.
-        here: Whether this very process runs it.
     """
-    return _owner_at_work(History(records), here=here) is not None
+    return _owner_at_work(History(records)) is not None
 
 
-def _owner_at_work(history: History, *, here: bool) -> Owner | None:
+def _owner_at_work(history: History) -> Owner | None:
     owner = history.owner
     if owner is None or history.ended:
         return None
-    own = owner == this_process()
-    at_work = here if own else is_alive(owner, history.heard_at)
+    at_work = owner != this_process() and is_alive(owner, history.heard_at)
     return owner if at_work else None
 
 

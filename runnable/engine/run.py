@@ -33,9 +33,10 @@ from runnable.engine.session import (
 from runnable.engine.step import in_one_line, run_step
 from runnable.engine.traversal import Outcome
 from runnable.events import Warned
-from runnable.exceptions import ExecutionFailedError
+from runnable.exceptions import ExecutionFailedError, RetryValidationError
 from runnable.graph import Graph, JobNode
 from runnable.tasks import Call
+from runnable.under_way import UnderWay
 
 logger = logging.getLogger(__name__)
 
@@ -77,32 +78,22 @@ async def run(
     """
     if isinstance(work, Graph):
         context.set_graph(work)
-    keeps_objects = context.object_serialisation and services.catalog.keeps_objects
-    run_id = context.run_id
-    begin = _resume if continued else _begin
-    journal, past, notes, parameters = await begin(
-        work, parameters, runtime, services, context
-    )
-    scope = Scope("", dict(parameters), environment=context.environment())
-    session = Session(
-        loader=ObjectLoader(
-            run_id, services.catalog, services.pickler, context.return_objects
-        ),
-        context=context,
-        services=services,
-        runtime=runtime,
-        recorder=Recorder(journal, context.subscribers),
-        conditions=conditions,
-        masker=context.masker,
-        history=past,
-        objects=None if keeps_objects else context.return_objects,
-    )
-    for note in notes:
-        logger.warning("Run %r is resumed: %s", run_id, note)
-        session.recorder.tell(Warned("", note))
-    problems: list[Exception] = []
     store, under_way = services.run_log_store, services.under_way
-    key = store.key(run_id)
+    key = store.key(context.run_id)
+    mine = under_way.claim(key)
+    if continued and not mine:
+        why = "it is under way, in this very process"
+        raise RetryValidationError(context.run_id, why)
+    begin = _resume if continued else _begin
+    try:
+        begun = await begin(work, parameters, runtime, services, context)
+    except BaseException:
+        _release(under_way, key, mine=mine)
+        raise
+    scope = Scope("", dict(begun.parameters), environment=context.environment())
+    session = _make_session(begun, runtime, services, context, conditions)
+    _tell_notes(begun.notes, session)
+    problems: list[Exception] = []
     under_way.add(key, session.recorder.beat if store.is_shared else None)
     try:
         succeeded = await _run_recorded(work, scope, session, problems)
@@ -113,14 +104,60 @@ async def run(
             interruption.add_note(f"could not be recorded: {in_one_line(problem)}")
         raise
     finally:
-        under_way.remove(key)
+        _release(under_way, key, mine=mine)
+    return await _outcome(session, scope.failure, problems, succeeded=succeeded)
+
+
+async def _outcome(
+    session: Session,
+    failure: Failure | None,
+    problems: list[Exception],
+    *,
+    succeeded: bool,
+) -> RunLog:
+    """Return what a run came to; raise if that is no success."""
     if session.recorder.count > _MANY_RECORDS:
         run_log = await session.off_loop(_conclude, session, problems)
     else:
         run_log = _conclude(session, problems)
     if problems or not succeeded or run_log is None:
-        raise _failed(session, run_log, scope.failure, problems)
+        raise _failed(session, run_log, failure, problems)
     return run_log
+
+
+def _make_session(
+    begun: "_Begun",
+    runtime: Runtime,
+    services: Services,
+    context: RunContext,
+    conditions: Conditions,
+) -> Session:
+    keeps_objects = context.object_serialisation and services.catalog.keeps_objects
+    in_memory = context.return_objects
+    return Session(
+        loader=ObjectLoader(
+            context.run_id, services.catalog, services.pickler, in_memory
+        ),
+        context=context,
+        services=services,
+        runtime=runtime,
+        recorder=Recorder(begun.journal, context.subscribers),
+        conditions=conditions,
+        masker=context.masker,
+        history=begun.past,
+        objects=None if keeps_objects else in_memory,
+    )
+
+
+def _release(under_way: UnderWay, key: str, *, mine: bool) -> None:
+    if mine:
+        under_way.release(key)
+
+
+def _tell_notes(notes: Sequence[str], session: Session) -> None:
+    for note in notes:
+        logger.warning("Run %r is resumed: %s", session.context.run_id, note)
+        session.recorder.tell(Warned("", note))
 
 
 async def _run_recorded(
@@ -196,8 +233,7 @@ async def _resume(
 
     # A long journal takes a while to be read: not on an event loop.
     history = cast("History", await runtime.invoke(Call(read, stop=let_it_finish)))
-    here = services.under_way.has(store.key(run_id))
-    stopped = check(run_id, history, work, given, under_way_here=here)
+    stopped = check(run_id, history, work, given)
     first = stopped.record(await _code(services, runtime))
     journal = store.reopen(run_id, first, history.count)
     notes = [first.message] if first.message else []

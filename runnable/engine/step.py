@@ -88,7 +88,8 @@ async def run_step(node: Node, scope: Scope, session: Session, body: Body) -> Ou
     past = session.history.of(path)
     if past is not None and past.finished is not None:
         ended, most = past.finished, _policy(node).max_attempts
-        if ended.status == defaults.SUCCESS or past.tries >= most:
+        final = past.tries >= most or session.history.is_final(path)
+        if ended.status == defaults.SUCCESS or final:
             return _as_recorded(node, ended, scope)
     if isinstance(node, TaskNode) and _is_isolated(node, session):
         return await Remote(scope.outer, session).run_step(node, scope)

@@ -46,8 +46,8 @@ def _changes(before: JsonValue, after: JsonValue, place: str) -> Iterator[str]:
     for key in [*before, *(key for key in after if key not in before)]:
         where = f"{place}.{key}" if place else key
         values = [side.get(key) for side in (before, after)]
-        # A step may be called like a setting; a step is a mapping.
-        if key in _FREE and not all(isinstance(it, Mapping) and it for it in values):
+        # A step or a branch may be called like a setting.
+        if key in _FREE and not any(map(_is_part, values)):
             continue
         if not place and key == "name":
             continue
@@ -57,6 +57,11 @@ def _changes(before: JsonValue, after: JsonValue, place: str) -> Iterator[str]:
             yield f"{where} is new"
         else:
             yield from _changes(before[key], after[key], where)
+
+
+def _is_part(value: JsonValue) -> bool:
+    """Tell whether something is a node or a graph, not a setting."""
+    return isinstance(value, Mapping) and bool({"node_type", "nodes"} & value.keys())
 
 
 def _same_script(before: JsonValue, after: JsonValue) -> bool:

@@ -14,6 +14,7 @@ from runnable.datastore import (
 )
 from runnable.engine import UnderWay, is_under_way
 from runnable.exceptions import (
+    DefinitionError,
     RunLogDamagedError,
     RunLogNotFoundError,
     RunUnderWayError,
@@ -146,6 +147,8 @@ def delete_runs(
     """
     if isinstance(run_ids, str):
         run_ids = [run_ids]
+    if keep is not None and keep < 0:
+        raise DefinitionError(f"keep={keep}: it is how many runs stay, 0 or more")
     kept, owned = _open(configuration_file, services)
     try:
         chosen = dict.fromkeys(run_ids)
@@ -156,9 +159,7 @@ def delete_runs(
             old = _old(kept.store.list_runs(), older_than, keep)
             chosen |= dict.fromkeys(it for it in old if not kept.is_under_way(it))
         for run_id in chosen:
-            # The log last: what is left after a failure is listed, and deleted again.
-            kept.catalog.remove(run_id)
-            kept.store.remove(run_id)
+            kept.delete(run_id)
         return list(chosen)
     finally:
         close_all(owned)
@@ -182,11 +183,24 @@ class _Kept(NamedTuple):
     catalog: BaseCatalog
     pickler: BasePickler
 
+    def delete(self, run_id: str) -> None:
+        """Delete a run, which nobody in this process can begin to resume meanwhile."""
+        under_way, key = runs_under_way(), self.store.key(run_id)
+        if not under_way.claim(key):
+            raise RunUnderWayError(run_id)
+        try:
+            # The log last: what is left after a failure is listed, and deleted again.
+            self.catalog.remove(run_id)
+            self.store.remove(run_id)
+        finally:
+            under_way.release(key)
+
     def is_under_way(self, run_id: str) -> bool:
         """Tell whether a process runs it."""
-        here = runs_under_way().has(self.store.key(run_id))
+        if runs_under_way().has(self.store.key(run_id)):
+            return True
         try:
-            return is_under_way(self.store.read(run_id), here=here)
+            return is_under_way(self.store.read(run_id))
         except RunLogDamagedError:
             return False
         except RunLogNotFoundError:

@@ -106,6 +106,20 @@ def test_a_journal_is_continued_by_one_who_has_seen_all_of_it(store):
     assert store.list_run_ids() == ["r1"]
 
 
+def test_who_was_thought_to_be_gone_cannot_write_any_more(store, request):
+    gone = store.create("r1")
+    if "none" in request.node.name or isinstance(store, MemoryRunLogStore):
+        pytest.skip("nothing is written before its end, or nobody else can go on")
+    gone.append(RECORDS[0])
+    first = RunResumed(at="2026-01-31 11:00:00.000000", code=[], host="h")
+    journal = store.reopen("r1", first, 1)
+    with pytest.raises(RunLogContinuedError):
+        gone.append(RECORDS[1])
+    journal.append(RECORDS[1])
+    journal.close()
+    assert list(store.read("r1")) == [RECORDS[0], first, RECORDS[1]]
+
+
 def test_of_many_that_continue_at_once_exactly_one_does(store):
     write(store)
     gate = threading.Barrier(8)

@@ -69,8 +69,8 @@ def test_one_thread_beats_for_all_runs_and_ends_with_them(monkeypatch):
     while not journal and time.monotonic() < end:
         time.sleep(0.01)
     assert isinstance(journal[0], Heartbeat)
-    under_way.remove("a")
-    under_way.remove("b")
+    under_way.release("a")
+    under_way.release("b")
     while under_way._thread is not None and time.monotonic() < end:
         time.sleep(0.01)
     assert under_way._thread is None

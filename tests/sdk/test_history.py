@@ -2,11 +2,12 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from containers import RunContainer
 from runnable import (
     Catalog,
     ExecutionFailedError,
@@ -19,7 +20,11 @@ from runnable import (
     pickled,
 )
 from runnable.datastore.memory import MemoryRunLogStore
-from runnable.exceptions import RunLogNotFoundError, RunUnderWayError
+from runnable.exceptions import (
+    RetryValidationError,
+    RunLogNotFoundError,
+    RunUnderWayError,
+)
 
 
 @pytest.fixture(params=["file-system", "memory", "sqlite"])
@@ -146,3 +151,53 @@ def test_a_run_that_is_under_way_stays(services):
         go_on.set()
         running.result()
     assert delete_runs(services=services, keep=0) == ["a"]
+
+
+@pytest.mark.parametrize("name", ["we:ird.json", "x" * 220 + ".json"])
+def test_files_of_others_hide_no_run(name):
+    Pipeline(steps=[Stub(name="s")]).execute(run_id="good")
+    Path(".run_log_store", name).write_text("{}")
+    Path(".run_log_store/folder.000001.jsonl").mkdir()
+    statuses = {run.run_id: run.status for run in list_runs()}
+    assert statuses["good"] == "SUCCESS"
+    assert statuses["folder"] == "DAMAGED"
+
+
+def test_a_moment_may_have_a_zone():
+    Pipeline(steps=[Stub(name="s")]).execute()
+    now = datetime.now(UTC)
+    assert list_runs(since=now) == []
+    assert len(list_runs(until=now)) == 1
+
+
+@pytest.mark.parametrize("where", ["link", "container"])
+def test_a_run_of_this_process_is_known_however_one_comes_to_it(where):
+    """By another name of its folder, or from another container."""
+    begun, go_on = threading.Event(), threading.Event()
+    Path("real").mkdir()
+    Path("link").symlink_to("real")
+
+    def work():
+        begun.set()
+        assert go_on.wait(60)
+
+    pipeline = PythonTask(name="s", function=work).as_pipeline()
+    folder = "link" if where == "link" else "real"
+    services = {
+        name: {"run_log_store": {"type": "file-system", "log_folder": name}}
+        for name in ("real", folder)
+    }
+    more = {"container": RunContainer()} if where == "container" else {}
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(
+            pipeline.execute, run_id="r1", services=services["real"], **more
+        )
+        assert begun.wait(60)
+        try:
+            with pytest.raises(RetryValidationError, match="under way"):
+                pipeline.execute(resume="r1", services=services[folder])
+            with pytest.raises(RunUnderWayError):
+                delete_runs(["r1"], services=services[folder])
+        finally:
+            go_on.set()
+        assert running.result().status == "SUCCESS"

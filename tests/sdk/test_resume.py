@@ -21,6 +21,7 @@ from runnable import (
     Pipeline,
     PythonJob,
     PythonTask,
+    Stub,
     get_run_log,
     pickled,
 )
@@ -401,3 +402,46 @@ async def test_a_cancelled_run_goes_on():
     Path("mended").touch()
     run_log = await pipeline.execute_async(resume="r1")
     assert [it.status for it in run_log.steps["s"].attempts] == ["CANCELLED", "SUCCESS"]
+
+
+def test_a_failure_that_was_mended_is_past_whatever_retries_say():
+    """A run that has succeeded has nothing left to do."""
+    calls = []
+
+    def fail():
+        calls.append("fail")
+        raise ValueError("no")
+
+    def build(retries):
+        mend = Pipeline(
+            steps=[PythonTask(name="mend", function=lambda: calls.append("mend"))]
+        )
+        return Pipeline(
+            steps=[
+                PythonTask(name="a", function=fail, on_failure=mend, retries=retries),
+                PythonTask(name="b", function=lambda: calls.append("b")),
+            ]
+        )
+
+    build(0).execute(run_id="mended")
+    build(2).execute(resume="mended")
+    assert calls == ["fail", "mend"]
+
+
+def test_branches_called_like_settings_are_compared():
+    def boom():
+        raise ValueError("no")
+
+    branches = {
+        "x": PythonTask(name="s", function=boom).as_pipeline(),
+        "description": Stub(name="s").as_pipeline(),
+    }
+
+    def build(*names):
+        chosen = {name: branches[name] for name in names}
+        return Pipeline(steps=[Parallel(name="p", branches=chosen)])
+
+    with pytest.raises(ExecutionFailedError):
+        build("x", "description").execute(run_id="named")
+    with pytest.raises(RetryValidationError, match="description is gone"):
+        build("x").execute(resume="named")
