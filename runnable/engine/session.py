@@ -1,7 +1,9 @@
 """What the engine holds while one run goes on."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NamedTuple, ParamSpec, TypeVar, cast
 
 from runnable.ambient import Console
@@ -94,6 +96,15 @@ def let_it_finish() -> None:
     """End nothing."""
 
 
+def _script() -> str:
+    """Return the script that this process runs; empty if it runs none."""
+    file = getattr(sys.modules.get("__main__"), "__file__", None)
+    if not isinstance(file, str) or not file.endswith(".py"):
+        return ""
+    path, here = Path(file).absolute(), Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
 def run_started(
     context: RunContext,
     parameters: dict[str, AnyParameter],
@@ -102,6 +113,8 @@ def run_started(
     """Make the first record of a run."""
     graph, owner = context.dag, this_process()
     config = context.describe()
+    if script := _script():
+        config["script"] = script
     if graph is not None:
         config |= {"dag": graph.described, "dag_hash": graph.hash}
     return RunStarted(

@@ -67,3 +67,65 @@ def test_wrong_usage():
     helped = execute("--help")
     assert helped.returncode == 0
     assert "execute" in helped.stdout
+
+
+RETRIED = """
+import sys
+from pathlib import Path
+from runnable import Pipeline, PythonTask
+
+def first():
+    print("first", sys.argv[0])
+
+def second():
+    if not Path("mended").exists():
+        raise ValueError("not yet")
+    print("second")
+
+if __name__ == "__main__":
+    steps = [PythonTask(name=f.__name__, function=f) for f in (first, second)]
+    Pipeline(steps=steps).execute(run_id="r1")
+"""
+
+
+@pytest.mark.parametrize("how", ["runnable", "python"])
+def test_a_run_is_retried_by_the_script_that_began_it(how):
+    Path("jobs").mkdir()
+    Path("jobs/script.py").write_text(RETRIED)
+    if how == "runnable":
+        assert execute("execute", "jobs/script.py").returncode == 1
+    else:
+        subprocess.run(
+            [sys.executable, "jobs/script.py"], capture_output=True, check=False
+        )
+    finished = execute("retry", "r1")
+    assert finished.returncode == 1
+    assert "ValueError: not yet" in finished.stderr
+    assert finished.stdout == ""
+    Path("mended").touch()
+    finished = execute("retry", "r1")
+    assert (finished.returncode, finished.stdout) == (0, "second\n"), finished.stderr
+
+
+def test_runs_that_cannot_be_retried():
+    finished = execute("retry", "nobody")
+    assert finished.returncode == 2
+    assert "There is no run 'nobody'" in finished.stderr
+    Path("script.py").write_text(RETRIED)
+    execute("execute", "script.py")
+    Path("script.py").unlink()
+    finished = execute("retry", "r1")
+    assert finished.returncode == 2
+    assert "there is no script script.py here" in finished.stderr
+    Path("c.yaml").write_text("run-log-store: {type: file-system, log_folder: x}\n")
+    assert execute("retry", "r1", "-c", "c.yaml").returncode == 2
+
+
+def test_a_run_that_no_script_began():
+    code = (
+        "from runnable import *; Pipeline(steps=[Stub(name='s')]).execute(run_id='r1')"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+    finished = execute("retry", "r1")
+    assert finished.returncode == 2
+    assert "no script began it" in finished.stderr
