@@ -7,11 +7,11 @@ write any more. `<run_id>/<run_id>.json` is for people, written when the run end
 """
 
 import os
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-from runnable.datastore.records import DamagedLineError, Record, decode, encode
+from runnable.datastore.numbered import NumberedJournal
+from runnable.datastore.records import DamagedLineError, Record, decode
 from runnable.datastore.run_log import RunLog
 from runnable.datastore.run_summary import RunSummary, Wanted, select
 from runnable.datastore.snapshot import dump_run_log
@@ -23,7 +23,7 @@ from runnable.exceptions import (
     RunLogNotFoundError,
 )
 from runnable.names import check_run_id
-from runnable.object_stores import Bucket, MinioPlace, Objects, S3Place
+from runnable.object_stores import Bucket, MinioPlace, S3Place
 
 _READ_AT_ONCE = 16
 _READ_AHEAD = 128
@@ -41,13 +41,19 @@ class S3RunLogStore(S3Place, BaseRunLogStore):
         """Begin the journal of a new run."""
         if not self.objects.put_once(_key(run_id, 0), os.urandom(16)):
             raise RunLogExistsError(run_id, self.location)
-        return _S3Journal(self.objects, run_id, 0)
+        return self._journal(run_id, 0)
+
+    def _journal(self, run_id: str, count: int) -> Journal:
+        def keep(number: int, line: bytes) -> bool:
+            return self.objects.put_once(_key(run_id, number), line)
+
+        return NumberedJournal(run_id, count, keep)
 
     def reopen(self, run_id: str, first: Record, seen: int) -> Journal:
         """Continue the journal of a run that was begun before."""
         if len(self._keys(run_id)) != seen:
             raise RunLogContinuedError(run_id)
-        journal = _S3Journal(self.objects, run_id, seen)
+        journal = self._journal(run_id, seen)
         journal.append(first)
         return journal
 
@@ -132,26 +138,6 @@ class MinioRunLogStore(MinioPlace, S3RunLogStore):
     """
 
     bucket: Bucket = "runnable/run-logs"
-
-
-class _S3Journal:
-    """Appends to one run; the lock keeps the threads of this process in order."""
-
-    def __init__(self, objects: Objects, run_id: str, count: int) -> None:
-        self._objects = objects
-        self._run_id = run_id
-        self._count = count
-        self._lock = threading.Lock()
-
-    def append(self, record: Record) -> None:
-        line = encode(record)
-        with self._lock:
-            if not self._objects.put_once(_key(self._run_id, self._count + 1), line):
-                raise RunLogContinuedError(self._run_id)
-            self._count += 1
-
-    def close(self) -> None:
-        pass
 
 
 def _key(run_id: str, number: int) -> str:

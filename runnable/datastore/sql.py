@@ -19,7 +19,8 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
 from sqlalchemy.schema import CreateTable
 
-from runnable.datastore.records import DamagedLineError, Record, decode, encode
+from runnable.datastore.numbered import NumberedJournal
+from runnable.datastore.records import DamagedLineError, Record, decode
 from runnable.datastore.store import BaseRunLogStore, Journal
 from runnable.exceptions import (
     RunLogContinuedError,
@@ -44,30 +45,6 @@ _RECORDS = sa.Table(
     sa.Column("line", sa.LargeBinary, nullable=False),
 )
 _READ_AT_ONCE = 1000
-
-
-class _SqlJournal:
-    """Appends to one run; the lock keeps the threads of this process in order."""
-
-    def __init__(self, engine: sa.Engine, run_id: str, count: int) -> None:
-        self._engine = engine
-        self._run_id = run_id
-        self._count = count
-        self._lock = threading.Lock()
-
-    def append(self, record: Record) -> None:
-        line = encode(record)
-        with self._lock:
-            row = {"run_id": self._run_id, "number": self._count + 1, "line": line}
-            try:
-                with self._engine.begin() as connection:
-                    connection.execute(sa.insert(_RECORDS), row)
-            except IntegrityError:
-                raise RunLogContinuedError(self._run_id) from None
-            self._count += 1
-
-    def close(self) -> None:
-        pass
 
 
 class SqlRunLogStore(BaseRunLogStore, abc.ABC):
@@ -129,7 +106,21 @@ class SqlRunLogStore(BaseRunLogStore, abc.ABC):
                 connection.execute(sa.insert(_RUNS), {"run_id": check_run_id(run_id)})
         except IntegrityError:
             raise RunLogExistsError(run_id, self._place()) from None
-        return _SqlJournal(engine, run_id, 0)
+        return self._journal(run_id, 0)
+
+    def _journal(self, run_id: str, count: int) -> Journal:
+        engine = self._engine
+
+        def keep(number: int, line: bytes) -> bool:
+            row = {"run_id": run_id, "number": number, "line": line}
+            try:
+                with engine.begin() as connection:
+                    connection.execute(sa.insert(_RECORDS), row)
+            except IntegrityError:
+                return False
+            return True
+
+        return NumberedJournal(run_id, count, keep)
 
     def reopen(self, run_id: str, first: Record, seen: int) -> Journal:
         """Continue the journal of a run that was begun before."""
@@ -139,7 +130,7 @@ class SqlRunLogStore(BaseRunLogStore, abc.ABC):
             count = connection.scalar(_of(sa.func.count(), run_id))
         if count != seen:
             raise RunLogContinuedError(run_id)
-        journal = _SqlJournal(engine, run_id, seen)
+        journal = self._journal(run_id, seen)
         journal.append(first)
         return journal
 
