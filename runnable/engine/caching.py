@@ -134,17 +134,17 @@ def recall(key: str, run_id: str, catalog: BaseCatalog) -> Reused | None:
     Returns:
         The end of the step; None if it has to be run.
     """
-    text = catalog.recall(key)
-    if text is None:
-        return None
     try:
+        text = catalog.recall(key)
+        if text is None:
+            return None
         entry = json.loads(text)
         finished = decode(entry["record"].encode())
         if not isinstance(finished, StepFinished):
             raise DamagedLineError("it is no end of a step")
         reused = Reused(entry["run_id"], finished)
         reused.bring(run_id, catalog)
-    except (CatalogError, ValueError, KeyError, TypeError) as error:
+    except (CatalogError, OSError, ValueError, KeyError, TypeError) as error:
         # The other run may have been deleted; what is here is then made again.
         logger.info("Nothing is reused: %s", error)
         return None
@@ -166,4 +166,8 @@ def remember(
     if finished.masked or not all(hashes):
         return  # what is recorded is not what it returned
     entry = {"run_id": run_id, "record": encode(finished).decode()}
-    catalog.remember(key, json.dumps(entry))
+    try:
+        catalog.remember(key, json.dumps(entry))
+    except Exception:
+        # The step has ended, and this is recorded: it will be run again, no more.
+        logger.exception("The end of step %r is not kept for others", finished.path)
