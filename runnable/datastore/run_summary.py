@@ -13,6 +13,14 @@ from runnable.datastore.records import (
 
 DAMAGED = "DAMAGED"
 """The status of a run whose records cannot be read."""
+STATUSES = (
+    defaults.CREATED,
+    defaults.PROCESSING,
+    defaults.SUCCESS,
+    defaults.FAIL,
+    defaults.CANCELLED,
+    DAMAGED,
+)
 
 
 def _local(moment: datetime | None) -> datetime | None:

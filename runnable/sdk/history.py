@@ -12,6 +12,7 @@ from runnable.datastore import (
     RunSummary,
     Wanted,
 )
+from runnable.datastore.run_summary import STATUSES
 from runnable.engine import UnderWay, is_under_way
 from runnable.exceptions import (
     DefinitionError,
@@ -100,6 +101,7 @@ def list_runs(
 
     Raises:
         ConfigurationError: If the configuration is wrong.
+        DefinitionError: If no run can have this status.
 
     Example:
         >>> from runnable import Pipeline, Stub
@@ -112,6 +114,9 @@ def list_runs(
         >>> [run.run_id for run in list_runs(services=services, tag="of r2")]
         ['r2']
     """
+    if status and status not in STATUSES:
+        known = ", ".join(STATUSES)
+        raise DefinitionError(f"no run has the status {status!r}; there are {known}")
     kept, owned = _open(configuration_file, services)
     try:
         return kept.store.list_runs(Wanted(status, tag, pipeline, since, until))

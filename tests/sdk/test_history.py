@@ -21,6 +21,7 @@ from runnable import (
 )
 from runnable.datastore.memory import MemoryRunLogStore
 from runnable.exceptions import (
+    DefinitionError,
     RetryValidationError,
     RunLogNotFoundError,
     RunUnderWayError,
@@ -201,3 +202,14 @@ def test_a_run_of_this_process_is_known_however_one_comes_to_it(where):
         finally:
             go_on.set()
         assert running.result().status == "SUCCESS"
+
+
+@pytest.mark.parametrize("status", ["success", "NOSUCH"])
+def test_a_status_that_no_run_has(status):
+    with pytest.raises(DefinitionError, match="there are CREATED, PROCESSING"):
+        list_runs(status=status)
+
+
+def test_a_negative_number_of_runs_to_keep():
+    with pytest.raises(DefinitionError, match="0 or more"):
+        delete_runs(keep=-1)
