@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from runnable import defaults
-from runnable.ambient import runs_so_far
+from runnable.ambient import environment_of_step, runs_so_far
 from runnable.cli.outcome import told_to_the_shell
 from runnable.exceptions import DefinitionError, RetryValidationError
 
@@ -67,7 +67,7 @@ def retry(
             )
             raise RetryValidationError(run_id, why)
     # In a process with an environment of its own: nothing is written to this one.
-    environment = {**os.environ, defaults.RETRY_RUN_ID: run_id}
+    environment = {**environment_of_step(), defaults.RETRY_RUN_ID: run_id}
     if config:
         environment[defaults.RUNNABLE_CONFIGURATION_FILE] = config
     command = [sys.executable, "-m", "runnable.cli", "execute", script]
