@@ -1,9 +1,32 @@
 """Write files that appear at once and whole."""
 
 import contextlib
+import errno
 import os
+import sys
+import time
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, NamedTuple
+
+if sys.platform == "win32":
+
+    def _lock(descriptor: int) -> None:
+        """Do nothing: a lock would keep readers out."""
+
+    _unlock = _lock
+else:
+    import fcntl
+
+    def _lock(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def _unlock(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+
+
+_NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP}
+_LOCKED_SECONDS = 60
+_LOOK_AGAIN_SECONDS = 0.001
 
 TEMPORARY_NAME = r"\.[0-9a-f]{16}\.part"
 """What a file is called until it is complete."""
@@ -84,3 +107,50 @@ def replacing(target: str, *, to_disk: bool = False) -> Iterator[BinaryIO]:
     with drafting(folder, to_disk=to_disk) as draft:
         yield draft.file
         draft.keep(target)
+
+
+@contextlib.contextmanager
+def locked(descriptor: int) -> Iterator[None]:
+    """Have a file alone among the processes that ask for it, on Windows not.
+
+    A process that ends gives it back. Where the file system knows no locks, nobody
+    waits for anybody.
+
+    Args:
+        descriptor: The file, open.
+
+    Raises:
+        TimeoutError: If another process has it for a minute: it must have been stopped.
+
+    Example:
+        >>> with (getfixture("tmp_path") / "notes").open("wb") as file:
+        ...     with locked(file.fileno()):
+        ...         _ = file.write(b"hello")
+    """
+    is_locked = _try_lock(descriptor)
+    try:
+        yield
+    finally:
+        if is_locked:
+            _unlock(descriptor)
+
+
+def _try_lock(descriptor: int) -> bool:
+    begun = None
+    while True:
+        try:
+            _lock(descriptor)
+        except BlockingIOError:
+            begun = begun or time.monotonic()
+            if time.monotonic() - begun > _LOCKED_SECONDS:
+                raise TimeoutError(
+                    f"a file has been locked for {_LOCKED_SECONDS} seconds; "
+                    "was a process that writes to it stopped?"
+                ) from None
+            time.sleep(_LOOK_AGAIN_SECONDS)
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
+            return False
+        else:
+            return True

@@ -1,21 +1,20 @@
 """A run log store in a folder: the journal of each run, and a readable copy.
 
 Theory of operation. `<log_folder>/<run_id>.000001.jsonl` is the first segment of a
-journal; whoever creates it has begun the run. Readers go on with the next numbers, for
-processes that continue a run, so that none shares a file. A record is appended with one
-`write` of one line; after a kill, the last line of a segment may be cut, and is then no
-record. `<run_id>.json` is the run log for people and other programs; it replaces an
-older one atomically when the run ends.
+journal; whoever creates it has begun the run. Readers go on with the next numbers, each
+begun by a process that continues the run after its owner has stopped. A record is one
+line, written under a lock of its segment, which is where processes that join a run wait
+for each other, and where one that was thought to be gone sees that there is a next
+segment. After a kill, the last line may be cut, and is then no record: who writes next
+takes it away. `<run_id>.json` is the run log for people and other programs; it replaces
+an older one atomically when the run ends.
 """
 
-import contextlib
 import itertools
 import os
 import re
-import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
 
 from pydantic import PrivateAttr
 
@@ -27,9 +26,16 @@ from runnable.datastore.records import (
     RunFinished,
     RunStarted,
     decode,
-    encode,
 )
 from runnable.datastore.run_log import RunLog
+from runnable.datastore.segments import (
+    Durability,
+    Segment,
+    first_line,
+    last_line,
+    read_segment,
+    unwritten,
+)
 from runnable.datastore.snapshot import dump_run_log, load_run_log
 from runnable.datastore.store import BaseRunLogStore, Journal
 from runnable.exceptions import (
@@ -41,66 +47,7 @@ from runnable.exceptions import (
 from runnable.files import replacing
 from runnable.names import check_run_id
 
-Durability = Literal["none", "process", "disk"]
-
-_BUFFERED_BYTES = 64 * 1024
 _FILE_NAME = re.compile(r"(?P<run_id>[^.].*?)(\.[0-9]{6}\.jsonl|\.json)")
-
-
-class _FileJournal:
-    """One segment; the lock keeps the threads of this process in order."""
-
-    def __init__(
-        self, path: str, durability: Durability, run_id: str, following: str
-    ) -> None:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
-        self._descriptor = os.open(path, flags, 0o644)
-        self._durability = durability
-        self._run_id = run_id
-        self._following = following
-        self._lock = threading.Lock()
-        self._waiting = bytearray()
-        self._size = 0
-
-    def append(self, record: Record) -> None:
-        line = encode(record)
-        with self._lock:
-            self._waiting += line
-            if self._durability != "none" or len(self._waiting) > _BUFFERED_BYTES:
-                self._write()
-            if self._durability == "disk":
-                os.fdatasync(self._descriptor)
-
-    def _write(self) -> None:
-        content = bytes(self._waiting)
-        self._waiting.clear()
-        if content and os.path.exists(self._following):
-            # This process was thought to be gone, and somebody else has gone on.
-            raise RunLogContinuedError(self._run_id)
-        written = 0
-        try:
-            while written < len(content):
-                written += os.write(self._descriptor, content[written:])
-        except OSError:
-            # Take back half a line, so that a later record starts on its own. What was
-            # accepted without being written may still be written later.
-            with contextlib.suppress(OSError):
-                os.ftruncate(self._descriptor, self._size)
-            if self._durability == "none":
-                self._waiting[:0] = content
-            raise
-        self._size += written
-
-    def flush(self) -> None:
-        with self._lock:
-            self._write()
-
-    def close(self) -> None:
-        with self._lock:
-            try:
-                self._write()
-            finally:
-                os.close(self._descriptor)
 
 
 class FileSystemRunLogStore(BaseRunLogStore):
@@ -144,15 +91,21 @@ class FileSystemRunLogStore(BaseRunLogStore):
             self._root.mkdir(parents=True, exist_ok=True)
             return self._journal(self._segment(run_id, 1), run_id, 1)
 
-    def _journal(self, path: str, run_id: str, number: int) -> _FileJournal:
+    def _journal(
+        self, path: str, run_id: str, number: int, flags: int = os.O_CREAT | os.O_EXCL
+    ) -> Segment:
+        descriptor = os.open(path, os.O_RDWR | os.O_APPEND | flags, 0o644)
         following = self._segment(run_id, number + 1)
-        return _FileJournal(path, self.durability, run_id, following)
+        return Segment(descriptor, self.durability, run_id, following)
+
+    def join(self, run_id: str) -> Journal:
+        """Write to the journal of a run that another process has."""
+        number = self._last(run_id)
+        return self._journal(self._segment(run_id, number), run_id, number, flags=0)
 
     def reopen(self, run_id: str, first: Record, seen: int) -> Journal:
         """Continue the journal of a run that was begun before, in a new segment."""
-        number = 1 + sum(1 for _ in self._segments(run_id))
-        if sum(1 for _ in self.read(run_id)) != seen:
-            raise RunLogContinuedError(run_id)
+        number = 1 + self._last(run_id)
         # The segment appears with its first record in it, so that nobody can see that
         # the run goes on without seeing who goes on with it.
         draft = f"{self._root}/.{os.urandom(8).hex()}.part"
@@ -160,7 +113,9 @@ class FileSystemRunLogStore(BaseRunLogStore):
         try:
             journal.append(first)
             journal.flush()
-            os.link(draft, self._segment(run_id, number))
+            with unwritten(self._segment(run_id, number - 1)):
+                self._check_count(run_id, seen)
+                os.link(draft, self._segment(run_id, number))
         except FileExistsError:
             journal.close()
             raise RunLogContinuedError(run_id) from None
@@ -170,6 +125,17 @@ class FileSystemRunLogStore(BaseRunLogStore):
         finally:
             os.unlink(draft)  # noqa: PTH108 - a string, as all paths of runs
         return journal
+
+    def _check_count(self, run_id: str, seen: int) -> None:
+        if sum(1 for _ in self.read(run_id)) != seen:
+            raise RunLogContinuedError(run_id)
+
+    def _last(self, run_id: str) -> int:
+        """Return the number of the segment that is being written."""
+        number = sum(1 for _ in self._segments(run_id))
+        if not number:
+            raise RunLogNotFoundError(run_id, str(self._root))
+        return number
 
     def _segments(self, run_id: str) -> Iterator[str]:
         for number in itertools.count(1):
@@ -188,7 +154,7 @@ class FileSystemRunLogStore(BaseRunLogStore):
         for number in itertools.count(1):
             segment = self._segment(run_id, number)
             try:
-                yield from _read_segment(segment)
+                yield from read_segment(segment)
             except FileNotFoundError:
                 return
             except DamagedLineError as error:
@@ -233,8 +199,8 @@ class FileSystemRunLogStore(BaseRunLogStore):
         if not segments:
             log = self.get_run_log_by_id(run_id)  # of version 0.50
             return _ends_of(log)
-        first = _decoded(_first_line(segments[0]), run_id, segments[0])
-        last = _decoded(_last_line(segments[-1]), run_id, segments[-1])
+        first = _decoded(first_line(segments[0]), run_id, segments[0])
+        last = _decoded(last_line(segments[-1]), run_id, segments[-1])
         return first, last or first
 
     def list_run_ids(self) -> list[str]:
@@ -260,57 +226,6 @@ class FileSystemRunLogStore(BaseRunLogStore):
         return f"{self._root}/{check_run_id(run_id)}.json"
 
 
-def _read_segment(segment: str) -> Iterator[Record]:
-    with open(segment, "rb") as lines:
-        for number, line in enumerate(lines, start=1):
-            if not line.endswith(b"\n") and not _is_changed(line):
-                return  # cut by a kill: it was never acknowledged
-            try:
-                yield decode(line)
-            except DamagedLineError as error:
-                raise DamagedLineError(f"line {number}: {error}") from error
-
-
-def _is_changed(line: bytes) -> bool:
-    """Tell whether a line is whole, but for the character that ends it."""
-    try:
-        decode(line[:-1] + b"\n")
-    except DamagedLineError:
-        return False
-    return True
-
-
-def _decoded(line: bytes, run_id: str, segment: str) -> Record | None:
-    try:
-        return decode(line) if line else None
-    except DamagedLineError as error:
-        raise RunLogDamagedError(run_id, segment, str(error)) from error
-
-
-def _first_line(segment: str) -> bytes:
-    with open(segment, "rb") as file:
-        line = file.readline()
-    return line if line.endswith(b"\n") else b""
-
-
-def _last_line(segment: str) -> bytes:
-    """Return the last line that has its end; empty if there is none."""
-    with open(segment, "rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        wanted = _BUFFERED_BYTES
-        while True:
-            start = max(0, size - wanted)
-            file.seek(start)
-            lines = file.read(size - start).splitlines(keepends=True)
-            if lines and not lines[-1].endswith(b"\n"):
-                lines.pop()
-            if len(lines) > 1 or (lines and not start):
-                return lines[-1]
-            if not start:
-                return b""
-            wanted *= 4
-
-
 def _ends_of(log: RunLog) -> tuple[Record, Record | None]:
     first = RunStarted(
         at="",
@@ -323,3 +238,10 @@ def _ends_of(log: RunLog) -> tuple[Record, Record | None]:
     )
     ended = log.status in {defaults.SUCCESS, defaults.FAIL, defaults.CANCELLED}
     return first, RunFinished("", log.status) if ended else None
+
+
+def _decoded(line: bytes, run_id: str, segment: str) -> Record | None:
+    try:
+        return decode(line) if line else None
+    except DamagedLineError as error:
+        raise RunLogDamagedError(run_id, segment, str(error)) from error

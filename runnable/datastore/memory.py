@@ -87,6 +87,13 @@ class MemoryRunLogStore(BaseRunLogStore):
             journal.append(first)
             return journal
 
+    def join(self, run_id: str) -> Journal:
+        """Write to the journal of a run that somebody else has."""
+        with self._lock:
+            if run_id not in self._journals:
+                raise RunLogNotFoundError(run_id, "memory")
+            return _MemoryJournal(self._journals[run_id])
+
     def read(self, run_id: str) -> Iterator[Record]:
         """Yield the records of a run, in the order they were written."""
         lines = self._journals.get(run_id)

@@ -43,19 +43,24 @@ class S3RunLogStore(S3Place, BaseRunLogStore):
             raise RunLogExistsError(run_id, self.location)
         return self._journal(run_id, 0)
 
-    def _journal(self, run_id: str, count: int) -> Journal:
+    def _journal(self, run_id: str, count: int) -> NumberedJournal:
         def keep(number: int, line: bytes) -> bool:
             return self.objects.put_once(_key(run_id, number), line)
 
-        return NumberedJournal(run_id, count, keep)
+        def read_from(number: int) -> Iterator[Record]:
+            return self._read(run_id, self._keys(run_id)[number:])
+
+        return NumberedJournal(run_id, count, keep, read_from)
 
     def reopen(self, run_id: str, first: Record, seen: int) -> Journal:
         """Continue the journal of a run that was begun before."""
         if len(self._keys(run_id)) != seen:
             raise RunLogContinuedError(run_id)
-        journal = self._journal(run_id, seen)
-        journal.append(first)
-        return journal
+        return self._journal(run_id, seen).taken(first)
+
+    def join(self, run_id: str) -> Journal:
+        """Write to the journal of a run that another process has."""
+        return self._journal(run_id, len(self._keys(run_id)))
 
     def _keys(self, run_id: str) -> list[str]:
         """List the records of a run, without its claim, in their order."""

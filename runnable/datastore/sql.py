@@ -108,7 +108,7 @@ class SqlRunLogStore(BaseRunLogStore, abc.ABC):
             raise RunLogExistsError(run_id, self._place()) from None
         return self._journal(run_id, 0)
 
-    def _journal(self, run_id: str, count: int) -> Journal:
+    def _journal(self, run_id: str, count: int) -> NumberedJournal:
         engine = self._engine
 
         def keep(number: int, line: bytes) -> bool:
@@ -120,19 +120,24 @@ class SqlRunLogStore(BaseRunLogStore, abc.ABC):
                 return False
             return True
 
-        return NumberedJournal(run_id, count, keep)
+        return NumberedJournal(
+            run_id, count, keep, lambda after: self._read(run_id, after)
+        )
 
     def reopen(self, run_id: str, first: Record, seen: int) -> Journal:
         """Continue the journal of a run that was begun before."""
-        engine = self._engine
-        with engine.connect() as connection:
-            self._check_exists(connection, run_id)
-            count = connection.scalar(_of(sa.func.count(), run_id))
-        if count != seen:
+        if self._count(run_id) != seen:
             raise RunLogContinuedError(run_id)
-        journal = self._journal(run_id, seen)
-        journal.append(first)
-        return journal
+        return self._journal(run_id, seen).taken(first)
+
+    def join(self, run_id: str) -> Journal:
+        """Write to the journal of a run that another process has."""
+        return self._journal(run_id, self._count(run_id))
+
+    def _count(self, run_id: str) -> int:
+        with self._engine.connect() as connection:
+            self._check_exists(connection, run_id)
+            return connection.scalar(_of(sa.func.count(), run_id)) or 0
 
     def _check_exists(self, connection: sa.Connection, run_id: str) -> None:
         known = check_run_id(run_id)
@@ -146,8 +151,7 @@ class SqlRunLogStore(BaseRunLogStore, abc.ABC):
             self._check_exists(connection, run_id)
         return self._read(run_id)
 
-    def _read(self, run_id: str) -> Iterator[Record]:
-        read = 0
+    def _read(self, run_id: str, read: int = 0) -> Iterator[Record]:
         while True:
             # In pieces, so that no connection is held while records are looked at.
             query = _of(_RECORDS.c.line, run_id).add_columns(_RECORDS.c.number)

@@ -20,7 +20,7 @@ from runnable.service import Service
 
 
 class Journal(Protocol):
-    """A run log that is being written; one writer of its own."""
+    """A run log that is being written, by one process."""
 
     def append(self, record: Record) -> None:
         """Keep a record; when this returns, it is kept as `durability` promises."""
@@ -69,6 +69,24 @@ class BaseRunLogStore(Service, abc.ABC):
             RunLogNotFoundError: If there is no such run.
             RunLogContinuedError: If the journal has got records since; of two that
                 continue it at once, exactly one succeeds.
+        """
+
+    @abc.abstractmethod
+    def join(self, run_id: str) -> Journal:
+        """Write to the journal of a run that another process has.
+
+        Any number of processes may join a run, and its owner need not know; none of
+        their records is lost, and each process finds its own in their order. When the
+        run is resumed, who has joined it before cannot write any more.
+
+        Args:
+            run_id: The id of the run.
+
+        Returns:
+            The journal; what is appended comes after what is there.
+
+        Raises:
+            RunLogNotFoundError: If there is no such run.
         """
 
     @abc.abstractmethod

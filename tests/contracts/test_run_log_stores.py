@@ -139,6 +139,45 @@ def test_of_many_that_continue_at_once_exactly_one_does(store):
     assert len(list(store.read("r1"))) == len(RECORDS) + 1
 
 
+def step(name):
+    return StepStarted(at="", path=name, name=name, step_type="stub")
+
+
+def test_a_run_is_joined_by_who_does_not_have_it(store):
+    with pytest.raises(RunLogNotFoundError):
+        store.join("r1")
+    owner = store.create("r1")
+    owner.append(RECORDS[0])
+    joined = [store.join("r1"), store.join("r1")]
+    names = [f"s{number}" for number in range(9)]
+    for number, name in enumerate(names):
+        [owner, *joined][number % 3].append(step(name))
+    for journal in (owner, *joined):
+        journal.close()
+    records = list(store.read("r1"))
+    if getattr(store, "durability", "") == "none":  # written at the end, each in order
+        records.sort(key=lambda record: getattr(record, "path", ""))
+    assert records == [RECORDS[0], *map(step, names)]
+
+
+def test_who_joined_before_a_run_was_resumed_cannot_write_any_more(store):
+    write(store, records=RECORDS[:1])
+    joined = store.join("r1")
+    if isinstance(store, MemoryRunLogStore):
+        pytest.skip("nobody else can go on")
+    first = RunResumed(at="2026-01-31 11:00:00.000000", code=[], host="h")
+    owner = store.reopen("r1", first, 1)
+    with pytest.raises(RunLogContinuedError):
+        joined.append(RECORDS[1])
+        joined.close()
+    again = store.join("r1")
+    again.append(RECORDS[2])
+    again.close()
+    owner.append(RECORDS[3])
+    owner.close()
+    assert list(store.read("r1")) == [RECORDS[0], first, *RECORDS[2:]]
+
+
 def write(store, run_id="r1", records=RECORDS):
     journal = store.create(run_id)
     for record in records:

@@ -36,7 +36,7 @@ class Disk:
 
     def _failing(self, real: Callable[..., object]) -> Callable[..., object]:
         def call(*args, **kwargs):
-            if real.__name__ == "open" and not args[1] & os.O_WRONLY:
+            if real.__name__ == "open" and not args[1] & (os.O_WRONLY | os.O_RDWR):
                 return real(*args, **kwargs)
             if self._is_failing():
                 if real.__name__ == "write" and self._half:
