@@ -1,9 +1,10 @@
 """Implementations by kind and type name, through entry points."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from importlib.metadata import EntryPoint, distributions
+from typing import NamedTuple
 
 from pydantic import ValidationError
 
@@ -19,6 +20,18 @@ KINDS = (
     "pickler",
 )
 """The kinds of services; each is also the entry point group of its implementations."""
+
+
+class Installed(NamedTuple):
+    """One implementation that is installed."""
+
+    kind: str
+    name: str
+    package: str
+    value: str
+    """Its module and class."""
+    problem: str
+    """Why it cannot be used; empty if it can."""
 
 
 class Plugins:
@@ -41,6 +54,19 @@ class Plugins:
     def names(self, kind: str) -> list[str]:
         """List the type names that a kind has, sorted."""
         return sorted(self._entry_points.get(kind, {}))
+
+    def installed(self) -> Iterator["Installed"]:
+        """Yield what is installed of all kinds; what cannot be loaded says why."""
+        for kind in (*KINDS, "tasks", "nodes"):
+            for name in self.names(kind):
+                entry_point = self._entry_points[kind][name]
+                problem = ""
+                try:
+                    self.find(kind, name)
+                except ConfigurationError as error:
+                    problem = str(error)
+                owner = entry_point.dist.name if entry_point.dist else ""
+                yield Installed(kind, name, owner, entry_point.value, problem)
 
     def find(self, kind: str, name: str, place: str = "") -> type[object]:
         """Find an implementation.
@@ -69,11 +95,12 @@ class Plugins:
             raise ServiceNotFoundError(kind, name, self.names(kind), place)
         try:
             found = entry_point.load()
-        except (ImportError, AttributeError) as error:
+        except Exception as error:
+            # Whatever the module of a third party raises when it is imported.
             owner = entry_point.dist.name if entry_point.dist else "unknown package"
             problem = (
                 f"the {kind} {name!r} of {owner} cannot be loaded from "
-                f"{entry_point.value!r}: {error}"
+                f"{entry_point.value!r}: {type(error).__name__}: {error}"
             )
             raise ConfigurationError(problem, place) from error
         if not inspect.isclass(found):

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from dependency_injector import containers, providers
 
+from containers.origins import Origins
 from containers.plugins import KINDS, Plugins
 from containers.providers import ContextScoped, FromRun
 from containers.settings import Settings
@@ -53,9 +54,12 @@ class RunContainer(containers.DeclarativeContainer):
     # What a run is made with; these answer outside a run as well.
     plugins: providers.Provider[Plugins] = providers.ThreadSafeSingleton(Plugins)
     make_service = providers.Callable(lambda found: found.make_service, plugins)
+    plugin_names = providers.Callable(lambda found: found.names, plugins)
+    find_plugin = providers.Callable(lambda found: found.find, plugins)
     settings: providers.Provider[Settings] = providers.Callable(
         lambda *own: Settings(own[0] if own else container_in_force())
     )
+    origins = providers.Callable(Origins, settings, plugins)
     code_versions: providers.Provider[CodeVersions] = providers.ThreadSafeSingleton(
         CodeVersions
     )

@@ -2,13 +2,14 @@
 
 For services: an override in the caller's context, then the argument `services`, then
 the configuration file, then the defaults. The configuration file is the argument, else
-`RUNNABLE_CONFIGURATION_FILE`, else `runnable-config.yaml` here, if there is one. For
-parameters: the argument, then `RUNNABLE_PRM_<name>`, then the parameters file.
+the option of the command line, else `RUNNABLE_CONFIGURATION_FILE`, else
+`runnable-config.yaml` here, if there is one. For parameters: the argument, then
+`RUNNABLE_PRM_<name>`, then the parameters file.
 """
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -19,10 +20,10 @@ from containers.plugins import KINDS
 from containers.providers import ContextScoped
 from runnable import defaults
 from runnable.exceptions import ConfigurationError, did_you_mean
-from runnable.options import Options, RunSettings
+from runnable.options import NOBODY, Options, RunSettings, launcher
 from runnable.parameters.sources import read_parameters_file
 from runnable.parameters.values import json_or_text
-from runnable.yaml_files import read_mapping
+from runnable.yaml_files import read_document
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +61,10 @@ class Settings:
             ConfigurationError: If the configuration file or one of its keys is wrong.
             ParametersFileError: If the parameters file is.
         """
-        environment = _own_variables()
+        environment = own_variables()
+        _check_arguments(options)
+        if launcher() is not NOBODY:
+            options = _completed(options, launcher().options)
         configuration_file = (
             options.configuration_file
             or environment.get(defaults.RUNNABLE_CONFIGURATION_FILE, "")
@@ -69,10 +73,9 @@ class Settings:
         parameters_file = options.parameters_file or environment.get(
             defaults.RUNNABLE_PARAMETERS_FILE, ""
         )
-        _check_arguments(options)
         named = _named(environment, defaults.VARIABLE_PREFIX)
-        from_file = _from_file(configuration_file, named)
-        given = _check_kinds(options.services, "services")
+        from_file, places = _from_file(configuration_file, named)
+        given = _check_kinds(options.services, lambda _: "services")
         overridden = self._overridden()
         return RunSettings(
             configuration_file=configuration_file,
@@ -80,9 +83,11 @@ class Settings:
             run_id=options.run_id or environment.get(defaults.ENV_RUN_ID, ""),
             services=self._services(from_file, given, overridden),
             overrides={kind: it.override for kind, it in overridden.items()},
-            places=dict.fromkeys(from_file, configuration_file),
+            places=places,
             parameters=_parameters(parameters_file, options.parameters, environment),
             variables=named,
+            tag=options.tag,
+            log_level=options.log_level,
             retry_run_id=options.resume or environment.get(defaults.RETRY_RUN_ID, ""),
         )
 
@@ -114,6 +119,12 @@ class Settings:
         }
 
 
+def _completed(options: Options, launched: Options) -> Options:
+    """Use what the command line says where the program says nothing."""
+    said = {name: it for name, it in options._asdict().items() if it}
+    return Options(**{**launched._asdict(), **said})
+
+
 _TEXTS = {
     "configuration_file": str | os.PathLike,
     "parameters_file": str | os.PathLike,
@@ -136,11 +147,16 @@ def _check_arguments(options: Options) -> None:
             )
 
 
-def _from_file(configuration_file: str, named: Mapping[str, str]) -> dict[str, object]:
+def _from_file(
+    configuration_file: str, named: Mapping[str, str]
+) -> tuple[dict[str, object], dict[str, str]]:
+    """Return the services of a file, and where in it they stand, by kind."""
     if not configuration_file:
-        return {}
-    content = read_mapping(Path(configuration_file), "configuration file")
-    return _check_kinds(_substitute(content, named), str(configuration_file))
+        return {}, {}
+    document = read_document(Path(configuration_file), "configuration file")
+    content = _substitute(document.content, named)
+    services = _check_kinds(content, document.place)
+    return services, {kind_of(key): document.place(key) for key in content}
 
 
 def _default_file() -> str:
@@ -165,10 +181,20 @@ def _substitute(value: Any, named: Mapping[str, str]) -> Any:
     return value
 
 
-def _check_kinds(content: Mapping[Any, object], place: str) -> dict[str, object]:
+def kind_of(key: object) -> str:
+    """Return the kind of service that a key of a configuration file stands for."""
+    return str(key).replace("-", "_")
+
+
+def _check_kinds(
+    content: Mapping[Any, object], place_of: Callable[[Any], str]
+) -> dict[str, object]:
     checked: dict[str, object] = {}
     for key, value in content.items():
-        kind = str(key).replace("-", "_")
+        kind, place = kind_of(key), place_of(key)
+        if kind in checked:
+            problem = f"{kind} is there twice, with dashes and with underscores"
+            raise ConfigurationError(problem, place)
         if kind == "executor":
             problem = (
                 "the key 'executor' is one of an older version: write "
@@ -203,7 +229,8 @@ def _parameters(
     return {**read, **from_environment, **given}
 
 
-def _own_variables() -> dict[str, str]:
+def own_variables() -> dict[str, str]:
+    """Return the variables of the environment that are meant for this library."""
     return {name: os.environ[name] for name in os.environ if name.startswith(_PREFIX)}
 
 

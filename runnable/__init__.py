@@ -30,9 +30,11 @@ if TYPE_CHECKING:
         ShellTask,
         Stub,
         Success,
+        Task,
         delete_runs,
         get_run_log,
         list_runs,
+        load_pipeline,
     )
     from runnable.tasks import json as json
     from runnable.tasks import metric, pickled
@@ -59,10 +61,12 @@ __all__ = [
     "ShellTask",
     "Stub",
     "Success",
+    "Task",
     "delete_runs",
     "get_run_log",
     "inject",
     "list_runs",
+    "load_pipeline",
     "metric",
     "pickled",
     "summarise",
@@ -94,9 +98,11 @@ _HOMES = {
         "ShellTask",
         "Stub",
         "Success",
+        "Task",
         "delete_runs",
         "get_run_log",
         "list_runs",
+        "load_pipeline",
     ],
     "runnable.tasks": ["json", "metric", "pickled"],
 }

@@ -19,6 +19,7 @@ FAIL = "FAIL"
 CANCELLED = "CANCELLED"
 
 COMMAND_TYPE = "python"
+TASK = "task"
 COMMAND_FRIENDLY_CHARACTER = "%"
 MAP_PLACEHOLDER = "map_variable_placeholder"
 LOOP_PLACEHOLDER = "loop_variable_placeholder"

@@ -1,9 +1,11 @@
 """What a caller says about a run, and what is in force for it."""
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, cast
+
+from runnable.scope import current_scope, set_overrides
 
 
 class Options(NamedTuple):
@@ -34,7 +36,60 @@ class RunSettings(NamedTuple):
     places: Mapping[str, str]
     """The file that says which service, by kind."""
     variables: Mapping[str, str]
+    tag: str = ""
+    log_level: str = ""
     retry_run_id: str = ""
+
+
+class Launcher(NamedTuple):
+    """Who starts the program that executes pipelines, such as the command line."""
+
+    options: Options = Options()
+    """Used where the program says nothing itself."""
+    ended: Callable[[object], None] | None = None
+    """Called with the log of each run that has ended."""
+    collect: Callable[[object, Options], None] | None = None
+    """Called instead of starting a run, with what would be run and what is said of it.
+    So a program says what it would run, and `execute` returns the log of a run that
+    never began."""
+
+
+NOBODY = Launcher()
+
+
+def launcher() -> Launcher:
+    """Return who started the program; nobody in particular, unless somebody said so."""
+    found = current_scope().overrides.get(Launcher)
+    return cast("Launcher", found[-1]) if found else NOBODY
+
+
+@contextmanager
+def launched_by(who: Launcher) -> Iterator[None]:
+    """Say who starts what is called within the block.
+
+    Args:
+        who: Options, and what is to be called.
+
+    Example:
+        >>> with launched_by(Launcher(Options(tag="nightly"))):
+        ...     launcher().options.tag
+        'nightly'
+    """
+    before = current_scope().overrides
+    set_overrides({**before, Launcher: (who,)})
+    try:
+        yield
+    finally:
+        set_overrides(before)
+
+
+class Setting(NamedTuple):
+    """Something that is in force, and who says so."""
+
+    name: str
+    value: object
+    source: str
+    """A file with line and column, a variable, an option, or `default`."""
 
 
 ResolveSettings = Callable[[Options], RunSettings]

@@ -21,6 +21,12 @@ EXAMPLES = [
     (exceptions.ServiceNotFoundError("catalog", "x", ["y"]), "no catalog of type 'x'"),
     (exceptions.ParametersFileError("wrong", "p.yaml"), "p.yaml: wrong"),
     (
+        exceptions.PipelineFileError(
+            "wrong", "p.yaml:1:2", [("this too", "p.yaml:3:4")]
+        ),
+        "p.yaml:1:2: wrong\np.yaml:3:4: this too",
+    ),
+    (
         exceptions.ExecutionFailedError("r1", RunLog(run_id="r1"), "step 's': E"),
         "Run 'r1' failed: step 's': E",
     ),

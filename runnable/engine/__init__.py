@@ -1,5 +1,7 @@
 """How a pipeline is run: what comes next, the life of a step, and how it is called."""
 
+from runnable.engine.parts import Joined, OpenBranch, joined
+from runnable.engine.places import Iteration, Part
 from runnable.engine.resume import is_under_way
 from runnable.engine.run import run
 from runnable.engine.runtimes import (
@@ -16,11 +18,16 @@ __all__ = [
     "AS_USUAL",
     "Conditions",
     "InlineRuntime",
+    "Iteration",
+    "Joined",
     "LoopRuntime",
+    "OpenBranch",
+    "Part",
     "Runtime",
     "Services",
     "UnderWay",
     "is_under_way",
+    "joined",
     "json_parameters",
     "run",
     "run_by_hand",

@@ -97,9 +97,9 @@ async def run_branches(
 
     await session.runtime.gather(bodies(), limit)
     gathered = branches.close(succeeded=not failed)
-    _gather(node, gathered, attempt, session)
+    gather(node, gathered, attempt, session)
     if failed:
-        raise _as_one([failed[number] for number in sorted(failed)], attempt, branches)
+        raise as_one([failed[number] for number in sorted(failed)], attempt, branches)
     if gathered.problem is not None:
         raise gathered.problem
 
@@ -148,9 +148,16 @@ async def _run_one(run: RunGraph, graph: Graph, scope: Scope, session: Session) 
     return succeeded
 
 
-def _as_one(
+def as_one(
     failed: Sequence[tuple[str, Failure | None]], attempt: Attempt, branches: FanOut
 ) -> BranchesFailedError:
+    """Make one error of those of branches.
+
+    Args:
+        failed: The paths of the branches that failed, and why, where that is known.
+        attempt: The step that they belong to.
+        branches: All of its branches.
+    """
     errors: list[Exception] = []
     for path, failure in failed[:_KEPT_ERRORS]:
         if failure is not None and isinstance(failure.error, Exception):
@@ -164,9 +171,17 @@ def _as_one(
     return BranchesFailedError(attempt.path, paths, errors, branches.count)
 
 
-def _gather(
+def gather(
     node: CompositeNode, gathered: Gathered, attempt: Attempt, session: Session
 ) -> None:
+    """Make the outputs of a step of what its branches have come to.
+
+    Args:
+        node: The step.
+        gathered: What they have come to.
+        attempt: Gets the outputs.
+        session: The run.
+    """
     reducer = node.reducer if isinstance(node, MapNode) else KEEP_LIST
     attempt.outputs = {
         **gathered.outputs,

@@ -106,6 +106,16 @@ class History:
             if failed and not self._within_success(path):
                 past.finished, past.tries = None, 0
 
+    def forget_failure(self, path: str) -> None:
+        """Have a step tried once more, although it has failed for good.
+
+        Args:
+            path: That of the step.
+        """
+        past = self._steps.get(path)
+        if past and past.finished and past.finished.status != defaults.SUCCESS:
+            past.finished, past.tries = None, 0
+
     def is_final(self, path: str) -> bool:
         """Tell whether a failed step is past: the run, or its branch, has succeeded.
 

@@ -82,11 +82,21 @@ class Recorder:
                 raise UnrecordedError from error
             self.count += 1
             if isinstance(record, StepStarted | BranchStarted):
-                self._open[record.path] = record
-                if outer := parent(record.path):
-                    self._open_within[outer] = self._open_within.get(outer, 0) + 1
+                self.adopt(record)
             self._over = isinstance(record, RunFinished)
             self.tell(record)
+
+    def adopt(self, started: StepStarted | BranchStarted) -> None:
+        """Know of something that has begun, maybe in another process.
+
+        Args:
+            started: Its record.
+        """
+        with self._lock:
+            is_new = started.path not in self._open
+            self._open[started.path] = started
+            if is_new and (outer := parent(started.path)):
+                self._open_within[outer] = self._open_within.get(outer, 0) + 1
 
     def _end(self, record: StepFinished | BranchFinished) -> None:
         path = record.path

@@ -91,7 +91,7 @@ async def run(
         _release(under_way, key, mine=mine)
         raise
     scope = Scope("", dict(begun.parameters), environment=context.environment())
-    session = _make_session(begun, runtime, services, context, conditions)
+    session = make_session(begun, runtime, services, context, conditions)
     _tell_notes(begun.notes, session)
     problems: list[Exception] = []
     under_way.add(key, session.recorder.beat if store.is_shared else None)
@@ -125,13 +125,22 @@ async def _outcome(
     return run_log
 
 
-def _make_session(
-    begun: "_Begun",
+def make_session(
+    begun: "Begun",
     runtime: Runtime,
     services: Services,
     context: RunContext,
     conditions: Conditions,
 ) -> Session:
+    """Make what the engine holds while a run goes on.
+
+    Args:
+        begun: The run, whose journal is open.
+        runtime: How functions are called.
+        services: Where everything is kept.
+        context: Describes the run.
+        conditions: How it is to go on.
+    """
     keeps_objects = context.object_serialisation and services.catalog.keeps_objects
     in_memory = context.return_objects
     return Session(
@@ -167,7 +176,7 @@ async def _run_recorded(
     status, succeeded = defaults.CANCELLED, False
     try:
         if session.history.started is None:
-            code = await _code(session.services, session.runtime)
+            code = await code_of(session.services, session.runtime)
             _record_start(scope, code, session)
         with active_run():
             if isinstance(work, Graph):
@@ -196,7 +205,9 @@ def _record_start(scope: Scope, code: CodeIdentity, session: Session) -> None:
     session.recorder.record(run_started(session.context, parameters, code))
 
 
-class _Begun(NamedTuple):
+class Begun(NamedTuple):
+    """A run whose journal is open."""
+
     journal: Journal
     past: History
     notes: Sequence[str]
@@ -210,11 +221,11 @@ async def _begin(
     runtime: Runtime,
     services: Services,
     context: RunContext,
-) -> _Begun:
+) -> Begun:
     """Begin a new run."""
     del work, runtime
     journal = services.run_log_store.create(context.run_id)
-    return _Begun(journal, NO_HISTORY, (), parameters)
+    return Begun(journal, NO_HISTORY, (), parameters)
 
 
 async def _resume(
@@ -223,7 +234,7 @@ async def _resume(
     runtime: Runtime,
     services: Services,
     context: RunContext,
-) -> _Begun:
+) -> Begun:
     """Go on with a run that was begun before, if that may be."""
     assert isinstance(work, Graph)  # noqa: S101 - a job is not resumed
     store, run_id = services.run_log_store, context.run_id
@@ -234,13 +245,19 @@ async def _resume(
     # A long journal takes a while to be read: not on an event loop.
     history = cast("History", await runtime.invoke(Call(read, stop=let_it_finish)))
     stopped = check(run_id, history, work, given)
-    first = stopped.record(await _code(services, runtime))
+    first = stopped.record(await code_of(services, runtime))
     journal = store.reopen(run_id, first, history.count)
     notes = [first.message] if first.message else []
-    return _Begun(journal, history, notes, stopped.parameters)
+    return Begun(journal, history, notes, stopped.parameters)
 
 
-async def _code(services: Services, runtime: Runtime) -> CodeIdentity:
+async def code_of(services: Services, runtime: Runtime) -> CodeIdentity:
+    """Return which version of the code runs here.
+
+    Args:
+        services: Know it, if it has been asked for.
+        runtime: Asks for it.
+    """
     versions = services.code_versions
     version = versions.known()
     if version is None:

@@ -5,6 +5,7 @@ The tree of their classes::
     RunnableError
     ├── DefinitionError            the author of a pipeline must act
     │   ├── GraphError             several findings about one graph
+    │   ├── PipelineFileError      with the lines of the file
     │   ├── NodeNotFoundError, BranchNotFoundError
     │   └── NodeMethodCallError, TerminalNodeError
     ├── ConfigurationError         the operator must act
@@ -61,6 +62,7 @@ from runnable.exceptions.definition import (
     GraphError,
     NodeMethodCallError,
     NodeNotFoundError,
+    PipelineFileError,
     TerminalNodeError,
 )
 from runnable.exceptions.running import (
@@ -115,6 +117,7 @@ __all__ = [
     "ParameterMissingError",
     "ParametersFileError",
     "ParametersMissingError",
+    "PipelineFileError",
     "ReductionError",
     "RetryValidationError",
     "ReturnsError",

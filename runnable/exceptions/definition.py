@@ -25,6 +25,25 @@ class GraphError(DefinitionError):
         return f"{name} cannot run, for {len(self.findings)} reasons:{lines}"
 
 
+class PipelineFileError(DefinitionError):
+    """A file does not describe a pipeline; all that is wrong is listed."""
+
+    def __init__(
+        self, problem: str, place: str = "", others: Sequence[tuple[str, str]] = ()
+    ) -> None:
+        super().__init__(problem, place, others)
+        self.problem = problem
+        self.place = place
+        self.others = list(others)
+        """What else is wrong: each problem with its place."""
+
+    def __str__(self) -> str:
+        findings = [(self.problem, self.place), *self.others]
+        return "\n".join(
+            f"{place}: {problem}" if place else problem for problem, place in findings
+        )
+
+
 class NodeNotFoundError(DefinitionError):
     """A graph has no node of this name."""
 

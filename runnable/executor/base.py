@@ -2,13 +2,32 @@
 
 import abc
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 
 from pydantic import JsonValue
 
-from runnable.context import JobContext, PipelineContext, get_run_context
-from runnable.datastore import AnyParameter, RunLog
-from runnable.engine import Runtime
+from runnable.catalog import BaseCatalog
+from runnable.context import (
+    JobContext,
+    PipelineContext,
+    RunContext,
+    get_run_context,
+)
+from runnable.datastore import AnyParameter, BaseRunLogStore, CodeVersions, RunLog
+from runnable.engine import (
+    AS_USUAL,
+    Conditions,
+    Joined,
+    Part,
+    Runtime,
+    Services,
+    UnderWay,
+    joined,
+)
 from runnable.graph import ONE_ATTEMPT, CatalogSettings, Graph, Policy
+from runnable.injection import Provide, inject
+from runnable.pickler import BasePickler
+from runnable.secrets import BaseSecrets
 from runnable.service import Service
 from runnable.tasks import BaseTaskType
 
@@ -26,6 +45,24 @@ class BasePipelineExecutor(_Executor):
     service_type: str = "pipeline_executor"
     overrides: dict[str, dict[str, JsonValue]] = {}
     """Blocks of configuration that a task chooses by name."""
+
+    @property
+    def conditions(self) -> Conditions:
+        """How a run is to go on in this process."""
+        return AS_USUAL
+
+    def join(
+        self, part: Part, parameters: Mapping[str, AnyParameter], runtime: Runtime
+    ) -> AbstractAsyncContextManager[Joined]:
+        """Join the current run for one of its steps, which is run in this process.
+
+        Args:
+            part: The step.
+            parameters: Those that the run begins with, if this is its first part.
+            runtime: How functions are called.
+        """
+        context, services = services_of_run()
+        return joined(part, parameters, runtime, services, context, self.conditions)
 
     @abc.abstractmethod
     async def execute_graph(
@@ -72,3 +109,21 @@ class BaseJobExecutor(_Executor):
         Returns:
             The log of the run.
         """
+
+
+@inject
+def services_of_run(
+    *,
+    context: RunContext = Provide["run_context"],
+    catalog: BaseCatalog = Provide["catalog"],
+    secrets: BaseSecrets = Provide["secrets"],
+    pickler: BasePickler = Provide["pickler"],
+    run_log_store: BaseRunLogStore = Provide["run_log_store"],
+    code_versions: CodeVersions = Provide["code_versions"],
+    under_way: UnderWay = Provide["under_way"],
+) -> tuple[RunContext, Services]:
+    """Return the context and the services of the current run, resolved once."""
+    services = Services(
+        catalog, secrets, pickler, run_log_store, code_versions, under_way
+    )
+    return context, services

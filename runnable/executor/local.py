@@ -6,15 +6,10 @@ from typing import Any, ClassVar, Self
 from pydantic import BaseModel, Field, model_validator
 
 from runnable.ambient import Console
-from runnable.catalog import BaseCatalog
-from runnable.context import RunContext
-from runnable.datastore import AnyParameter, BaseRunLogStore, CodeVersions, RunLog
-from runnable.engine import AS_USUAL, Conditions, Runtime, Services, UnderWay, run
-from runnable.executor.base import BasePipelineExecutor
+from runnable.datastore import AnyParameter, RunLog
+from runnable.engine import AS_USUAL, Conditions, Runtime, run
+from runnable.executor.base import BasePipelineExecutor, services_of_run
 from runnable.graph import Graph, JobNode, Overlap, Parallelism, Workspace
-from runnable.injection import Provide, inject
-from runnable.pickler import BasePickler
-from runnable.secrets import BaseSecrets
 
 
 class RunsHere(BaseModel):
@@ -61,8 +56,13 @@ class LocalExecutor(RunsHere, BasePipelineExecutor):
             parameters,
             runtime,
             store_objects=self.object_serialisation,
-            conditions=Conditions(self._overlap, self.console, self.workspace),
+            conditions=self.conditions,
         )
+
+    @property
+    def conditions(self) -> Conditions:
+        """How a run is to go on, as configured."""
+        return Conditions(self._overlap, self.console, self.workspace)
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
@@ -101,21 +101,3 @@ def run_here(
         conditions,
         continued=context.is_retry,
     )
-
-
-@inject
-def services_of_run(
-    *,
-    context: RunContext = Provide["run_context"],
-    catalog: BaseCatalog = Provide["catalog"],
-    secrets: BaseSecrets = Provide["secrets"],
-    pickler: BasePickler = Provide["pickler"],
-    run_log_store: BaseRunLogStore = Provide["run_log_store"],
-    code_versions: CodeVersions = Provide["code_versions"],
-    under_way: UnderWay = Provide["under_way"],
-) -> tuple[RunContext, Services]:
-    """Return the context and the services of the current run, resolved once."""
-    services = Services(
-        catalog, secrets, pickler, run_log_store, code_versions, under_way
-    )
-    return context, services

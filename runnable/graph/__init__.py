@@ -42,7 +42,7 @@ from runnable.graph.paths import (
     parent,
     shortened_name,
 )
-from runnable.graph.validation import validate
+from runnable.graph.validation import find_problems, validate
 
 __all__ = [
     "FAIL_NODE",
@@ -78,6 +78,7 @@ __all__ = [
     "Workspace",
     "changes",
     "execution_log_name",
+    "find_problems",
     "join",
     "parent",
     "provided",

@@ -1,6 +1,7 @@
 """Find what is wrong with a graph, before anything runs."""
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from runnable.exceptions import GraphError, did_you_mean
 from runnable.graph.composites import CompositeNode
@@ -16,6 +17,21 @@ from runnable.graph.nodes import (
 )
 
 
+class Finding(NamedTuple):
+    """Something that is wrong with a graph."""
+
+    text: str
+    steps: tuple[str, ...] = ()
+    """The step that it is about, after the steps and branches that it stands in."""
+
+    def __str__(self) -> str:
+        text = self.text
+        outer = self.steps[: len(self.steps) // 2 * 2]
+        for step, branch in zip(outer[-2::-2], outer[-1::-2], strict=True):
+            text = f"branch {branch!r} of step {step!r}: {text}"
+        return text
+
+
 def validate(graph: Graph, findings: Sequence[str] = ()) -> None:
     """Refuse a graph that cannot run as it is meant to.
 
@@ -29,12 +45,18 @@ def validate(graph: Graph, findings: Sequence[str] = ()) -> None:
             listed.
     """
     # Where names are wrong, circles and dead ends say nothing.
-    found = [*findings, *(_unknown_edges if findings else _findings)(graph)]
+    more = (_unknown_edges if findings else find_problems)(graph)
+    found = [*findings, *map(str, more)]
     if found:
         raise GraphError(graph.name, found)
 
 
-def _findings(graph: Graph) -> Iterator[str]:
+def find_problems(graph: Graph) -> Iterator[Finding]:
+    """Yield what is wrong with a graph and those of its branches; see `validate`.
+
+    Args:
+        graph: Any graph.
+    """
     unknown = list(_unknown_edges(graph))
     yield from unknown
     yield from _missing_ends(graph)
@@ -45,14 +67,14 @@ def _findings(graph: Graph) -> Iterator[str]:
     for node in graph.nodes.values():
         branches = node.branches if isinstance(node, CompositeNode) else {}
         for name, branch in branches.items():
-            where = f"branch {name!r} of step {node.name!r}"
-            yield from (f"{where}: {finding}" for finding in _findings(branch))
+            for text, steps in find_problems(branch):
+                yield Finding(text, (node.name, name, *steps))
 
 
-def _missing_ends(graph: Graph) -> Iterator[str]:
+def _missing_ends(graph: Graph) -> Iterator[Finding]:
     for name, kind in ((SUCCESS_NODE, SuccessNode), (FAIL_NODE, FailNode)):
         if not isinstance(graph.nodes.get(name), kind):
-            yield f"it has no {name} node to end at"
+            yield Finding(f"it has no {name} node to end at")
 
 
 def successors(node: Node) -> tuple[str, ...]:
@@ -62,18 +84,19 @@ def successors(node: Node) -> tuple[str, ...]:
     return (node.next_node, node.on_failure) if node.on_failure else (node.next_node,)
 
 
-def _unknown_edges(graph: Graph) -> Iterator[str]:
+def _unknown_edges(graph: Graph) -> Iterator[Finding]:
     if graph.start_at not in graph.nodes:
         hint = did_you_mean(graph.start_at, graph.nodes)
-        yield f"it starts at {graph.start_at!r}, which is no step. {hint}"
+        yield Finding(f"it starts at {graph.start_at!r}, which is no step. {hint}")
     for node in graph.nodes.values():
         for name in successors(node):
             if name not in graph.nodes:
                 hint = did_you_mean(name, graph.nodes)
-                yield f"step {node.name!r} leads to {name!r}, which is no step. {hint}"
+                text = f"step {node.name!r} leads to {name!r}, which is no step. {hint}"
+                yield Finding(text, (node.name,))
 
 
-def _cycles(graph: Graph) -> Iterator[str]:
+def _cycles(graph: Graph) -> Iterator[Finding]:
     # Depth first, by hand: a pipeline of thousands of steps must not overflow.
     done: set[str] = set()
     for start in graph.nodes:
@@ -89,7 +112,8 @@ def _cycles(graph: Graph) -> Iterator[str]:
             elif after in path:
                 names = list(path)
                 circle = [*names[names.index(after) :], after]
-                yield "steps follow each other in a circle: " + " -> ".join(circle)
+                text = "steps follow each other in a circle: " + " -> ".join(circle)
+                yield Finding(text, (name,))
             elif after not in done:
                 path[after] = _known_successors(graph, after)
 
@@ -110,8 +134,8 @@ def reachable(graph: Graph) -> list[str]:
     return found
 
 
-def _unreachable(graph: Graph) -> Iterator[str]:
+def _unreachable(graph: Graph) -> Iterator[Finding]:
     seen = set(reachable(graph))
     for name in graph.nodes:
         if name not in seen and name not in TERMINAL_NAMES:
-            yield f"step {name!r} can never be reached"
+            yield Finding(f"step {name!r} can never be reached", (name,))

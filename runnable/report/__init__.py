@@ -1,5 +1,7 @@
-"""What people read about a run."""
+"""What people see of a run, and of a pipeline."""
 
-from runnable.report.summary import summarise
+from runnable.report.comparison import Difference, compare
+from runnable.report.drawing import draw
+from runnable.report.summary import error_of, summarise
 
-__all__ = ["summarise"]
+__all__ = ["Difference", "compare", "draw", "error_of", "summarise"]

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 
 from runnable.datastore import ObjectParameter, RunLog, StepLog
+from runnable.defaults import FAIL
 from runnable.graph import TERMINAL_NAMES
 
 _MOST_LINES = 60
@@ -36,6 +37,26 @@ def summarise(run_log: RunLog) -> str:
     lines += _table("Artifacts", _artifacts(run_log))
     lines += _table("Where things are", _places(run_log))
     return "\n".join(lines)
+
+
+def error_of(run_log: RunLog) -> str:
+    """Return why a run has failed: the message of the last step that has one.
+
+    Args:
+        run_log: The log of the run.
+
+    Returns:
+        One line or more; empty if it has not failed.
+
+    Example:
+        >>> error_of(RunLog(run_id="r1", status="SUCCESS"))
+        ''
+    """
+    if run_log.status != FAIL:
+        return ""
+    failed = [step for step in run_log.all_steps() if step.status == FAIL]
+    said = [f"{step.internal_name}: {_message(step)}" for step in failed]
+    return said[-1] if said else "it ended at its fail node"
 
 
 def _message(step: StepLog) -> str:

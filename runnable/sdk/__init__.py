@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     # The same names as below, where type checkers and editors see them.
     from runnable.graph import Backoff
+    from runnable.sdk.collect import collect, function_named
     from runnable.sdk.composites import CompositeStep, Conditional, Loop, Map, Parallel
     from runnable.sdk.history import delete_runs, get_run_log, list_runs
     from runnable.sdk.jobs import NotebookJob, PythonJob, ShellJob
+    from runnable.sdk.launch import rehearse
     from runnable.sdk.pipeline import AsyncPipeline, Pipeline, Step
     from runnable.sdk.settings import Catalog
     from runnable.sdk.steps import (
@@ -23,8 +25,10 @@ if TYPE_CHECKING:
         ShellTask,
         Stub,
         Success,
+        Task,
         TaskStep,
     )
+    from runnable.sdk.yaml_pipeline import load_pipeline
 
 __all__ = [
     "AsyncPipeline",
@@ -47,17 +51,26 @@ __all__ = [
     "Step",
     "Stub",
     "Success",
+    "Task",
     "TaskStep",
+    "collect",
     "delete_runs",
+    "function_named",
     "get_run_log",
     "list_runs",
+    "load_pipeline",
+    "rehearse",
 ]
 
 _ELSEWHERE = {
     "Backoff": "runnable.graph",
+    "collect": "runnable.sdk.collect",
     "delete_runs": "runnable.sdk.history",
+    "function_named": "runnable.sdk.collect",
     "get_run_log": "runnable.sdk.history",
     "list_runs": "runnable.sdk.history",
+    "load_pipeline": "runnable.sdk.yaml_pipeline",
+    "rehearse": "runnable.sdk.launch",
     "Catalog": "runnable.sdk.settings",
     "NotebookJob": "runnable.sdk.jobs",
     "PythonJob": "runnable.sdk.jobs",

@@ -4,6 +4,7 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any, NamedTuple, Protocol
 
+from runnable import defaults
 from runnable.context import RunContext, RunScope
 from runnable.datastore import AnyParameter, RunLog
 from runnable.engine import (
@@ -15,6 +16,7 @@ from runnable.engine import (
 )
 from runnable.events import Subscriber
 from runnable.exceptions import (
+    ExecutionFailedError,
     ParameterMissingError,
     ParametersMissingError,
     RetryValidationError,
@@ -23,7 +25,7 @@ from runnable.exceptions import (
 from runnable.graph import Need
 from runnable.injection import Provide, inject
 from runnable.names import check_run_id, make_run_id
-from runnable.options import Options, ResolveSettings, RunSettings
+from runnable.options import Options, ResolveSettings, RunSettings, launcher
 from runnable.scope import current_scope, enter_step, live_run, restore
 from runnable.sdk.services import (
     PORTS,
@@ -54,7 +56,21 @@ class Launched(NamedTuple):
 
     def execute(self, runtime: Runtime) -> Coroutine[Any, Any, RunLog]:
         """Run it to its end."""
-        return self.work.start(self.executor, self.parameters, runtime)
+        running = self.work.start(self.executor, self.parameters, runtime)
+        ended = launcher().ended
+        return _telling(running, ended) if ended else running
+
+
+async def _telling(
+    running: Coroutine[Any, Any, RunLog], ended: Callable[[object], None]
+) -> RunLog:
+    try:
+        run_log = await running
+    except ExecutionFailedError as failure:
+        ended(failure.run_log)
+        raise
+    ended(run_log)
+    return run_log
 
 
 @inject
@@ -85,18 +101,13 @@ def launch(
             are listed.
         RetryValidationError: If something is to be resumed that cannot be.
     """
-    settings = _in_force(options, container)
-    parameters = _initial(settings.parameters)
-    if settings.retry_run_id:
-        _check_resumption(work, options, settings.retry_run_id)
-    else:
-        _check_parameters(work.needs(), parameters)
+    settings, parameters = _prepare(work, options, container)
     run_id = check_run_id(settings.retry_run_id or settings.run_id or make_run_id())
     before = current_scope()
     ports = {**PORTS, work.executor_kind: work.executor_port}
     services, made = make_services(settings, ports)
     try:
-        context = _make_context(work.context_type, run_id, options, settings, services)
+        context = _make_context(work, run_id, settings, services)
         executor = services[work.executor_kind]
         with RunScope(context, container, before), _same_for_all(settings, services):
             # A service may have ten thousand runs under way: keep no more than needed.
@@ -106,8 +117,41 @@ def launch(
         close_all(made)
 
 
+def rehearse(work: Work, options: Options) -> None:
+    """Find out whether something could be run; everything but running it.
+
+    Args:
+        work: What would be run.
+        options: What the caller says.
+
+    Raises:
+        ConfigurationError: If a file, key or value of the configuration is wrong.
+        ParameterMissingError: If nobody provides a parameter that a step needs.
+    """
+    settings, _ = _prepare(work, options, None)
+    ports = {**PORTS, work.executor_kind: work.executor_port}
+    _, made = make_services(settings, ports)
+    close_all(made)
+
+
+def _prepare(
+    work: Work, options: Options, container: RunContainer | None
+) -> tuple[RunSettings, dict[str, AnyParameter]]:
+    """Find out what is in force for a run, and whether it can begin."""
+    settings = _in_force(options, container)
+    parameters = _initial(settings.parameters)
+    if settings.retry_run_id:
+        _check_resumption(work, options, settings.retry_run_id)
+    else:
+        _check_parameters(work.needs(), parameters)
+    return settings, parameters
+
+
 def execute(work: Work, options: Options, container: RunContainer | None) -> RunLog:
     """Run something in this thread, and wait for its end; see `launch`."""
+    if collect := launcher().collect:
+        collect(work, options)
+        return _never_begun()
     with launch(work, options, container) as launched:
         return run_by_hand(launched.execute(InlineRuntime(worker_threads())))
 
@@ -126,10 +170,17 @@ async def execute_async(
         container: The container that answers the run's markers, if not the default.
         subscriber: Somebody who is told what happens.
     """
+    if collect := launcher().collect:
+        collect(work, options)
+        return _never_begun()
     with launch(work, options, container) as launched:
         if subscriber is not None:
             launched.context.subscribe(subscriber)
         return await launched.execute(LoopRuntime(worker_threads()))
+
+
+def _never_begun() -> RunLog:
+    return RunLog(run_id="never-begun", status=defaults.CREATED)
 
 
 _NOTHING_TO_DO = nullcontext()
@@ -163,17 +214,17 @@ def _in_force(options: Options, container: RunContainer | None) -> RunSettings:
 
 
 def _make_context(
-    context_type: type[RunContext],
+    work: Work,
     run_id: str,
-    options: Options,
     settings: RunSettings,
     services: Mapping[str, object],
 ) -> RunContext:
-    return context_type.model_validate({
+    return work.context_type.model_validate({
+        **work.origin,
         "run_id": run_id,
         "is_retry": bool(settings.retry_run_id),
-        "tag": options.tag,
-        "log_level": options.log_level,
+        "tag": settings.tag,
+        "log_level": settings.log_level,
         "configuration_file": settings.configuration_file,
         "parameters_file": settings.parameters_file,
         "variables": settings.variables,

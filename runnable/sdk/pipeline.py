@@ -192,8 +192,16 @@ class Pipeline(AnyPipeline):
     def model_post_init(self, context: object, /) -> None:
         """Assemble and check the graph; nothing runs that is not sound."""
         super().model_post_init(context)
-        self._graph = _assemble(self)
-        self._work = PipelineWork(self._graph, unprovided_parameters(self._graph))
+        self._graph = self._make_graph()
+        needs = unprovided_parameters(self._graph)
+        self._work = PipelineWork(self._graph, needs, self._file())
+
+    def _make_graph(self) -> Graph:
+        return _assemble(self)
+
+    def _file(self) -> str:
+        """Return the file that describes this pipeline; empty if Python does."""
+        return ""
 
     @property
     def add_terminal_nodes(self) -> bool:
@@ -393,6 +401,11 @@ def _add(nodes: dict[str, Node], node: Node) -> list[str]:
     if name in nodes:
         return [f"two steps have the name {name!r}"]
     nodes[name] = node
+    return wrong_name(name)
+
+
+def wrong_name(name: str) -> list[str]:
+    """Say why a name cannot be that of a step; nothing if it can."""
     if name in TERMINAL_NAMES:
         return [f"a step cannot have the name {name!r}, which every graph uses itself"]
     if not name or "." in name or "%" in name or not name.isprintable():

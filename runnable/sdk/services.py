@@ -1,14 +1,15 @@
 """From what is in force for a run to its services."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
+from typing import Protocol
 
 from runnable.catalog import BaseCatalog
 from runnable.context.models import MakeService
 from runnable.datastore import BaseRunLogStore
 from runnable.exceptions import ConfigurationError
 from runnable.injection import Provide, inject
-from runnable.options import ResolveSettings, RunSettings
+from runnable.options import Options, ResolveSettings, RunSettings, Setting
 from runnable.pickler import BasePickler
 from runnable.secrets import BaseSecrets
 from runnable.service import Service
@@ -87,3 +88,59 @@ def _check_abilities(kind: str, service: object, port: type[Service]) -> None:
             f"{port.__module__.removesuffix('.base')}.{port.__name__}."
         )
         raise ConfigurationError(problem)
+
+
+@inject
+def explain_settings(
+    options: Options,
+    *,
+    origins: Callable[[Options], list[Setting]] = Provide["origins"],
+) -> list[Setting]:
+    """List what is in force for a run, and who says so; secrets are masked.
+
+    Args:
+        options: What the caller says.
+        origins: Knows.
+
+    Returns:
+        Files, options of services, parameters and variables.
+
+    Raises:
+        ConfigurationError: If the configuration is wrong.
+    """
+    return origins(options)
+
+
+@inject
+def installed_plugins(
+    *, plugins: "InstalledPlugins" = Provide["plugins"]
+) -> "list[InstalledPlugin]":
+    """List what is installed under the entry points that this library reads.
+
+    Args:
+        plugins: Knows.
+
+    Returns:
+        Each implementation; what cannot be imported says why.
+    """
+    return list(plugins.installed())
+
+
+class InstalledPlugin(Protocol):
+    """One implementation of something."""
+
+    kind: str
+    name: str
+    package: str
+    value: str
+    problem: str
+
+    def _asdict(self) -> dict[str, object]: ...
+
+
+class InstalledPlugins(Protocol):
+    """Knows what is installed."""
+
+    def installed(self) -> Iterable[InstalledPlugin]:
+        """Yield all implementations."""
+        ...

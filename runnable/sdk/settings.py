@@ -89,13 +89,17 @@ class TaskSettings(BaseModel):
         """Make the task that is run; each kind of task has settings of its own."""
         raise NotImplementedError
 
+
+class _OfOneKind(TaskSettings):
+    """Settings of a kind of task that has a class of its own."""
+
     @property
     def command_type(self) -> str:
         """The kind of task."""
         return self.make_task().task_type
 
 
-class PythonSettings(TaskSettings):
+class PythonSettings(_OfOneKind):
     """Calls a function."""
 
     function: Callable[..., object]
@@ -129,7 +133,7 @@ class AsyncPythonSettings(PythonSettings):
         )
 
 
-class ShellSettings(TaskSettings):
+class ShellSettings(_OfOneKind):
     """Runs a command."""
 
     command: str
@@ -143,7 +147,7 @@ class ShellSettings(TaskSettings):
         )
 
 
-class NotebookSettings(TaskSettings):
+class NotebookSettings(_OfOneKind):
     """Runs a notebook."""
 
     notebook: str

@@ -1,8 +1,13 @@
 """The kinds of steps that an author writes."""
 
-from pydantic import BaseModel, ConfigDict
+from typing import Protocol, Self
 
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+
+from runnable import defaults
+from runnable.exceptions import DefinitionError, ServiceNotFoundError, did_you_mean
 from runnable.graph import StepNode, StubNode, TaskNode
+from runnable.injection import Provide, inject
 from runnable.sdk.pipeline import Step
 from runnable.sdk.settings import (
     AsyncPythonSettings,
@@ -12,6 +17,7 @@ from runnable.sdk.settings import (
     ShellSettings,
     TaskSettings,
 )
+from runnable.tasks import BaseTaskType, as_returns
 
 
 class Stub(Step):
@@ -58,6 +64,116 @@ class TaskStep(TaskSettings, Step):
             policy=self.policy(),
             task=self.make_task(),
         )
+
+
+class FindPlugin(Protocol):
+    """Finds an implementation that is installed."""
+
+    def __call__(self, kind: str, name: str) -> type[object]:
+        """Find it; ServiceNotFoundError if there is none."""
+        ...
+
+
+@inject
+def find_task(
+    command_type: str, *, find: FindPlugin = Provide["find_plugin"]
+) -> type[BaseTaskType]:
+    """Find the kind of task that has a type name.
+
+    Args:
+        command_type: Such as `shell`.
+        find: Finds what is installed.
+
+    Returns:
+        Its class.
+
+    Raises:
+        DefinitionError: If there is none.
+    """
+    try:
+        found = find("tasks", command_type)
+    except ServiceNotFoundError as error:
+        hint = did_you_mean(command_type, error.known)
+        problem = f"there is no command_type {command_type!r}. {hint}"
+        raise DefinitionError(problem) from None
+    if not issubclass(found, BaseTaskType):
+        name = f"{found.__module__}.{found.__qualname__}"
+        raise DefinitionError(f"the command_type {command_type!r}, {name}, is no task")
+    return found
+
+
+class Task(TaskStep):
+    """Runs a task of any kind that is installed, by the name of its type.
+
+    What the kind has settings for can be said here; a function is named with its
+    module. It is how YAML describes tasks, and how those of other packages are used.
+
+    Example:
+        >>> Task(name="root", command="math.sqrt", returns=["y"]).command_type
+        'python'
+        >>> Task(name="greet", command_type="shell", command="echo hi").command
+        'echo hi'
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    command: str = ""
+    command_type: str = defaults.COMMAND_TYPE
+
+    @model_validator(mode="after")
+    def _can_be_made(self) -> Self:
+        self.make_task()
+        return self
+
+    def make_task(self) -> BaseTaskType:
+        """Make the task; its class says which settings there are."""
+        kind = find_task(self.command_type)
+        settings = self.model_extra or {}
+        for name in settings:
+            if name not in kind.model_fields:
+                hint = did_you_mean(name, settings_of(type(self), self.command_type))
+                problem = f"step {self.name!r} has no setting {name!r}. {hint}"
+                raise DefinitionError(problem)
+        try:
+            return kind(
+                command=self.command,
+                returns=as_returns(self.returns),
+                secrets=list(self.secrets),
+                **settings,
+            )
+        except ValidationError as error:
+            problems = "; ".join(
+                f"{'.'.join(map(str, it['loc'])) or self.command_type}: {it['msg']}"
+                for it in error.errors(include_input=False, include_url=False)
+            )
+            raise DefinitionError(f"step {self.name!r}: {problems}") from None
+
+
+_SAID_OTHERWISE = {
+    "name",
+    "next_node",
+    "on_failure",
+    "terminate_with_success",
+    "terminate_with_failure",
+}
+
+
+def settings_of(step: type[Step], command_type: str = "") -> set[str]:
+    """Return the names of the settings that only steps of a kind have.
+
+    Args:
+        step: The kind.
+        command_type: The kind of task, if it is one.
+    """
+    names = {*step.model_fields} - _SAID_OTHERWISE
+    if issubclass(step, Task):
+        kind = find_task(command_type or defaults.COMMAND_TYPE)
+        names |= {
+            name
+            for name, field in kind.model_fields.items()
+            if name != "task_type" and not field.exclude
+        }
+    return names
 
 
 class PythonTask(PythonSettings, TaskStep):

@@ -21,6 +21,11 @@ class Work(abc.ABC):
     context_type: ClassVar[type[RunContext]]
     can_resume: ClassVar[bool] = False
 
+    @property
+    def origin(self) -> Mapping[str, str]:
+        """What the context says of where it is from."""
+        return {}
+
     @abc.abstractmethod
     def needs(self) -> Sequence[Need]:
         """Return the parameters that the run has to start with."""
@@ -43,9 +48,17 @@ class PipelineWork(Work):
     context_type = PipelineContext
     can_resume = True
 
-    def __init__(self, graph: Graph, unprovided: Sequence[Need]) -> None:
-        self._graph = graph
+    def __init__(self, graph: Graph, unprovided: Sequence[Need], file: str) -> None:
+        self.graph = graph
         self._unprovided = unprovided
+        self.file = file
+
+    @property
+    def origin(self) -> Mapping[str, str]:
+        """What the context says of where the pipeline is from."""
+        if not self.file:
+            return {}
+        return {"execution_mode": "yaml", "pipeline_definition_file": self.file}
 
     def needs(self) -> Sequence[Need]:
         """Return the parameters that no step provides."""
@@ -59,7 +72,7 @@ class PipelineWork(Work):
     ) -> Coroutine[Any, Any, RunLog]:
         """Have a pipeline executor run the graph."""
         runs = cast("BasePipelineExecutor", executor)
-        return runs.execute_graph(self._graph, parameters, runtime)
+        return runs.execute_graph(self.graph, parameters, runtime)
 
 
 class JobWork(Work):
@@ -72,13 +85,13 @@ class JobWork(Work):
     def __init__(
         self, task: BaseTaskType, catalog: CatalogSettings, policy: Policy
     ) -> None:
-        self._task = task
-        self._catalog = catalog
-        self._policy = policy
+        self.task = task
+        self.catalog = catalog
+        self.policy = policy
 
     def needs(self) -> Sequence[Need]:
         """Return the parameters that the task cannot do without."""
-        return [Need("", name, self._task.command) for name in self._task.required()]
+        return [Need("", name, self.task.command) for name in self.task.required()]
 
     def start(
         self,
@@ -89,5 +102,5 @@ class JobWork(Work):
         """Have a job executor run the task."""
         runs = cast("BaseJobExecutor", executor)
         return runs.submit_job(
-            self._task, self._catalog, parameters, runtime, self._policy
+            self.task, self.catalog, parameters, runtime, self.policy
         )

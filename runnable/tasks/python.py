@@ -77,8 +77,9 @@ def _import(command: str) -> Callable[..., object]:
     module, _, name = command.rpartition(".")
     try:
         found: object = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        problem = f"there is no function {command!r}: {error}"
+    except Exception as error:
+        # Whatever the user's module raises when it is imported.
+        problem = f"there is no function {command!r}: {type(error).__name__}: {error}"
         raise DefinitionError(problem) from error
     if not callable(found):
         raise DefinitionError(

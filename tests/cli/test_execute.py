@@ -116,7 +116,7 @@ def test_runs_that_cannot_be_retried():
     Path("script.py").unlink()
     finished = execute("retry", "r1")
     assert finished.returncode == 2
-    assert "there is no script script.py here" in finished.stderr
+    assert "there is no file script.py here" in finished.stderr
     Path("c.yaml").write_text("run-log-store: {type: file-system, log_folder: x}\n")
     assert execute("retry", "r1", "-c", "c.yaml").returncode == 2
 

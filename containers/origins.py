@@ -1,0 +1,137 @@
+"""Who says what is in force for a run: for people who wonder."""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from containers.plugins import KINDS, Plugins
+from containers.settings import Settings, kind_of, own_variables
+from runnable import defaults
+from runnable.options import Options, RunSettings, Setting
+from runnable.service import Service
+from runnable.yaml_files import Document, read_document
+
+_MASKED = "***"
+_SECRET = re.compile("passw|secret|token|credential|api_?key", re.IGNORECASE)
+
+
+class Origins:
+    """Lists what is in force, with its sources; secrets are masked.
+
+    Args:
+        settings: Says what is in force.
+        plugins: Constructs the services.
+    """
+
+    def __init__(self, settings: Settings, plugins: Plugins) -> None:
+        self._settings = settings
+        self._plugins = plugins
+
+    def __call__(self, options: Options) -> list[Setting]:
+        """Explain a configuration.
+
+        Args:
+            options: What the caller says.
+
+        Returns:
+            Files, parameters, variables, and each option of each service.
+
+        Raises:
+            ConfigurationError: If the configuration is wrong.
+        """
+        settings = self._settings(options)
+        return [
+            *_files(settings, options),
+            *self._services(settings, options),
+            *_parameters(settings),
+        ]
+
+    def _services(self, settings: RunSettings, options: Options) -> Iterator[Setting]:
+        file = _document(settings.configuration_file, "configuration file")
+        keys = {kind_of(key): str(key) for key in file.content}
+        for kind in KINDS:
+            said = settings.services[kind]
+            source = self._source(kind, settings, options)
+            if isinstance(said, Mapping):
+                place = settings.places.get(kind, "")
+                service: object = self._plugins.make_service(kind, said, place)
+            else:
+                service, said = said, {}
+            at = [keys[kind]] if kind in keys and kind not in options.services else []
+            yield from _options(kind, service, said, source, file, at)
+
+    def _source(self, kind: str, settings: RunSettings, options: Options) -> str:
+        if kind in settings.overrides:
+            return "override"
+        if kind in options.services:
+            return "argument"
+        return settings.places.get(kind, "default")
+
+
+def _options(
+    kind: str,
+    service: object,
+    said: Mapping[str, object],
+    source: str,
+    file: Document,
+    at: list[str],
+) -> Iterator[Setting]:
+    if not isinstance(service, Service):
+        yield Setting(f"{kind}.type", type(service).__qualname__, source)
+        return
+    yield Setting(f"{kind}.type", said.get("type", service.service_name), source)
+    config = said.get("config", said)
+    given: Mapping[str, object] = config if isinstance(config, Mapping) else {}
+    within = [*at, "config"] if "config" in said else at
+    for name in type(service).model_fields:
+        if name in {"service_name", "service_type"}:
+            continue
+        value = service.describe().get(name, _MASKED)
+        if name in service.secret_options:
+            value = _MASKED if getattr(service, name) else None
+        elif _SECRET.search(name) and value:
+            value = _MASKED
+        place = source if name in given else "default"
+        if name in given and at:
+            place = file.place(*within, name)
+        yield Setting(f"{kind}.{name}", value, place)
+
+
+def _files(settings: RunSettings, options: Options) -> Iterator[Setting]:
+    environment = own_variables()
+    for name, variable in (
+        ("configuration_file", defaults.RUNNABLE_CONFIGURATION_FILE),
+        ("parameters_file", defaults.RUNNABLE_PARAMETERS_FILE),
+        ("run_id", defaults.ENV_RUN_ID),
+        ("retry_run_id", defaults.RETRY_RUN_ID),
+    ):
+        value = getattr(settings, name)
+        source = "found here" if value else "default"
+        if getattr(options, name, ""):
+            source = "option"
+        elif environment.get(variable):
+            source = variable
+        yield Setting(name, value or None, source)
+
+
+def _parameters(settings: RunSettings) -> Iterator[Setting]:
+    file = _document(settings.parameters_file, "parameters file")
+    by_name = {
+        variable.removeprefix(defaults.PARAMETER_PREFIX).lower(): variable
+        for variable in own_variables()
+        if variable.startswith(defaults.PARAMETER_PREFIX)
+    }
+    for name, value in settings.parameters.items():
+        source = by_name.get(name.lower()) or file.place(name)
+        shown = _MASKED if _SECRET.search(name) else value
+        yield Setting(f"parameters.{name}", shown, source)
+    for name in settings.variables:
+        # A variable may well be a password.
+        source = defaults.VARIABLE_PREFIX + name
+        yield Setting(f"variables.{name}", _MASKED, source)
+
+
+def _document(path: str, what: str) -> Document:
+    if not path:
+        return Document("", {})
+    return read_document(Path(path), what)

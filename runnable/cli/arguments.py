@@ -1,0 +1,65 @@
+"""What commands have in common: their options."""
+
+import enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class LogLevel(enum.StrEnum):
+    """How much the logger `runnable` says."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+    FATAL = "fatal"
+
+
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        "-c",
+        "--config-file",
+        help="The configuration file; else RUNNABLE_CONFIGURATION_FILE, else "
+        "runnable-config.yaml here.",
+    ),
+]
+Parameters = Annotated[
+    Path | None,
+    typer.Option(
+        "--parameters",
+        "--parameters-file",
+        "-p",
+        help="A YAML file of parameters; else RUNNABLE_PARAMETERS_FILE.",
+    ),
+]
+Tag = Annotated[str, typer.Option(help="Any text that runs are found by.")]
+Level = Annotated[
+    LogLevel, typer.Option("--log-level", case_sensitive=False, help="What is logged.")
+]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print JSON for programs, and nothing else.")
+]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", help="Print the traceback of an error.")
+]
+RunId = Annotated[str, typer.Argument(help="The id of a run.")]
+
+
+def log_at(level: LogLevel) -> None:
+    """Have the library's log shown on standard error.
+
+    Args:
+        level: From which level on.
+    """
+    import logging
+
+    logger = logging.getLogger("runnable")
+    logger.setLevel(level.name)
+    if not logger.handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+        logger.addHandler(handler)

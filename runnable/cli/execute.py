@@ -1,0 +1,243 @@
+"""Commands that run pipelines: `execute`, `retry`, and `check`, which does not."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast
+
+import typer
+
+from runnable.cli.arguments import (
+    AsJson,
+    Config,
+    Level,
+    LogLevel,
+    Parameters,
+    RunId,
+    Tag,
+    Verbose,
+    log_at,
+)
+from runnable.cli.outcome import Answer, FailedError, told_to_the_shell
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from runnable.datastore import RunLog
+    from runnable.options import Options
+    from runnable.sdk.work import Work
+
+File = Annotated[
+    Path,
+    typer.Argument(
+        help="A Python script that executes a pipeline, or a YAML file of one."
+    ),
+]
+
+
+def execute(
+    file: File,
+    run_id: Annotated[
+        str, typer.Argument(help="Of this run; else RUNNABLE_RUN_ID, else a new one.")
+    ] = "",
+    config: Config = None,
+    parameters: Parameters = None,
+    log_level: Level = LogLevel.WARNING,
+    tag: Tag = "",
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """Run a script or a YAML pipeline; Ctrl-C and SIGTERM end its run, recorded."""
+    with told_to_the_shell(as_json=as_json, verbose=verbose) as answer:
+        from runnable.options import Options
+
+        log_at(log_level)
+        options = Options(
+            configuration_file=str(config or ""),
+            run_id=run_id,
+            tag=tag,
+            parameters_file=str(parameters or ""),
+            log_level=log_level.name,
+        )
+        run_file(file, options, answer)
+
+
+def retry(
+    run_id: RunId,
+    config: Config = None,
+    log_level: Level = LogLevel.WARNING,
+    tag: Tag = "",
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """Go on with a run where it stopped, by the file that began it."""
+    with told_to_the_shell(as_json=as_json, verbose=verbose) as answer:
+        from runnable.exceptions import RetryValidationError
+        from runnable.options import Options
+        from runnable.sdk import get_run_log
+
+        log_at(log_level)
+        said = get_run_log(run_id, str(config or "")).run_config
+        file = said.get("pipeline_definition_file") or said.get("script")
+        if not isinstance(file, str) or not Path(file).is_file():
+            why = (
+                f"there is no file {file} here; go to the working directory that "
+                "it was run from"
+                if file
+                else "no script began it; execute its pipeline with resume="
+            )
+            raise RetryValidationError(run_id, why)
+        options = Options(
+            configuration_file=str(config or said.get("configuration_file") or ""),
+            tag=tag,
+            log_level=log_level.name,
+            resume=run_id,
+        )
+        run_file(Path(file), options, answer)
+
+
+def run_file(file: Path, options: "Options", answer: Answer) -> None:
+    """Run a script or a YAML pipeline, and answer with what has come of it.
+
+    Args:
+        file: The file.
+        options: Used where a script says nothing itself.
+        answer: Where to say so.
+
+    Raises:
+        FailedError: If there is no such file, or the script executes nothing.
+    """
+    from runnable.options import Launcher, launched_by
+
+    make_importable(file)
+    logs: list[RunLog] = []
+    with launched_by(Launcher(options, lambda it: logs.append(cast("RunLog", it)))):
+        try:
+            if is_script(file):
+                _run_script(file)
+            else:
+                _run_yaml(file, logs, answer)
+        finally:
+            for run_log in logs:
+                answer.give(_described(run_log))
+
+
+def is_script(file: Path) -> bool:
+    """Tell a Python script from a YAML file."""
+    return file.suffix == ".py"
+
+
+def make_importable(file: Path | None) -> None:
+    """Have imports look where `python FILE` looks, and in the working directory."""
+    sys.path.insert(0, str(Path.cwd()))
+    if file is not None:
+        if not file.is_file():
+            raise FailedError(f"there is no file {file}")
+        sys.path.insert(0, str(file.parent.absolute()))
+
+
+def _run_yaml(file: Path, logs: "list[RunLog]", answer: Answer) -> None:
+    from runnable.report import summarise
+    from runnable.sdk import load_pipeline
+
+    try:
+        load_pipeline(file).execute()
+    finally:
+        for run_log in logs:
+            answer.say(summarise(run_log))
+
+
+def _run_script(file: Path) -> None:
+    from runnable.ambient import runs_so_far
+
+    before = runs_so_far()
+    call_script(file)
+    if runs_so_far() == before:
+        raise FailedError(
+            f"{file} has run, and has executed no pipeline; let it call execute(), "
+            "also when it is the main script"
+        )
+
+
+def call_script(file: Path) -> None:
+    """Run a script as `python FILE` does."""
+    import runpy  # only who runs scripts
+
+    sys.argv[:] = [str(file)]
+    runpy.run_path(str(file), run_name="__main__")
+
+
+def _described(run_log: "RunLog") -> dict[str, object]:
+    """Say in a few values what has come of a run."""
+    from runnable.report import error_of
+
+    name = run_log.run_config.get("dag")
+    return {
+        "run_id": run_log.run_id,
+        "status": run_log.status,
+        "tag": run_log.tag,
+        "pipeline": name.get("name", "") if isinstance(name, dict) else "",
+        "parameters": {key: it.value for key, it in run_log.parameters.items()},
+        "metrics": run_log.metrics(),
+        "steps": {step.internal_name: step.status for step in run_log.all_steps()},
+        "error": error_of(run_log),
+    }
+
+
+def check(
+    file: File,
+    config: Config = None,
+    parameters: Parameters = None,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """Find what is wrong with a pipeline and its configuration, without running it.
+
+    A script is run up to each execute(), which runs nothing.
+    """
+    with told_to_the_shell(as_json=as_json, verbose=verbose) as answer:
+        from runnable.options import Options
+
+        options = Options(
+            configuration_file=str(config or ""),
+            parameters_file=str(parameters or ""),
+        )
+        make_importable(file)
+        problems = list(dict.fromkeys(_problems(file, options, answer)))
+        if problems:
+            raise FailedError("\n".join(problems))
+        answer.say("All is well.")
+        answer.give({"file": str(file), "problems": []})
+
+
+def _problems(file: Path, options: "Options", answer: Answer) -> list[str]:
+    """Say what is wrong with what a file would run, and draw it."""
+    from runnable.exceptions import RunnableError
+    from runnable.report import draw
+    from runnable.sdk import collect, rehearse
+
+    problems: list[str] = []
+
+    def look_at(work: "Work", said: "Options") -> None:
+        graph = getattr(work, "graph", None)
+        answer.say(draw(graph) if graph else "a job")
+        try:
+            rehearse(work, said)
+        except RunnableError as error:
+            problems.append(str(error))
+
+    stopped = collect(program_of(file), options, look_at).stopped
+    if stopped is not None:
+        answer.say(
+            f"(the script ended with {type(stopped).__name__}: {stopped}; what it "
+            "would execute after that was not looked at)"
+        )
+    return problems
+
+
+def program_of(file: Path) -> "Callable[[], object]":
+    """Return what executes the pipelines of a file."""
+    if is_script(file):
+        return lambda: call_script(file)
+    from runnable.sdk import load_pipeline
+
+    return load_pipeline(file).execute

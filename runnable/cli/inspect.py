@@ -1,0 +1,68 @@
+"""Commands that show what there is: `config show`, `plugins` and `schema`."""
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from runnable.cli.arguments import AsJson, Config, Parameters, Verbose
+from runnable.cli.outcome import told_to_the_shell
+from runnable.cli.tables import table
+
+if TYPE_CHECKING:
+    from runnable.options import Options, Setting
+
+config_app = typer.Typer(
+    no_args_is_help=True, help="What is in force, and who says so."
+)
+
+
+@config_app.command("show")
+def show(
+    config: Config = None,
+    parameters: Parameters = None,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """Print the configuration that is in force, and where each value is from."""
+    with told_to_the_shell(as_json=as_json, verbose=verbose) as answer:
+        from runnable.options import Options
+
+        options = Options(
+            configuration_file=str(config or ""),
+            parameters_file=str(parameters or ""),
+        )
+        settings = _explain(options)
+        answer.give([setting._asdict() for setting in settings])
+        rows = [(it.name, _shown(it.value), it.source) for it in settings]
+        answer.say(table(("setting", "value", "from"), rows))
+
+
+def _explain(options: "Options") -> "list[Setting]":
+    from runnable.sdk.services import explain_settings
+
+    return explain_settings(options)
+
+
+def _shown(value: object) -> str:
+    import json
+
+    return value if isinstance(value, str) else json.dumps(value, default=str)
+
+
+def plugins(as_json: AsJson = False, verbose: Verbose = False) -> None:
+    """List the services, tasks and steps that are installed, and what is broken."""
+    with told_to_the_shell(as_json=as_json, verbose=verbose) as answer:
+        from runnable.sdk.services import installed_plugins
+
+        found = installed_plugins()
+        answer.give([plugin._asdict() for plugin in found])
+        rows = [(it.kind, it.name, it.package, it.problem or it.value) for it in found]
+        answer.say(table(("kind", "type", "package", "class, or what is wrong"), rows))
+
+
+def schema() -> None:
+    """Print the JSON schema of pipeline files, for editors."""
+    with told_to_the_shell(as_json=True) as answer:
+        from runnable.sdk.yaml_schema import pipeline_schema
+
+        answer.give(pipeline_schema())

@@ -1,0 +1,208 @@
+"""Commands for whoever has the steps of a run run elsewhere, one process each."""
+
+import enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from runnable.cli.arguments import (
+    AsJson,
+    Config,
+    Level,
+    LogLevel,
+    Parameters,
+    RunId,
+    Tag,
+    Verbose,
+    log_at,
+)
+from runnable.cli.execute import make_importable, program_of
+from runnable.cli.outcome import Exit, FailedError, told_to_the_shell
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from runnable.engine import Iteration
+    from runnable.options import Options
+    from runnable.sdk.work import Work
+
+_SPACE = "%"
+
+
+class Mode(enum.StrEnum):
+    """What the definition is."""
+
+    YAML = "yaml"
+    PYTHON = "python"
+
+
+class Direction(enum.StrEnum):
+    """Whether branches begin or end."""
+
+    OUT = "out"
+    IN = "in"
+
+
+Definition = Annotated[
+    str,
+    typer.Argument(
+        help="A YAML file, a Python script, or the name of a function, "
+        "package.module.function."
+    ),
+]
+StepName = Annotated[
+    str, typer.Argument(help="The path of the step; % stands for a space.")
+]
+Of = Annotated[
+    Mode, typer.Option("--mode", "-m", help="What the definition is, if unclear.")
+]
+Iterations = Annotated[
+    str,
+    typer.Option(
+        "--iter-variable",
+        help='Where in maps and loops the step stands: {"map_variable": {"x": '
+        '{"value": 1}}, "loop_variable": [{"value": 0}]}.',
+    ),
+]
+
+
+def execute_single_node(
+    run_id: RunId,
+    definition: Definition,
+    step: StepName,
+    config: Config = None,
+    parameters: Parameters = None,
+    log_level: Level = LogLevel.INFO,
+    tag: Tag = "",
+    mode: Of = Mode.YAML,
+    iter_variable: Iterations = "",
+    verbose: Verbose = False,
+) -> None:
+    """Run one step of a run; its first step begins the run."""
+    with told_to_the_shell(verbose=verbose):
+        from runnable.sdk.parts import run_step
+
+        log_at(log_level)
+        options = _options(run_id, config, parameters, log_level, tag)
+        works = _works(definition, mode)
+        if not run_step(works, _path(step), _iteration(iter_variable), options):
+            why = f"step {_path(step)!r} of run {run_id!r} has failed; its log says why"
+            raise FailedError(why, Exit.FAILED)
+
+
+def fan(
+    run_id: RunId,
+    step: StepName,
+    definition: Definition,
+    direction: Annotated[
+        Direction, typer.Argument(metavar="out|in", help="Begin branches, or end them.")
+    ],
+    config: Config = None,
+    parameters: Parameters = None,
+    log_level: Level = LogLevel.INFO,
+    tag: Tag = "",
+    mode: Of = Mode.YAML,
+    iter_variable: Iterations = "",
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """Begin the branches of a step, and print them; or record what they came to.
+
+    A loop is begun and ended anew for each iteration; `in` prints whether it is done.
+    """
+    with told_to_the_shell(as_json=as_json, verbose=verbose) as answer:
+        from runnable.sdk.parts import fan_in, fan_out
+
+        log_at(log_level)
+        options = _options(run_id, config, parameters, log_level, tag)
+        works, path = _works(definition, mode), _path(step)
+        iteration = _iteration(iter_variable)
+        if direction is Direction.OUT:
+            branches = fan_out(works, path, iteration, options)
+            answer.say("\n".join(branch.name for branch in branches))
+            answer.give({
+                "branches": [
+                    {"name": it.name, "variables": dict(it.variables)}
+                    for it in branches
+                ]
+            })
+            return
+        succeeded = fan_in(works, path, iteration, options)
+        answer.say("goes on" if succeeded is None else "done")
+        answer.give({"done": succeeded is not None, "succeeded": succeeded})
+        if succeeded is False:
+            why = f"step {path!r} of run {run_id!r} has failed; its log says why"
+            raise FailedError(why, Exit.FAILED)
+
+
+def execute_job(
+    definition: Definition,
+    run_id: Annotated[str, typer.Argument(help="Of the job's run.")] = "",
+    config: Config = None,
+    parameters: Parameters = None,
+    log_level: Level = LogLevel.WARNING,
+    tag: Tag = "",
+    verbose: Verbose = False,
+) -> None:
+    """Run the job that a function makes."""
+    with told_to_the_shell(verbose=verbose):
+        from runnable.sdk.launch import execute
+        from runnable.sdk.work import JobWork
+
+        log_at(log_level)
+        options = _options(run_id, config, parameters, log_level, tag)
+        jobs = [it for it in _works(definition, Mode.PYTHON) if isinstance(it, JobWork)]
+        if not jobs:
+            raise FailedError(f"{definition} makes no job")
+        execute(jobs[0], options, None)
+
+
+def _works(definition: str, mode: Mode) -> "Sequence[Work]":
+    from runnable.sdk import collect, function_named
+
+    file = Path(definition)
+    program: Callable[[], object]
+    if (mode is Mode.YAML and file.suffix in {".yaml", ".yml"}) or file.is_file():
+        make_importable(file)
+        program = program_of(file)
+    else:
+        make_importable(None)
+        program = function_named(definition)
+    return collect(program).works
+
+
+def _path(step: str) -> str:
+    return step.replace(_SPACE, " ")
+
+
+def _iteration(text: str) -> "Iteration":
+    from pydantic import ValidationError
+
+    from runnable.engine import Iteration
+
+    try:
+        return Iteration.model_validate_json(text or "{}")
+    except ValidationError as error:
+        finding = error.errors(include_url=False)[0]
+        where = ".".join(map(str, finding["loc"]))
+        why = f"--iter-variable: {where + ': ' if where else ''}{finding['msg']}"
+        raise FailedError(why) from None
+
+
+def _options(
+    run_id: str,
+    config: Path | None,
+    parameters: Path | None,
+    log_level: LogLevel,
+    tag: str,
+) -> "Options":
+    from runnable.options import Options
+
+    return Options(
+        configuration_file=str(config or ""),
+        run_id=run_id,
+        tag=tag,
+        parameters_file=str(parameters or ""),
+        log_level=log_level.name,
+    )

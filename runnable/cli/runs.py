@@ -1,0 +1,152 @@
+"""`runnable runs`: list runs, show, compare and delete them."""
+
+import re
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from runnable.cli.arguments import AsJson, Config, RunId, Verbose
+from runnable.cli.outcome import FailedError, told_to_the_shell
+from runnable.cli.tables import table
+
+if TYPE_CHECKING:
+    from runnable.datastore import RunLog, RunSummary
+
+app = typer.Typer(no_args_is_help=True, help="List runs, show, compare, delete them.")
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_MOMENTS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S"]
+
+
+@app.command("list")
+def list_(
+    config: Config = None,
+    status: Annotated[str, typer.Option(help="Such as FAIL.")] = "",
+    tag: Annotated[str, typer.Option(help="Only runs of this tag.")] = "",
+    pipeline: Annotated[str, typer.Option(help="Only of pipelines of this name.")] = "",
+    since: Annotated[
+        datetime | None, typer.Option(formats=_MOMENTS, help="Begun then or later.")
+    ] = None,
+    until: Annotated[
+        datetime | None, typer.Option(formats=_MOMENTS, help="Begun then or earlier.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=0, help="How many, 0 for all.")] = 50,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """List runs, the latest first."""
+    with told_to_the_shell(as_json=as_json, verbose=verbose) as answer:
+        from runnable.sdk import list_runs
+
+        found = list_runs(
+            str(config or ""),
+            status=status.upper(),
+            tag=tag,
+            pipeline=pipeline,
+            since=since,
+            until=until,
+        )
+        shown = found[:limit] if limit else found
+        answer.give([run._asdict() for run in shown])
+        answer.say(table(_HEADS, [_row(run) for run in shown]) if shown else "No runs.")
+        if len(shown) < len(found):
+            answer.say(f"... and {len(found) - len(shown)} more; see --limit")
+
+
+_HEADS = ("run", "status", "pipeline", "tag", "started", "took")
+
+
+def _row(run: "RunSummary") -> tuple[str, ...]:
+    took = ""
+    if run.started and run.ended_at:
+        lasted = datetime.fromisoformat(run.ended_at) - run.started
+        took = f"{lasted.total_seconds():.1f} s"
+    started = run.started_at.partition(".")[0]
+    status = f"{run.status}: {run.problem}" if run.problem else run.status
+    return run.run_id, status, run.pipeline, run.tag, started, took
+
+
+@app.command()
+def show(
+    run_id: RunId,
+    config: Config = None,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """Show how a run went; with --json, its whole log."""
+    with told_to_the_shell(as_json=as_json, verbose=verbose) as answer:
+        from runnable.report import summarise
+        from runnable.sdk import get_run_log
+
+        run_log = get_run_log(run_id, str(config or ""))
+        answer.say(summarise(run_log))
+        if as_json:
+            answer.give(_as_json(run_log))
+
+
+def _as_json(run_log: "RunLog") -> object:
+    import json
+
+    from runnable.datastore.snapshot import dump_run_log
+
+    return json.loads(b"".join(dump_run_log(run_log)))
+
+
+@app.command()
+def compare(
+    first: RunId,
+    second: RunId,
+    config: Config = None,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """Show what differs between two runs: parameters, metrics, steps, services."""
+    with told_to_the_shell(as_json=as_json, verbose=verbose) as answer:
+        from runnable.report import compare as find_differences
+        from runnable.sdk import get_run_log
+
+        logs = [get_run_log(run_id, str(config or "")) for run_id in (first, second)]
+        found = find_differences(*logs)
+        answer.give([difference._asdict() for difference in found])
+        rows = [(it.what, str(it.first), str(it.second)) for it in found]
+        answer.say(table(("", first, second), rows) if rows else "No differences.")
+
+
+@app.command()
+def delete(
+    run_ids: Annotated[list[str] | None, typer.Argument(help="Ids of runs.")] = None,
+    older_than: Annotated[
+        str, typer.Option(help="All that began longer ago: 12h, 30d, 8w.")
+    ] = "",
+    keep: Annotated[
+        int | None, typer.Option(min=0, help="All but this many, the latest.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    config: Config = None,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """Delete runs and all that the catalog keeps of them."""
+    with told_to_the_shell(as_json=as_json, verbose=verbose) as answer:
+        from runnable.sdk import delete_runs
+
+        if not run_ids and not older_than and keep is None:
+            raise FailedError("say which runs: ids, --older-than or --keep")
+        age = _age(older_than)
+        if not yes and not as_json:
+            typer.confirm("Delete them for good, with their artifacts?", abort=True)
+        deleted = delete_runs(
+            run_ids or (), str(config or ""), older_than=age, keep=keep
+        )
+        answer.give({"deleted": deleted})
+        answer.say("\n".join(f"deleted {run_id}" for run_id in deleted) or "No runs.")
+
+
+def _age(text: str) -> timedelta | None:
+    if not text:
+        return None
+    match = re.fullmatch(r"(\d+)([smhdw])", text.strip())
+    if match is None:
+        raise FailedError(f"--older-than {text!r}: write a number and s, m, h, d or w")
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})

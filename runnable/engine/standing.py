@@ -1,0 +1,125 @@
+"""Where a run stands: the scopes that its records amount to, and what is open."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from pydantic import JsonValue
+
+from runnable import defaults
+from runnable.datastore import (
+    AnyParameter,
+    BranchFinished,
+    BranchStarted,
+    JsonParameter,
+    Record,
+    RunStarted,
+    StepFinished,
+    StepStarted,
+)
+from runnable.engine.scopes import Scope
+from runnable.graph import parent
+
+
+class Standing:
+    """What the records of a run say of its scopes.
+
+    Args:
+        records: All of them, from the first on.
+    """
+
+    def __init__(self, records: Iterable[Record]) -> None:
+        self.open: dict[str, StepStarted | BranchStarted] = {}
+        """What has begun and not ended, by path."""
+        self.branches: dict[str, str] = {}
+        """How the branches ended, by path; empty if they have not."""
+        self._parameters: dict[str, dict[str, AnyParameter]] = {"": {}}
+        self._variables: dict[str, Mapping[str, JsonValue]] = {"": {}}
+        for record in records:
+            self._add(record)
+
+    def _add(self, record: Record) -> None:
+        match record:
+            case RunStarted():
+                self._parameters[""] = dict(record.parameters)
+            case StepStarted():
+                self.open[record.path] = record
+            case BranchStarted():
+                self.open[record.path] = record
+                self._begin(record)
+            case StepFinished():
+                self.open.pop(record.path, None)
+                self._parameters[parent(record.path)].update(record.outputs)
+            case BranchFinished():
+                self.open.pop(record.path, None)
+                self.branches[record.path] = record.status
+            case _:
+                pass
+
+    def _begin(self, record: BranchStarted) -> None:
+        step = parent(record.path)
+        started, earlier = self.open.get(step), self.branches_of(step)
+        carried: dict[str, AnyParameter] = {}
+        if getattr(started, "step_type", "") == "loop" and earlier:
+            # An iteration goes on with what the one before it has set.
+            carried = self.parameters(earlier[-1])
+        for name in record.variables:
+            carried.pop(name, None)
+        self._parameters.setdefault(record.path, carried)
+        self._variables[record.path] = record.variables
+        self.branches[record.path] = ""
+
+    def branches_of(self, step: str) -> list[str]:
+        """List the paths of the branches of a step, in the order in which they began.
+
+        Args:
+            step: Its path.
+        """
+        return [path for path in self.branches if parent(path) == step]
+
+    def branch_with(self, step: str, name: str, item: JsonValue) -> str | None:
+        """Return the path of the branch that was given an item, one that goes on first.
+
+        Args:
+            step: The path of the step.
+            name: What the item is called in the branch.
+            item: The item.
+        """
+        found = [
+            path
+            for path in self.branches_of(step)
+            if name in self._variables[path] and self._variables[path][name] == item
+        ]
+        found.sort(key=lambda path: self.branches[path] == defaults.SUCCESS)
+        return found[0] if found else None
+
+    def parameters(self, branch: str) -> dict[str, AnyParameter]:
+        """Return what was set in a branch.
+
+        Args:
+            branch: Its path; the run if empty.
+        """
+        return dict(self._parameters[branch])
+
+    def scope(self, branch: str, outer: Scope, environment: Mapping[str, str]) -> Scope:
+        """Return the scope of a branch.
+
+        Args:
+            branch: Its path.
+            outer: The scope around it.
+            environment: What the branch adds to the variables that tasks see.
+        """
+        variables = {
+            name: JsonParameter.model_construct(value=value)
+            for name, value in self._variables[branch].items()
+        }
+        environment = {**outer.environment, **environment}
+        return Scope(branch, self.parameters(branch), variables, environment, outer)
+
+    def around(self, path: str) -> Iterator[StepStarted | BranchStarted]:
+        """Yield what is open of what something is, stands in or has, outermost first.
+
+        Args:
+            path: That of a step.
+        """
+        for other, started in self.open.items():
+            if f"{path}.".startswith(f"{other}.") or parent(other) == path:
+                yield started

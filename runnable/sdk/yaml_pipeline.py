@@ -1,0 +1,349 @@
+"""Pipelines that YAML files describe.
+
+Theory of operation. A step of the file is the step that an author would write in
+Python, found by its `type` among the entry points of the group `nodes`: its keys are
+the fields of that class, but for `next` and `on_failure`, which name other steps, and
+`branch` and `branches`, which are graphs again. All that is wrong is collected, each
+with its place.
+"""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import InstanceOf, SkipValidation, ValidationError
+
+from runnable.defaults import LOOP_PLACEHOLDER, MAP_PLACEHOLDER
+from runnable.exceptions import (
+    DefinitionError,
+    PipelineFileError,
+    RunnableError,
+    ServiceNotFoundError,
+    did_you_mean,
+)
+from runnable.graph import (
+    FAIL_NODE,
+    SUCCESS_NODE,
+    TERMINAL_NAMES,
+    FailNode,
+    Graph,
+    Node,
+    StepNode,
+    SuccessNode,
+    find_problems,
+)
+from runnable.injection import Provide, inject
+from runnable.sdk.pipeline import AnyPipeline, Pipeline, Step, wrong_name
+from runnable.sdk.steps import FindPlugin, Stub, Task, settings_of
+from runnable.yaml_files import Document, Key, read_document
+
+GRAPH_KEYS = ("start_at", "steps", "description", "name")
+EDGES = ("type", "next", "on_failure")
+"""Keys of all steps that no class has."""
+_PLACEHOLDERS = {MAP_PLACEHOLDER: "branch", LOOP_PLACEHOLDER: "branch"}
+
+
+class FilePipeline(Pipeline):
+    """A pipeline that a file describes; made by `load_pipeline`."""
+
+    steps: Sequence[InstanceOf[Step]] = ()
+    dag: SkipValidation[Graph]
+    file: str
+
+    def _make_graph(self) -> Graph:
+        return self.dag
+
+    def _file(self) -> str:
+        return self.file
+
+
+def load_pipeline(file: str | os.PathLike[str]) -> Pipeline:
+    """Read a pipeline from a YAML file.
+
+    Args:
+        file: Its path, relative to the working directory. Functions are looked for
+            where imports look.
+
+    Returns:
+        The pipeline, which is executed like any other.
+
+    Raises:
+        PipelineFileError: If the file does not describe one; says all that is wrong,
+            with line and column.
+
+    Example:
+        >>> file = getfixture("tmp_path") / "pipeline.yaml"
+        >>> _ = file.write_text('''
+        ... dag:
+        ...   start_at: root
+        ...   steps:
+        ...     root:
+        ...       type: task
+        ...       command: math.sqrt
+        ...       returns: [{name: y}]
+        ...       next: success
+        ... ''')
+        >>> in_memory = {"run_log_store": {"type": "memory"},
+        ...              "catalog": {"type": "do-nothing"}}
+        >>> run_log = load_pipeline(file).execute(
+        ...     parameters={"x": 81}, services=in_memory)
+        >>> run_log.parameters["y"].value
+        9.0
+    """
+    document = read_document(Path(file), "pipeline file")
+    graph = _Reader(document).read()
+    return FilePipeline(
+        dag=graph,
+        file=os.fspath(file),
+        name=graph.name,
+        description=graph.description,
+    )
+
+
+class _Branch(AnyPipeline):
+    """A graph within the file."""
+
+    dag: SkipValidation[Graph]
+
+    def return_dag(self) -> Graph:
+        """Return the graph."""
+        return self.dag
+
+
+Keys = tuple[Key, ...]
+
+
+class _Reader:
+    """Makes the graph of one file, and collects what is wrong with it."""
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        self._findings: list[tuple[str, str]] = []
+        self._places: dict[tuple[str, ...], Keys] = {}
+        """Where the steps of the file are, by path."""
+
+    def read(self) -> Graph:
+        """Make the graph of the file."""
+        content = self._document.content
+        if "dag" not in content:
+            self._note(f"it has no key 'dag'. {did_you_mean('dag', map(str, content))}")
+        graph = self._graph(content.get("dag", {}), ("dag",), ())
+        if not self._findings:
+            for problem in find_problems(graph):
+                path = tuple(_PLACEHOLDERS.get(name, name) for name in problem.steps)
+                self._note(problem.text, *self._places[path])
+        if self._findings:
+            (first, place), *others = self._findings
+            raise PipelineFileError(first, place, others)
+        return graph
+
+    def _note(self, problem: str, *keys: Key) -> None:
+        self._findings.append((problem, self._document.place(*keys)))
+
+    def _graph(self, content: object, at: Keys, path: tuple[str, ...]) -> Graph:
+        self._places[path] = at
+        described = self._mapping(content, "a graph", at)
+        for key in described:
+            if key not in GRAPH_KEYS:
+                hint = did_you_mean(str(key), GRAPH_KEYS)
+                self._note(f"a graph has no key {key!r}. {hint}", *at, key)
+        steps = self._mapping(described.get("steps"), "the `steps` of a graph", at)
+        nodes: dict[str, Node] = {}
+        for name, step in steps.items():
+            place = (*at, "steps", name)
+            self._places[*path, str(name)] = place
+            node = self._node(str(name), step, place, (*path, str(name)))
+            if node is not None:
+                nodes[node.name] = node
+        nodes[SUCCESS_NODE] = SuccessNode(name=SUCCESS_NODE)
+        nodes[FAIL_NODE] = FailNode(name=FAIL_NODE)
+        return Graph(
+            self._text(described, "start_at", "a graph", at),
+            nodes,
+            self._text(described, "name", "a graph", at, default=""),
+            self._text(described, "description", "a graph", at, default=""),
+        )
+
+    def _mapping(self, content: object, what: str, at: Keys) -> Mapping[Any, object]:
+        if isinstance(content, Mapping) and content:
+            return content
+        self._note(f"{what} must be a mapping, and not empty", *at)
+        return {}
+
+    def _text(
+        self,
+        content: Mapping[Any, object],
+        key: str,
+        what: str,
+        at: Keys,
+        default: str | None = None,
+    ) -> str:
+        value = content.get(key, default)
+        if value is None and content:
+            self._note(f"{what} needs the key {key!r}", *at)
+        elif value is not None and not isinstance(value, str | int | float):
+            self._note(f"{key!r} of {what} must be text", *at, key)
+        return str(value if value is not None else "")
+
+    def _node(
+        self, name: str, content: object, at: Keys, path: tuple[str, ...]
+    ) -> StepNode | None:
+        what = f"step {name!r}"
+        described = self._mapping(content, what, at)
+        kind = self._text(described, "type", what, at)
+        if kind in TERMINAL_NAMES:
+            self._check_end(name, kind, described, at)
+            return None
+        for problem in wrong_name(name):
+            self._note(problem, *at)
+        if not kind:
+            return None
+        before = len(self._findings)
+        edges = (
+            self._text(described, "next", what, at),
+            self._text(described, "on_failure", what, at, default=""),
+        )
+        settings = {
+            str(key): self._branches(str(key), value, (*at, key), path)
+            for key, value in described.items()
+            if key not in EDGES
+        }
+        step = self._step(name, kind, settings, at)
+        return (
+            step.make_node(*edges) if step and before == len(self._findings) else None
+        )
+
+    def _check_end(
+        self, name: str, kind: str, described: Mapping[Any, object], at: Keys
+    ) -> None:
+        if name != kind:
+            self._note(f"the step of type {kind} must have the name {kind!r}", *at)
+        for key in described:
+            if key != "type":
+                self._note(f"a step of type {kind} has no key {key!r}", *at, key)
+
+    def _branches(
+        self, key: str, value: object, at: Keys, path: tuple[str, ...]
+    ) -> object:
+        """Make graphs of what describes branches; leave everything else."""
+        if key == "branch":
+            return _Branch(dag=self._graph(value, at, (*path, key)))
+        if key == "branches":
+            return {
+                str(name): _Branch(
+                    dag=self._graph(branch, (*at, name), (*path, str(name)))
+                )
+                for name, branch in self._mapping(value, "`branches`", at).items()
+            }
+        return value
+
+    def _step(
+        self, name: str, kind: str, settings: dict[str, object], at: Keys
+    ) -> Step | None:
+        """Make the step that an author would write in Python."""
+        try:
+            found = find_step(kind)
+            self._drop_unknown(name, found, settings, at)
+            _count_attempts(settings)
+            step = found.model_validate({"name": name, **settings})
+        except ValidationError as error:
+            for keys, problem in _explain(error, settings):
+                self._note(f"step {name!r}: {problem}", *at, *keys)
+            return None
+        except RunnableError as error:
+            self._note(str(error), *at)
+            return None
+        return step if self._can_run(step, at) else None
+
+    def _drop_unknown(
+        self, name: str, found: type[Step], settings: dict[str, object], at: Keys
+    ) -> None:
+        if issubclass(found, Stub):
+            return  # it stands for any step
+        known = keys_of(found, str(settings.get("command_type", "")))
+        for key in settings.keys() - known:
+            hint = did_you_mean(key, known)
+            self._note(f"step {name!r} has no key {key!r}. {hint}", *at, key)
+            del settings[key]
+
+    def _can_run(self, step: Step, at: Keys) -> bool:
+        if isinstance(step, Task):
+            try:
+                step.make_task().required()
+            except DefinitionError as error:
+                self._note(f"step {step.name!r}: {error}", *at, "command")
+                return False
+        return True
+
+
+@inject
+def find_step(kind: str, *, find: FindPlugin = Provide["find_plugin"]) -> type[Step]:
+    """Find the class of the steps of a type.
+
+    Args:
+        kind: Such as `task`.
+        find: Finds what is installed.
+
+    Returns:
+        The class.
+
+    Raises:
+        DefinitionError: If there is none.
+    """
+    try:
+        found = find("nodes", kind)
+    except ServiceNotFoundError as error:
+        hint = did_you_mean(kind, error.known)
+        raise DefinitionError(f"there is no step of type {kind!r}. {hint}") from None
+    if not issubclass(found, Step):
+        name = f"{found.__module__}.{found.__qualname__}"
+        problem = f"the type {kind!r}, {name}, is no runnable.sdk.Step"
+        raise DefinitionError(problem)
+    return found
+
+
+def keys_of(found: type[Step], command_type: str = "") -> set[str]:
+    """Return the keys that a step of a class may have in a file."""
+    keys = {*EDGES, *settings_of(found, command_type)}
+    return keys | {"max_attempts"} if "retries" in keys else keys
+
+
+def _count_attempts(settings: dict[str, object]) -> None:
+    """Say `retries` for `max_attempts`, which counts the first try as well."""
+    attempts = settings.pop("max_attempts", None)
+    if attempts is None:
+        return
+    if not isinstance(attempts, int) or attempts < 1:
+        raise DefinitionError(f"max_attempts is {attempts!r}; it must be 1 or more")
+    if "retries" in settings:
+        raise DefinitionError("`max_attempts` and `retries` are both said; say one")
+    settings["retries"] = attempts - 1
+
+
+def _explain(
+    error: ValidationError, settings: Mapping[str, object]
+) -> Iterator[tuple[Keys, str]]:
+    """Yield what pydantic has found: where, and what."""
+    found = error.errors(include_input=False, include_url=False)
+    for finding in found:
+        keys = finding["loc"]
+        # Of the forms that a value may have, say what is wrong with the nearest.
+        nearest = max(len(it["loc"]) for it in found if it["loc"][:2] == keys[:2])
+        if len(keys) < nearest:
+            continue
+        keys = tuple(_in_the_file(keys, settings))
+        where = ".".join(str(key) for key in keys)
+        message = finding["msg"].removeprefix("Value error, ")
+        yield keys, f"{where}: {message}" if where else message
+
+
+def _in_the_file(keys: Keys, value: Any) -> Iterator[Key]:
+    """Leave out names of classes, which pydantic puts between the keys."""
+    for number, key in enumerate(keys, start=1):
+        known = isinstance(value, Mapping) and key in value
+        if known or (isinstance(value, list) and isinstance(key, int)):
+            value = value[key]
+        elif number < len(keys):
+            continue
+        yield key
