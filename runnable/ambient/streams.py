@@ -93,7 +93,10 @@ def _handlers_of(stream: object) -> list[logging.StreamHandler[Any]]:
     return [
         handler
         for handler in every
-        if isinstance(handler, logging.StreamHandler) and handler.stream is stream
+        if isinstance(handler, logging.StreamHandler)
+        and handler.stream is stream
+        # The handler of last resort looks at sys.stderr itself.
+        and not isinstance(getattr(type(handler), "stream", None), property)
     ]
 
 

@@ -127,12 +127,14 @@ class _Reader:
         """Make the graph of the file."""
         content = self._document.content
         if "dag" not in content:
-            self._note(f"it has no key 'dag'. {did_you_mean('dag', map(str, content))}")
-        graph = self._graph(content.get("dag", {}), ("dag",), ())
+            keys = ", ".join(map(str, content)) or "nothing"
+            problem = f"no key 'dag' describes a pipeline; there is {keys}"
+            raise PipelineFileError(problem, self._document.path)
+        graph = self._graph(content["dag"], ("dag",), ())
         if not self._findings:
-            for problem in find_problems(graph):
-                path = tuple(_PLACEHOLDERS.get(name, name) for name in problem.steps)
-                self._note(problem.text, *self._places[path])
+            for found in find_problems(graph):
+                path = tuple(_PLACEHOLDERS.get(name, name) for name in found.steps)
+                self._note(found.text, *self._places[path])
         if self._findings:
             (first, place), *others = self._findings
             raise PipelineFileError(first, place, others)
@@ -143,13 +145,15 @@ class _Reader:
 
     def _graph(self, content: object, at: Keys, path: tuple[str, ...]) -> Graph:
         self._places[path] = at
+        nodes: dict[str, Node] = {}
         described = self._mapping(content, "a graph", at)
+        if not described:
+            return Graph("", nodes)
         for key in described:
             if key not in GRAPH_KEYS:
                 hint = did_you_mean(str(key), GRAPH_KEYS)
                 self._note(f"a graph has no key {key!r}. {hint}", *at, key)
         steps = self._mapping(described.get("steps"), "the `steps` of a graph", at)
-        nodes: dict[str, Node] = {}
         for name, step in steps.items():
             place = (*at, "steps", name)
             self._places[*path, str(name)] = place
