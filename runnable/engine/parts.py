@@ -31,12 +31,13 @@ from runnable.engine.places import Part, Place, find
 from runnable.engine.recorder import now
 from runnable.engine.run import Begun, code_of, make_session
 from runnable.engine.runtimes import Runtime
-from runnable.engine.scopes import Scope
+from runnable.engine.scopes import Failure, Scope
 from runnable.engine.session import Conditions, Services, Session, run_started
 from runnable.engine.standing import Standing
 from runnable.engine.step import Attempt, Body, run_step
 from runnable.engine.traversal import Outcome
 from runnable.exceptions import (
+    BranchFailedError,
     NodeMethodCallError,
     RetryValidationError,
     RunError,
@@ -136,7 +137,8 @@ class Joined:
             raise RunError(why + ", ".join(waiting))
         failed = [path for path, status in ends if status != defaults.SUCCESS]
         self._session.history.forget_failure(place.path)
-        closing = _closing(branches, failed)
+        reasons = {path: self._standing.reasons.get(path, "") for path in failed}
+        closing = _closing(branches, reasons)
         outcome = await run_step(node, place.scope, self._session, closing)
         return outcome is Outcome.SUCCEEDED
 
@@ -180,7 +182,12 @@ def _failing_with(error: Exception) -> Body:
     return body
 
 
-def _closing(branches: FanOut, failed: list[str]) -> Body:
+def _closing(branches: FanOut, failed: Mapping[str, str]) -> Body:
+    errors = [
+        (path, Failure(path, BranchFailedError(path, why)))
+        for path, why in failed.items()
+    ]
+
     async def body(
         node: CompositeNode, attempt: Attempt, scope: Scope, session: Session
     ) -> None:
@@ -188,7 +195,7 @@ def _closing(branches: FanOut, failed: list[str]) -> Body:
         gathered = branches.close(succeeded=not failed)
         gather(node, gathered, attempt, session)
         if failed:
-            raise as_one([(path, None) for path in failed], attempt, branches)
+            raise as_one(errors, attempt, branches)
         if gathered.problem is not None:
             raise gathered.problem
 

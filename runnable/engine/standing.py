@@ -31,6 +31,8 @@ class Standing:
         """What has begun and not ended, by path."""
         self.branches: dict[str, str] = {}
         """How the branches ended, by path; empty if they have not."""
+        self.reasons: dict[str, str] = {}
+        """Why the last step that failed did, by the branch that it stands in."""
         self._parameters: dict[str, dict[str, AnyParameter]] = {"": {}}
         self._variables: dict[str, Mapping[str, JsonValue]] = {"": {}}
         for record in records:
@@ -47,7 +49,10 @@ class Standing:
                 self._begin(record)
             case StepFinished():
                 self.open.pop(record.path, None)
-                self._parameters[parent(record.path)].update(record.outputs)
+                branch = parent(record.path)
+                self._parameters[branch].update(record.outputs)
+                if record.status == defaults.FAIL:
+                    self.reasons[branch] = record.message
             case BranchFinished():
                 self.open.pop(record.path, None)
                 self.branches[record.path] = record.status
@@ -88,7 +93,7 @@ class Standing:
             for path in self.branches_of(step)
             if name in self._variables[path] and self._variables[path][name] == item
         ]
-        found.sort(key=lambda path: self.branches[path] == defaults.SUCCESS)
+        found.sort(key=lambda path: bool(self.branches[path]))
         return found[0] if found else None
 
     def parameters(self, branch: str) -> dict[str, AnyParameter]:

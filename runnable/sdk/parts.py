@@ -1,5 +1,6 @@
 """Run one step of a run that another process has begun, or begin it with this step."""
 
+import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar, cast
 
@@ -13,6 +14,7 @@ from runnable.engine import (
 )
 from runnable.exceptions import RunLogNotFoundError
 from runnable.executor import BasePipelineExecutor
+from runnable.graph import changes
 from runnable.options import Options
 from runnable.sdk.history import get_run_log
 from runnable.sdk.launch import launch, worker_threads
@@ -108,9 +110,10 @@ def _pipeline_of(works: Sequence[Work], options: Options) -> PipelineWork:
     """Choose the pipeline that a run has; the first one, of a run that is new."""
     pipelines = [work for work in works if isinstance(work, PipelineWork)]
     if len(pipelines) > 1:
-        try:
-            known = get_run_log(options.run_id, options.configuration_file).dag_hash
-        except RunLogNotFoundError:
-            known = ""
-        pipelines.sort(key=lambda work: work.graph.hash != known)
+        with contextlib.suppress(RunLogNotFoundError):
+            run_log = get_run_log(
+                options.run_id, options.configuration_file, services=options.services
+            )
+            described = run_log.run_config.get("dag") or {}
+            pipelines.sort(key=lambda it: len(changes(described, it.graph.described)))
     return pipelines[0]

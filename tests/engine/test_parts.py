@@ -1,0 +1,203 @@
+"""Runs whose steps are run one by one, as a cluster would."""
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from random_pipelines import PARAMETERS, comparable, drawn_pipelines
+
+from runnable import (
+    ExecutionFailedError,
+    Map,
+    Parallel,
+    Pipeline,
+    PythonTask,
+    get_run_log,
+)
+from runnable.datastore.memory import MemoryRunLogStore
+from runnable.defaults import LOOP_PLACEHOLDER, MAP_PLACEHOLDER
+from runnable.engine import Iteration
+from runnable.exceptions import (
+    NodeMethodCallError,
+    NodeNotFoundError,
+    RetryValidationError,
+    RunError,
+    RunnableError,
+)
+from runnable.graph import CompositeNode, LoopNode, MapNode
+from runnable.options import Options
+from runnable.sdk import collect
+from runnable.sdk.parts import fan_in, fan_out, run_step
+
+
+class Driver:
+    """Runs a pipeline as somebody who has each part of it run elsewhere."""
+
+    def __init__(self, pipeline, services, parameters=PARAMETERS):
+        self.works = collect(pipeline.execute).works
+        self.options = Options(run_id="r1", services=services, parameters=parameters)
+        self.graph = self.works[0].graph
+
+    def call(self, function, path, iteration=None):
+        return function(self.works, path, iteration or Iteration(), self.options)
+
+    def run(self, graph=None, path="", iteration=None):
+        graph, iteration = graph or self.graph, iteration or Iteration()
+        name = graph.start_at
+        while True:
+            node = graph.nodes[name]
+            step = f"{path}{name}"
+            if isinstance(node, CompositeNode):
+                succeeded = self.branches(node, step, iteration)
+            else:
+                succeeded = self.call(run_step, step, iteration)
+            if name in {"success", "fail"}:
+                return
+            name = node.next_node if succeeded else node.on_failure or "fail"
+
+    def branches(self, node, step, iteration):
+        while True:
+            try:
+                opened = self.call(fan_out, step, iteration)
+            except NodeMethodCallError:
+                raise
+            except RunnableError:
+                return False
+            for branch in opened:
+                self.branch(node, step, branch, iteration)
+            succeeded = self.call(fan_in, step, iteration)
+            if succeeded is not None:
+                return succeeded
+
+    def branch(self, node, step, branch, iteration):
+        given = iteration.model_dump()
+        name = branch.name
+        if isinstance(node, MapNode):
+            given["map_variable"][node.iterate_as] = {
+                "value": branch.variables[node.iterate_as]
+            }
+            name = MAP_PLACEHOLDER
+        elif isinstance(node, LoopNode):
+            given["loop_variable"].append({"value": int(branch.name)})
+            name = LOOP_PLACEHOLDER
+        inner = node.branches.get(name) or node.branches[branch.name]
+        self.run(inner, f"{step}.{name}.", Iteration.model_validate(given))
+
+
+def in_memory():
+    return {"run_log_store": MemoryRunLogStore(), "catalog": {"type": "do-nothing"}}
+
+
+def without_reasons(log):
+    """Leave out why branches failed: here, only what is recorded of it is known."""
+    if isinstance(log, dict):
+        return {
+            key: without_reasons(it)
+            for key, it in log.items()
+            if not (key == "message" and log.get("branches"))
+        }
+    return [without_reasons(it) for it in log] if isinstance(log, list) else log
+
+
+@settings(deadline=None, suppress_health_check=list(HealthCheck), max_examples=60)
+@given(drawn_pipelines())
+def test_a_run_in_parts_has_the_log_of_a_run_in_one(pipeline):
+    services = in_memory()
+    sequence = {"type": "local", "parallelism": "none"}
+    try:
+        whole = pipeline.execute(
+            parameters=PARAMETERS,
+            services={**in_memory(), "pipeline_executor": sequence},
+        )
+    except ExecutionFailedError as failed:
+        whole = failed.run_log
+    Driver(pipeline, services).run()
+    parts = get_run_log("r1", services=services)
+    assert without_reasons(comparable(parts)) == without_reasons(comparable(whole))
+
+
+def flaky(calls=[]):  # noqa: B006 - counts its calls
+    calls.append(1)
+    if len(calls) == 1:
+        raise ValueError("at first")
+    return len(calls)
+
+
+def test_a_part_that_failed_is_tried_again_when_it_is_asked_for():
+    step = PythonTask(name="s", function=lambda: flaky(), returns=["n"])
+    services = in_memory()
+    driver = Driver(step.as_pipeline(), services, {})
+    assert not driver.call(run_step, "s")
+    assert driver.call(run_step, "s")
+    assert driver.call(run_step, "s")  # it has succeeded: it is not run again
+    assert driver.call(run_step, "success")
+    run_log = get_run_log("r1", services=services)
+    assert (run_log.status, run_log.parameters["n"].value) == ("SUCCESS", 2)
+    assert [it.status for it in run_log.steps["s"].attempts] == ["FAIL", "SUCCESS"]
+
+
+def mapped():
+    one = PythonTask(name="s", function=lambda x: x, returns=["y"]).as_pipeline()
+    step = Map(name="m", branch=one, iterate_on="xs", iterate_as="x")
+    other = PythonTask(name="o", function=lambda: 1, returns=["z"])
+    return Pipeline(steps=[other, step])
+
+
+def test_what_cannot_be_run():
+    services = in_memory()
+    driver = Driver(mapped(), services, {"xs": [1]})
+    driver.call(run_step, "o")
+    with pytest.raises(NodeMethodCallError, match="'o' is a task"):
+        driver.call(fan_out, "o")
+    with pytest.raises(NodeNotFoundError, match="Did you mean 'm'"):
+        driver.call(run_step, "mm")
+    with pytest.raises(RunError, match="fan out first"):
+        driver.call(run_step, f"m.{MAP_PLACEHOLDER}.s")
+    driver.call(fan_out, "m")
+    with pytest.raises(RunError, match=r"have not ended: m\.1"):
+        driver.call(fan_in, "m")
+    with pytest.raises(RunError, match="fan out first"):
+        driver.call(
+            run_step,
+            f"m.{MAP_PLACEHOLDER}.s",
+            Iteration(map_variable={"x": {"value": 2}}),
+        )
+    other = Driver(Pipeline(steps=[PythonTask(name="o", function=len)]), services)
+    with pytest.raises(RetryValidationError, match="another pipeline"):
+        other.call(run_step, "o")
+
+
+def nothing():
+    pass
+
+
+def test_of_several_pipelines_the_one_of_the_run_is_found():
+    def program():
+        for name in ("a", "b"):
+            PythonTask(name=name, function=nothing).as_pipeline().execute()
+
+    services = in_memory()
+    Driver(PythonTask(name="b", function=nothing).as_pipeline(), services).call(
+        run_step, "b"
+    )
+    works = collect(program).works
+    options = Options(run_id="r1", services=services)
+    assert run_step(works, "success", Iteration(), options)
+
+
+def test_branches_whose_names_are_no_paths():
+    def make(name):
+        return PythonTask(name="s", function=lambda: 1, returns=[name]).as_pipeline()
+
+    step = Parallel(name="p", branches={"a.b": make("x"), "a b": make("y")})
+    services = in_memory()
+    driver = Driver(Pipeline(steps=[step]), services, {})
+    assert [it.name for it in driver.call(fan_out, "p")] == ["a%2Eb", "a b"]
+    for name in ("a%2Eb", "a b"):
+        driver.call(run_step, f"p.{name}.s")
+        driver.call(run_step, f"p.{name}.success")
+    assert driver.call(fan_in, "p")
+    driver.call(run_step, "success")
+    run_log = get_run_log("r1", services=services)
+    assert {name: it.value for name, it in run_log.parameters.items()} == {
+        "x": 1,
+        "y": 1,
+    }
