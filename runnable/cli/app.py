@@ -14,6 +14,7 @@ app = typer.Typer(
 app.command("execute")(execute.execute)
 app.command("retry")(execute.retry)
 app.command("check")(execute.check)
+app.command("timeline")(runs.timeline)
 app.add_typer(runs.app, name="runs")
 app.add_typer(inspect.config_app, name="config")
 app.command("plugins")(inspect.plugins)

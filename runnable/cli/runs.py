@@ -1,12 +1,22 @@
 """`runnable runs`: list runs, show, compare and delete them."""
 
 import re
+import sys
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from runnable.cli.arguments import AsJson, Config, RunId, Verbose
+from runnable.cli.arguments import (
+    AsJson,
+    Config,
+    Level,
+    LogLevel,
+    RunId,
+    Verbose,
+    log_at,
+)
 from runnable.cli.outcome import FailedError, told_to_the_shell
 from runnable.cli.tables import table
 
@@ -150,3 +160,49 @@ def _age(text: str) -> timedelta | None:
     if match is None:
         raise FailedError(f"--older-than {text!r}: write a number and s, m, h, d or w")
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+def timeline(
+    run_id_or_path: Annotated[
+        str, typer.Argument(help="The id of a run, or the JSON file of its log.")
+    ],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Where the page is written.")
+    ] = None,
+    console: Annotated[bool, typer.Option(help="Draw it here.")] = True,
+    open_page: Annotated[
+        bool | None,
+        typer.Option(
+            "--open/--no-open", help="Show the page in a browser; yes in a terminal."
+        ),
+    ] = None,
+    config: Config = None,
+    log_level: Level = LogLevel.WARNING,
+    verbose: Verbose = False,
+) -> None:
+    """Draw when the steps of a run began, and how long they took."""
+    with told_to_the_shell(verbose=verbose) as answer:
+        from runnable.report import as_page, as_text
+        from runnable.report import timeline as lay_out
+
+        log_at(log_level)
+        drawn = lay_out(_log_of(run_id_or_path, config))
+        if console:
+            answer.say(as_text(drawn))
+        page = output or Path(f"{drawn.run_id}_timeline.html")
+        page.write_text(as_page(drawn), encoding="utf-8")
+        answer.say(f"Written to {page}")
+        if open_page or (open_page is None and sys.stdout.isatty()):
+            typer.launch(str(page))
+
+
+def _log_of(run_id_or_path: str, config: Path | None) -> "RunLog":
+    from runnable.datastore.snapshot import load_run_log
+    from runnable.sdk import get_run_log
+
+    path = Path(run_id_or_path)
+    if path.suffix == ".json" or path.is_file():
+        if not path.is_file():
+            raise FailedError(f"there is no file {path}")
+        return load_run_log(path.stem, path)
+    return get_run_log(run_id_or_path, str(config or ""))
