@@ -20,7 +20,7 @@ from containers.plugins import KINDS
 from containers.providers import ContextScoped
 from runnable import defaults
 from runnable.exceptions import ConfigurationError, did_you_mean
-from runnable.options import NOBODY, Options, RunSettings, launcher
+from runnable.options import NOBODY, Options, RunSettings, completed, launcher
 from runnable.parameters.sources import read_parameters_file
 from runnable.parameters.values import json_or_text
 from runnable.yaml_files import read_document
@@ -64,7 +64,7 @@ class Settings:
         environment = own_variables()
         _check_arguments(options)
         if launcher() is not NOBODY:
-            options = _completed(options, launcher().options)
+            options = completed(options, launcher().options)
         configuration_file = (
             options.configuration_file
             or environment.get(defaults.RUNNABLE_CONFIGURATION_FILE, "")
@@ -88,6 +88,7 @@ class Settings:
             variables=named,
             tag=options.tag,
             log_level=options.log_level,
+            retry_indicator=environment.get(defaults.RETRY_INDICATOR, ""),
             retry_run_id=options.resume or environment.get(defaults.RETRY_RUN_ID, ""),
         )
 
@@ -117,12 +118,6 @@ class Settings:
             )
             and provider.is_overridden()
         }
-
-
-def _completed(options: Options, launched: Options) -> Options:
-    """Use what the command line says where the program says nothing."""
-    said = {name: it for name, it in options._asdict().items() if it}
-    return Options(**{**launched._asdict(), **said})
 
 
 _TEXTS = {

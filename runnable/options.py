@@ -22,6 +22,21 @@ class Options(NamedTuple):
     """The id of a run that is to go on."""
 
 
+def completed(options: Options, others: Options) -> Options:
+    """Use other options where nothing is said.
+
+    Args:
+        options: What is said.
+        others: What holds otherwise.
+
+    Example:
+        >>> completed(Options(tag="a"), Options(tag="b", run_id="r1"))[1:3]
+        ('r1', 'a')
+    """
+    said = {name: it for name, it in options._asdict().items() if it}
+    return Options(**{**others._asdict(), **said})
+
+
 class RunSettings(NamedTuple):
     """What is in force for a run: arguments, environment and files together."""
 
@@ -39,6 +54,7 @@ class RunSettings(NamedTuple):
     tag: str = ""
     log_level: str = ""
     retry_run_id: str = ""
+    retry_indicator: str = ""
 
 
 class Launcher(NamedTuple):

@@ -17,14 +17,11 @@ class _Activation:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._runs = 0
-        self.ever = 0
-        """How many runs there have been in this process."""
         self._moved_handlers: list[tuple[logging.StreamHandler[Any], TextIO]] = []
 
     def __enter__(self) -> None:
         with self._lock:
             self._runs += 1
-            self.ever += 1
             if self._runs == 1:
                 overlay()
                 self._moved_handlers = route()
@@ -48,11 +45,6 @@ class _Activation:
 # What is replaced belongs to the process, so this does as well; no value of a run is
 # kept here.
 _activation = _Activation()
-
-
-def runs_so_far() -> int:
-    """Return how many runs have begun in this process."""
-    return _activation.ever
 
 
 def active_run() -> AbstractContextManager[None]:

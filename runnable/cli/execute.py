@@ -113,12 +113,17 @@ def run_file(file: Path, options: "Options", answer: Answer) -> None:
     with launched_by(Launcher(options, lambda it: logs.append(cast("RunLog", it)))):
         try:
             if is_script(file):
-                _run_script(file)
+                call_script(file)
             else:
                 _run_yaml(file, logs, answer)
         finally:
             for run_log in logs:
                 answer.give(_described(run_log))
+    if not logs:
+        raise FailedError(
+            f"{file} has run, and has executed no pipeline; let it call execute(), "
+            "also when it is the main script"
+        )
 
 
 def is_script(file: Path) -> bool:
@@ -144,18 +149,6 @@ def _run_yaml(file: Path, logs: "list[RunLog]", answer: Answer) -> None:
     finally:
         for run_log in logs:
             answer.say(summarise(run_log))
-
-
-def _run_script(file: Path) -> None:
-    from runnable.ambient import runs_so_far
-
-    before = runs_so_far()
-    call_script(file)
-    if runs_so_far() == before:
-        raise FailedError(
-            f"{file} has run, and has executed no pipeline; let it call execute(), "
-            "also when it is the main script"
-        )
 
 
 def call_script(file: Path) -> None:

@@ -21,13 +21,10 @@ from runnable.cli.execute import make_importable, program_of
 from runnable.cli.outcome import Exit, FailedError, told_to_the_shell
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from runnable.engine import Iteration
     from runnable.options import Options
-    from runnable.sdk.work import Work
-
-_SPACE = "%"
 
 
 class Mode(enum.StrEnum):
@@ -81,13 +78,13 @@ def execute_single_node(
 ) -> None:
     """Run one step of a run; its first step begins the run."""
     with told_to_the_shell(verbose=verbose):
-        from runnable.sdk.parts import run_step
+        from runnable.sdk.parts import plan, run_step
 
         log_at(log_level)
         options = _options(run_id, config, parameters, log_level, tag)
-        works = _works(definition, mode)
-        if not run_step(works, _path(step), _iteration(iter_variable), options):
-            why = f"step {_path(step)!r} of run {run_id!r} has failed; its log says why"
+        planned = plan(_program(definition, mode), options)
+        if not run_step(planned, step, _iteration(iter_variable), options):
+            why = f"step {step!r} of run {run_id!r} has failed; its log says why"
             raise FailedError(why, Exit.FAILED)
 
 
@@ -112,14 +109,14 @@ def fan(
     A loop is begun and ended anew for each iteration; `in` prints whether it is done.
     """
     with told_to_the_shell(as_json=as_json, verbose=verbose) as answer:
-        from runnable.sdk.parts import fan_in, fan_out
+        from runnable.sdk.parts import fan_in, fan_out, plan
 
         log_at(log_level)
         options = _options(run_id, config, parameters, log_level, tag)
-        works, path = _works(definition, mode), _path(step)
+        planned = plan(_program(definition, mode), options)
         iteration = _iteration(iter_variable)
         if direction is Direction.OUT:
-            branches = fan_out(works, path, iteration, options)
+            branches = fan_out(planned, step, iteration, options)
             answer.say("\n".join(branch.name for branch in branches))
             answer.give({
                 "branches": [
@@ -128,11 +125,11 @@ def fan(
                 ]
             })
             return
-        succeeded = fan_in(works, path, iteration, options)
+        succeeded = fan_in(planned, step, iteration, options)
         answer.say("goes on" if succeeded is None else "done")
         answer.give({"done": succeeded is not None, "succeeded": succeeded})
         if succeeded is False:
-            why = f"step {path!r} of run {run_id!r} has failed; its log says why"
+            why = f"step {step!r} of run {run_id!r} has failed; its log says why"
             raise FailedError(why, Exit.FAILED)
 
 
@@ -147,33 +144,31 @@ def execute_job(
 ) -> None:
     """Run the job that a function makes."""
     with told_to_the_shell(verbose=verbose):
+        from runnable.options import completed
+        from runnable.sdk import collect
         from runnable.sdk.launch import execute
-        from runnable.sdk.work import JobWork
+        from runnable.sdk.work import JobHere, JobWork
 
         log_at(log_level)
         options = _options(run_id, config, parameters, log_level, tag)
-        jobs = [it for it in _works(definition, Mode.PYTHON) if isinstance(it, JobWork)]
-        if not jobs:
+        program = _program(definition, Mode.PYTHON)
+        runs = collect(program, check=lambda work, _: isinstance(work, JobWork)).runs
+        work, said = runs[-1]
+        if not isinstance(work, JobWork):
             raise FailedError(f"{definition} makes no job")
-        execute(jobs[0], options, None)
+        execute(JobHere(work), completed(options, said), None)
 
 
-def _works(definition: str, mode: Mode) -> "Sequence[Work]":
-    from runnable.sdk import collect, function_named
+def _program(definition: str, mode: Mode) -> "Callable[[], object]":
+    """Return what executes the pipeline or the job of a definition."""
+    from runnable.sdk import function_named
 
     file = Path(definition)
-    program: Callable[[], object]
     if (mode is Mode.YAML and file.suffix in {".yaml", ".yml"}) or file.is_file():
         make_importable(file)
-        program = program_of(file)
-    else:
-        make_importable(None)
-        program = function_named(definition)
-    return collect(program).works
-
-
-def _path(step: str) -> str:
-    return step.replace(_SPACE, " ")
+        return program_of(file)
+    make_importable(None)
+    return function_named(definition)
 
 
 def _iteration(text: str) -> "Iteration":

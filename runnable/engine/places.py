@@ -6,7 +6,11 @@ from typing import NamedTuple
 from pydantic import BaseModel, JsonValue
 
 from runnable.context import RunContext
-from runnable.defaults import LOOP_PLACEHOLDER, MAP_PLACEHOLDER
+from runnable.defaults import (
+    COMMAND_FRIENDLY_CHARACTER,
+    LOOP_PLACEHOLDER,
+    MAP_PLACEHOLDER,
+)
 from runnable.engine.scopes import Scope
 from runnable.engine.standing import Standing
 from runnable.exceptions import BranchNotFoundError, RunError
@@ -74,7 +78,8 @@ def find(part: Part, standing: Standing, context: RunContext) -> Place:
     graph, names = part.graph, part.name.split(".")
     loops = iter(part.iteration.loop_variable)
     for name, branch in zip(names[:-1:2], names[1::2], strict=False):
-        node, step = graph.node(name), join(scope.path, name)
+        node = _step_named(graph, name)
+        step = join(scope.path, node.name)
         if not isinstance(node, CompositeNode):
             raise BranchNotFoundError(branch)
         graph, path = _enter(node, step, branch, part.iteration, loops, standing)
@@ -84,8 +89,15 @@ def find(part: Part, standing: Standing, context: RunContext) -> Place:
         number = path.rpartition(".")[2]
         own = {node.index_as: number} if isinstance(node, LoopNode) else {}
         scope = standing.scope(path, scope, own)
-    node = graph.node(names[-1])
+    node = _step_named(graph, names[-1])
     return Place(node, join(scope.path, node.name), scope)
+
+
+def _step_named(graph: Graph, name: str) -> Node:
+    """Find a step; commands of version 0.50 have % where the name has a space."""
+    if name in graph.nodes:
+        return graph.nodes[name]
+    return graph.node(name.replace(COMMAND_FRIENDLY_CHARACTER, " "))
 
 
 def _enter(
@@ -118,6 +130,6 @@ def _named(node: CompositeNode, step: str, branch: str) -> tuple[Graph, str]:
     names = BranchNames()
     for name, graph in node.branches.items():
         known = names.name(name)
-        if branch in {name, known}:
+        if branch in {name, known, name.replace(" ", COMMAND_FRIENDLY_CHARACTER)}:
             return graph, join(step, known)
     raise BranchNotFoundError(branch, list(node.branches))

@@ -1,10 +1,10 @@
 """What the engine holds while one run goes on."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple, ParamSpec, TypeVar, cast
+from typing import NamedTuple, ParamSpec, Protocol, TypeVar, cast
 
 from runnable.ambient import Console
 from runnable.catalog import BaseCatalog
@@ -22,7 +22,9 @@ from runnable.engine.owners import this_process
 from runnable.engine.processes import Workers
 from runnable.engine.recorder import Recorder, now, seconds
 from runnable.engine.runtimes import Runtime
-from runnable.graph import Overlap, Workspace
+from runnable.engine.scopes import Scope
+from runnable.engine.traversal import Outcome
+from runnable.graph import ExecutableNode, Overlap, Workspace
 from runnable.pickler import BasePickler
 from runnable.secrets import BaseSecrets, Masker
 from runnable.tasks import Call
@@ -41,9 +43,21 @@ class Conditions(NamedTuple):
     """How the output of tasks is passed on."""
     workspace: Workspace = "shared"
     """Where tasks work, unless they say otherwise."""
+    elsewhere: "Elsewhere | None" = None
+    """Runs tasks and stubs somewhere else; None for this process."""
 
 
 AS_USUAL = Conditions()
+
+
+class Elsewhere(Protocol):
+    """Has a step run in another process, which joins the run and records its end."""
+
+    def __call__(
+        self, node: ExecutableNode, scope: Scope, session: "Session"
+    ) -> Awaitable[Outcome]:
+        """Run a step to its end, as often as its policy allows."""
+        ...
 
 
 class Services(NamedTuple):
@@ -96,8 +110,8 @@ def let_it_finish() -> None:
     """End nothing."""
 
 
-def _script() -> str:
-    """Return the script that this process runs; empty if it runs none."""
+def script() -> str:
+    """Return the path of the script that this process runs; empty if it runs none."""
     file = getattr(sys.modules.get("__main__"), "__file__", None)
     if not isinstance(file, str) or not file.endswith(".py"):
         return ""
@@ -113,8 +127,8 @@ def run_started(
     """Make the first record of a run."""
     graph, owner = context.dag, this_process()
     config = context.describe()
-    if script := _script():
-        config["script"] = script
+    if path := script():
+        config["script"] = path
     if graph is not None:
         config |= {"dag": graph.described, "dag_hash": graph.hash}
     return RunStarted(

@@ -91,6 +91,8 @@ async def run_step(node: Node, scope: Scope, session: Session, body: Body) -> Ou
         final = past.tries >= most or session.history.is_final(path)
         if ended.status == defaults.SUCCESS or final:
             return _as_recorded(node, ended, scope)
+    if isinstance(node, ExecutableNode) and session.conditions.elsewhere is not None:
+        return await session.conditions.elsewhere(node, scope, session)
     if isinstance(node, TaskNode) and _is_isolated(node, session):
         return await Remote(scope.outer, session).run_step(node, scope)
     return await run_attempts(node, scope, session, body)

@@ -6,28 +6,22 @@ from contextlib import AbstractAsyncContextManager
 
 from pydantic import JsonValue
 
-from runnable.catalog import BaseCatalog
 from runnable.context import (
     JobContext,
     PipelineContext,
-    RunContext,
     get_run_context,
 )
-from runnable.datastore import AnyParameter, BaseRunLogStore, CodeVersions, RunLog
+from runnable.datastore import AnyParameter, RunLog
 from runnable.engine import (
     AS_USUAL,
     Conditions,
     Joined,
     Part,
     Runtime,
-    Services,
-    UnderWay,
     joined,
 )
-from runnable.graph import ONE_ATTEMPT, CatalogSettings, Graph, Policy
-from runnable.injection import Provide, inject
-from runnable.pickler import BasePickler
-from runnable.secrets import BaseSecrets
+from runnable.executor.here import run_here, services_of_run
+from runnable.graph import ONE_ATTEMPT, CatalogSettings, Graph, JobNode, Policy
 from runnable.service import Service
 from runnable.tasks import BaseTaskType
 
@@ -88,6 +82,40 @@ class BaseJobExecutor(_Executor):
 
     service_type: str = "job_executor"
 
+    @property
+    def conditions(self) -> Conditions:
+        """How the task is to go on in this process."""
+        return AS_USUAL
+
+    async def execute_job(
+        self,
+        job: BaseTaskType,
+        catalog_settings: CatalogSettings,
+        parameters: Mapping[str, AnyParameter],
+        runtime: Runtime,
+        policy: Policy = ONE_ATTEMPT,
+    ) -> RunLog:
+        """Run a job in this process; also where `submit_job` has had it sent to.
+
+        Args:
+            job: The task.
+            catalog_settings: Files to put into the catalog.
+            parameters: Those it starts with.
+            runtime: How functions are called.
+            policy: How often it is tried, and how long a try may take.
+
+        Returns:
+            The log of the run.
+        """
+        node = JobNode(
+            name="job",
+            next_node="",
+            task=job,
+            catalog=catalog_settings,
+            policy=policy,
+        )
+        return await run_here(node, parameters, runtime, conditions=self.conditions)
+
     @abc.abstractmethod
     async def submit_job(
         self,
@@ -109,21 +137,3 @@ class BaseJobExecutor(_Executor):
         Returns:
             The log of the run.
         """
-
-
-@inject
-def services_of_run(
-    *,
-    context: RunContext = Provide["run_context"],
-    catalog: BaseCatalog = Provide["catalog"],
-    secrets: BaseSecrets = Provide["secrets"],
-    pickler: BasePickler = Provide["pickler"],
-    run_log_store: BaseRunLogStore = Provide["run_log_store"],
-    code_versions: CodeVersions = Provide["code_versions"],
-    under_way: UnderWay = Provide["under_way"],
-) -> tuple[RunContext, Services]:
-    """Return the context and the services of the current run, resolved once."""
-    services = Services(
-        catalog, secrets, pickler, run_log_store, code_versions, under_way
-    )
-    return context, services

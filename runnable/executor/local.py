@@ -1,15 +1,16 @@
 """Run every step in this process."""
 
-from collections.abc import Coroutine, Mapping
-from typing import Any, ClassVar, Self
+from collections.abc import Mapping
+from typing import ClassVar, Self
 
 from pydantic import BaseModel, Field, model_validator
 
 from runnable.ambient import Console
 from runnable.datastore import AnyParameter, RunLog
-from runnable.engine import AS_USUAL, Conditions, Runtime, run
-from runnable.executor.base import BasePipelineExecutor, services_of_run
-from runnable.graph import Graph, JobNode, Overlap, Parallelism, Workspace
+from runnable.engine import Conditions, Runtime
+from runnable.executor.base import BasePipelineExecutor
+from runnable.executor.here import run_here
+from runnable.graph import Graph, Overlap, Parallelism, Workspace
 
 
 class RunsHere(BaseModel):
@@ -79,25 +80,3 @@ class LocalExecutor(RunsHere, BasePipelineExecutor):
         old: dict[bool | None, Parallelism] = {True: "process", False: "none"}
         parallelism = self.parallelism or old.get(self.enable_parallel, "thread")
         return Overlap(parallelism, self.max_workers)
-
-
-def run_here(
-    work: Graph | JobNode,
-    parameters: Mapping[str, AnyParameter],
-    runtime: Runtime,
-    *,
-    store_objects: bool = True,
-    conditions: Conditions = AS_USUAL,
-) -> Coroutine[Any, Any, RunLog]:
-    """Run a pipeline, or the task of a job, with the services of the current run."""
-    context, services = services_of_run()
-    context.object_serialisation = store_objects
-    return run(
-        work,
-        parameters,
-        runtime,
-        services,
-        context,
-        conditions,
-        continued=context.is_retry,
-    )

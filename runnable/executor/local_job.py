@@ -6,8 +6,8 @@ from typing import ClassVar
 from runnable.datastore import AnyParameter, RunLog
 from runnable.engine import Conditions, Runtime
 from runnable.executor.base import BaseJobExecutor
-from runnable.executor.local import RunsHere, run_here
-from runnable.graph import ONE_ATTEMPT, CatalogSettings, JobNode, Policy
+from runnable.executor.local import RunsHere
+from runnable.graph import ONE_ATTEMPT, CatalogSettings, Policy
 from runnable.tasks import BaseTaskType
 
 
@@ -16,6 +16,11 @@ class LocalJobExecutor(RunsHere, BaseJobExecutor):
 
     stateless: ClassVar[bool] = True
     service_name: str = "local"
+
+    @property
+    def conditions(self) -> Conditions:
+        """How the task is to go on, as configured."""
+        return Conditions(console=self.console, workspace=self.workspace)
 
     async def submit_job(
         self,
@@ -26,12 +31,6 @@ class LocalJobExecutor(RunsHere, BaseJobExecutor):
         policy: Policy = ONE_ATTEMPT,
     ) -> RunLog:
         """Run the job here."""
-        node = JobNode(
-            name="job",
-            next_node="",
-            task=job,
-            catalog=catalog_settings,
-            policy=policy,
+        return await self.execute_job(
+            job, catalog_settings, parameters, runtime, policy
         )
-        conditions = Conditions(console=self.console, workspace=self.workspace)
-        return await run_here(node, parameters, runtime, conditions=conditions)

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     # The same names as below, where type checkers and editors see them.
     from runnable.graph import Backoff
-    from runnable.sdk.collect import collect, function_named
     from runnable.sdk.composites import CompositeStep, Conditional, Loop, Map, Parallel
     from runnable.sdk.history import delete_runs, get_run_log, list_runs
     from runnable.sdk.jobs import NotebookJob, PythonJob, ShellJob
     from runnable.sdk.launch import rehearse
     from runnable.sdk.pipeline import AsyncPipeline, Pipeline, Step
+    from runnable.sdk.planning import collect, function_named
     from runnable.sdk.settings import Catalog
     from runnable.sdk.steps import (
         AsyncPythonTask,
@@ -64,9 +64,9 @@ __all__ = [
 
 _ELSEWHERE = {
     "Backoff": "runnable.graph",
-    "collect": "runnable.sdk.collect",
+    "collect": "runnable.sdk.planning",
     "delete_runs": "runnable.sdk.history",
-    "function_named": "runnable.sdk.collect",
+    "function_named": "runnable.sdk.planning",
     "get_run_log": "runnable.sdk.history",
     "list_runs": "runnable.sdk.history",
     "load_pipeline": "runnable.sdk.yaml_pipeline",

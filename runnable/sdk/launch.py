@@ -222,6 +222,7 @@ def _make_context(
     return work.context_type.model_validate({
         **work.origin,
         "run_id": run_id,
+        "retry_indicator": settings.retry_indicator,
         "is_retry": bool(settings.retry_run_id),
         "tag": settings.tag,
         "log_level": settings.log_level,

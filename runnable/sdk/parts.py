@@ -1,7 +1,6 @@
 """Run one step of a run that another process has begun, or begin it with this step."""
 
-import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import TypeVar, cast
 
 from runnable.engine import (
@@ -12,27 +11,28 @@ from runnable.engine import (
     Part,
     run_by_hand,
 )
-from runnable.exceptions import RunLogNotFoundError
+from runnable.exceptions import DefinitionError, RunLogNotFoundError
 from runnable.executor import BasePipelineExecutor
 from runnable.graph import changes
-from runnable.options import Options
+from runnable.options import Options, completed
 from runnable.sdk.history import get_run_log
 from runnable.sdk.launch import launch, worker_threads
+from runnable.sdk.planning import Planned, collect
 from runnable.sdk.work import PipelineWork, Work
 
 T = TypeVar("T")
 
 
 def run_step(
-    works: Sequence[Work], name: str, iteration: Iteration, options: Options
+    planned: Planned, name: str, iteration: Iteration, options: Options
 ) -> bool:
     """Run one step of a run, with all its branches if it has any.
 
     Args:
-        works: What the program would run; the pipeline of the run is among it.
+        planned: The pipeline of the run; see `plan`.
         name: The path of the step.
         iteration: The iterations of maps and loops that it stands in.
-        options: The run id, and where everything is kept.
+        options: The run id, and what is to hold instead of what the program says.
 
     Returns:
         Whether it has succeeded.
@@ -41,16 +41,16 @@ def run_step(
         RetryValidationError: If the run has another pipeline.
         NodeNotFoundError: If there is no such step.
     """
-    return _do(works, name, iteration, options, lambda joined: joined.run())
+    return _do(planned, name, iteration, options, lambda joined: joined.run())
 
 
 def fan_out(
-    works: Sequence[Work], name: str, iteration: Iteration, options: Options
+    planned: Planned, name: str, iteration: Iteration, options: Options
 ) -> list[OpenBranch]:
     """Record which branches a step has; of a loop, the next iteration.
 
     Args:
-        works: As for `run_step`.
+        planned: As for `run_step`.
         name: As for `run_step`.
         iteration: As for `run_step`.
         options: As for `run_step`.
@@ -58,16 +58,16 @@ def fan_out(
     Returns:
         The branches that are to be run.
     """
-    return _do(works, name, iteration, options, lambda joined: joined.open_branches())
+    return _do(planned, name, iteration, options, lambda joined: joined.open_branches())
 
 
 def fan_in(
-    works: Sequence[Work], name: str, iteration: Iteration, options: Options
+    planned: Planned, name: str, iteration: Iteration, options: Options
 ) -> bool | None:
     """Record what the branches of a step have come to.
 
     Args:
-        works: As for `run_step`.
+        planned: As for `run_step`.
         name: As for `run_step`.
         iteration: As for `run_step`.
         options: As for `run_step`.
@@ -75,7 +75,9 @@ def fan_in(
     Returns:
         Whether the step has succeeded; None for a loop that goes on.
     """
-    return _do(works, name, iteration, options, lambda joined: joined.close_branches())
+    return _do(
+        planned, name, iteration, options, lambda joined: joined.close_branches()
+    )
 
 
 class _PartWork(PipelineWork):
@@ -87,13 +89,14 @@ class _PartWork(PipelineWork):
 
 
 def _do(
-    works: Sequence[Work],
+    planned: Planned,
     name: str,
     iteration: Iteration,
     options: Options,
     action: Callable[[Joined], Awaitable[T]],
 ) -> T:
-    work = _PartWork(_pipeline_of(works, options))
+    work = _PartWork(cast("PipelineWork", planned.work))
+    options = completed(options, planned.options)
     part = Part(work.graph, name, iteration)
     runtime = InlineRuntime(worker_threads())
     with launch(work, options, None) as launched:
@@ -106,14 +109,39 @@ def _do(
         return run_by_hand(act())
 
 
-def _pipeline_of(works: Sequence[Work], options: Options) -> PipelineWork:
-    """Choose the pipeline that a run has; the first one, of a run that is new."""
-    pipelines = [work for work in works if isinstance(work, PipelineWork)]
-    if len(pipelines) > 1:
-        with contextlib.suppress(RunLogNotFoundError):
-            run_log = get_run_log(
-                options.run_id, options.configuration_file, services=options.services
-            )
-            described = run_log.run_config.get("dag") or {}
-            pipelines.sort(key=lambda it: len(changes(described, it.graph.described)))
-    return pipelines[0]
+def plan(program: Callable[[], object], options: Options) -> Planned:
+    """Find the pipeline of a run among those that a program would run.
+
+    Args:
+        program: Executes pipelines; it is ended where it would execute that one.
+        options: The run id, and what is to hold instead of what the program says.
+
+    Returns:
+        The pipeline that the run has; the first one, of a run that is new.
+
+    Raises:
+        DefinitionError: If the program executes none.
+    """
+
+    def is_it(work: Work, said: Options) -> bool:
+        return isinstance(work, PipelineWork) and not _differences(
+            work, completed(options, said)
+        )
+
+    runs = collect(program, check=is_it).runs
+    pipelines = [it for it in runs if isinstance(it.work, PipelineWork)]
+    if not pipelines:
+        raise DefinitionError("it executes no pipeline; a job has no steps")
+    return min(pipelines, key=lambda it: len(_differences(it.work, options)))
+
+
+def _differences(work: Work, options: Options) -> list[str]:
+    """Say in what a pipeline differs from that of the run; nothing if it is new."""
+    assert isinstance(work, PipelineWork)  # noqa: S101 - jobs were left out
+    try:
+        run_log = get_run_log(
+            options.run_id, options.configuration_file, services=options.services
+        )
+    except RunLogNotFoundError:
+        return []
+    return changes(run_log.run_config.get("dag") or {}, work.graph.described)

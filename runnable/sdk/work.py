@@ -104,3 +104,26 @@ class JobWork(Work):
         return runs.submit_job(
             self.task, self.catalog, parameters, runtime, self.policy
         )
+
+
+class JobHere(JobWork):
+    """Run the one task of a job in this process, which an executor has started.
+
+    Args:
+        job: The job.
+    """
+
+    def __init__(self, job: JobWork) -> None:
+        super().__init__(job.task, job.catalog, job.policy)
+
+    def start(
+        self,
+        executor: object,
+        parameters: Mapping[str, AnyParameter],
+        runtime: Runtime,
+    ) -> Coroutine[Any, Any, RunLog]:
+        """Have a job executor run the task here."""
+        runs = cast("BaseJobExecutor", executor)
+        return runs.execute_job(
+            self.task, self.catalog, parameters, runtime, self.policy
+        )

@@ -176,7 +176,9 @@ def test_a_pipeline_is_checked_without_running():
     wrong = runnable("check", "wrong.yaml")
     assert wrong.returncode == 2
     assert "wrong.yaml:3:3" in wrong.stderr
-    Path("c.yaml").write_text("catalog:\n  type: file-system\n  config: {colour: red}\n")
+    Path("c.yaml").write_text(
+        "catalog:\n  type: file-system\n  config: {colour: red}\n"
+    )
     wrong = runnable("check", "pipeline.yaml", "-p", "parameters.yaml", "-c", "c.yaml")
     assert wrong.returncode == 2
     assert "c.yaml:1:1: catalog" in wrong.stderr

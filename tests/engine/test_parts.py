@@ -24,20 +24,20 @@ from runnable.exceptions import (
 )
 from runnable.graph import CompositeNode, LoopNode, MapNode
 from runnable.options import Options
-from runnable.sdk import collect
-from runnable.sdk.parts import fan_in, fan_out, run_step
+from runnable.sdk.parts import fan_in, fan_out, plan, run_step
 
 
 class Driver:
     """Runs a pipeline as somebody who has each part of it run elsewhere."""
 
-    def __init__(self, pipeline, services, parameters=PARAMETERS):
-        self.works = collect(pipeline.execute).works
+    def __init__(self, pipeline, services, parameters=PARAMETERS, by_name=False):
+        self.by_name = by_name
         self.options = Options(run_id="r1", services=services, parameters=parameters)
-        self.graph = self.works[0].graph
+        self.planned = plan(pipeline.execute, self.options)
+        self.graph = self.planned.work.graph
 
     def call(self, function, path, iteration=None):
-        return function(self.works, path, iteration or Iteration(), self.options)
+        return function(self.planned, path, iteration or Iteration(), self.options)
 
     def run(self, graph=None, path="", iteration=None):
         graph, iteration = graph or self.graph, iteration or Iteration()
@@ -70,6 +70,10 @@ class Driver:
     def branch(self, node, step, branch, iteration):
         given = iteration.model_dump()
         name = branch.name
+        if isinstance(node, MapNode) and self.by_name:
+            # Of maps in maps that name their items alike, no more can be said.
+            self.run(next(iter(node.branches.values())), f"{step}.{name}.", iteration)
+            return
         if isinstance(node, MapNode):
             given["map_variable"][node.iterate_as] = {
                 "value": branch.variables[node.iterate_as]
@@ -109,9 +113,27 @@ def test_a_run_in_parts_has_the_log_of_a_run_in_one(pipeline):
         )
     except ExecutionFailedError as failed:
         whole = failed.run_log
-    Driver(pipeline, services).run()
+    Driver(pipeline, services, by_name=True).run()
     parts = get_run_log("r1", services=services)
     assert without_reasons(comparable(parts)) == without_reasons(comparable(whole))
+
+
+def test_branches_are_found_by_what_was_given_to_them():
+    services = in_memory()
+    inner = Map(name="n", branch=pair(), iterate_on="ys", iterate_as="y")
+    outer = Map(name="m", branch=inner.as_pipeline(), iterate_on="xs", iterate_as="x")
+    parameters = {"xs": [1, "a.b", {"k": [1]}], "ys": [2, 2]}
+    Driver(outer.as_pipeline(), services, parameters).run()
+    run_log = get_run_log("r1", services=services)
+    assert run_log.status == "SUCCESS"
+    assert run_log.parameters["z"].value == [[[x, 2], [x, 2]] for x in parameters["xs"]]
+
+
+def pair():
+    def both(x, y):
+        return [x, y]
+
+    return PythonTask(name="s", function=both, returns=["z"]).as_pipeline()
 
 
 def flaky(calls=[]):  # noqa: B006 - counts its calls
@@ -178,9 +200,8 @@ def test_of_several_pipelines_the_one_of_the_run_is_found():
     Driver(PythonTask(name="b", function=nothing).as_pipeline(), services).call(
         run_step, "b"
     )
-    works = collect(program).works
     options = Options(run_id="r1", services=services)
-    assert run_step(works, "success", Iteration(), options)
+    assert run_step(plan(program, options), "success", Iteration(), options)
 
 
 def test_branches_whose_names_are_no_paths():

@@ -17,25 +17,38 @@ from runnable.sdk.pipeline import Pipeline
 from runnable.sdk.work import Work
 
 
+class Planned(NamedTuple):
+    """A run that a program would start."""
+
+    work: Work
+    options: Options
+    """What the program says of it."""
+
+
 class Collected(NamedTuple):
     """What a program would run."""
 
-    works: list[Work]
+    runs: list[Planned]
     stopped: Exception | None = None
     """What the program raised after its first `execute`, which has no result here."""
+
+
+class _EnoughError(BaseException):
+    """Ends a program, which has said what was to be found out."""
 
 
 def collect(
     program: Callable[[], object],
     options: Options = Options(),  # noqa: B008 - immutable
-    check: Callable[[Work, Options], None] | None = None,
+    check: Callable[[Work, Options], bool | None] | None = None,
 ) -> Collected:
     """Run a program up to its end, without the runs that it starts.
 
     Args:
         program: Executes pipelines or jobs, or returns one.
         options: Used where the program says nothing itself.
-        check: Called with each, and with what the program says of its run.
+        check: Called with each, and with what the program says of its run. If it
+            answers True, that is enough, and the program is ended there.
 
     Returns:
         What it would run, in order; what it returns only if it executes nothing.
@@ -47,29 +60,31 @@ def collect(
     Example:
         >>> from runnable import Pipeline, Stub
         >>> pipeline = Pipeline(steps=[Stub(name="s")], name="p")
-        >>> collect(pipeline.execute).works[0].graph.name
+        >>> collect(pipeline.execute).runs[0].work.graph.name
         'p'
     """
-    works: list[Work] = []
+    runs: list[Planned] = []
 
     def keep(work: object, said: Options) -> None:
-        works.append(cast("Work", work))
-        if check is not None:
-            check(works[-1], said)
+        runs.append(Planned(cast("Work", work), said))
+        if check is not None and check(*runs[-1]):
+            raise _EnoughError
 
     stopped: Exception | None = None
     with launched_by(Launcher(options, collect=keep)):
         try:
             returned = program()
-            if not works and isinstance(returned, Pipeline | Job):
+            if not runs and isinstance(returned, Pipeline | Job):
                 returned.execute()
+        except _EnoughError:
+            pass
         except Exception as error:
-            if not works:
+            if not runs:
                 raise
             stopped = error
-    if not works:
+    if not runs:
         raise DefinitionError("it executes no pipeline and no job, and returns none")
-    return Collected(works, stopped)
+    return Collected(runs, stopped)
 
 
 def function_named(name: str) -> Callable[[], object]:

@@ -1,0 +1,136 @@
+"""Run every step in a process of its own, by the commands that a cluster would use."""
+
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+
+from runnable.ambient import environment_of_step
+from runnable.context import RunContext
+from runnable.datastore import AnyParameter, RunLog
+from runnable.engine import ByCommand, Conditions, Runtime, script
+from runnable.exceptions import ConfigurationError, ExecutionFailedError
+from runnable.executor.base import (
+    BaseJobExecutor,
+    BasePipelineExecutor,
+)
+from runnable.executor.here import run_here, services_of_run
+from runnable.executor.local import RunsHere
+from runnable.graph import ONE_ATTEMPT, CatalogSettings, Graph, Overlap, Policy
+from runnable.tasks import BaseTaskType, Call
+
+
+class EmulatorExecutor(RunsHere, BasePipelineExecutor):
+    """Runs every task in a process of its own, by `runnable execute-single-node`.
+
+    What works so works where nothing but a command and the stores are shared. It needs
+    a pipeline in a YAML file, or in a script that is run.
+    """
+
+    service_name: str = "emulator"
+
+    async def execute_graph(
+        self,
+        graph: Graph,
+        parameters: Mapping[str, AnyParameter],
+        runtime: Runtime,
+    ) -> RunLog:
+        """Run a pipeline here, and its tasks in processes of their own."""
+        command = _Command(_shared_context())
+        conditions = Conditions(
+            Overlap("thread"),
+            self.console,
+            self.workspace,
+            elsewhere=ByCommand(command.for_step),
+        )
+        return await run_here(graph, parameters, runtime, conditions=conditions)
+
+
+class EmulatorJobExecutor(RunsHere, BaseJobExecutor):
+    """Runs the task of a job in a process of its own, by `runnable execute-job`."""
+
+    service_name: str = "emulator"
+
+    async def submit_job(
+        self,
+        job: BaseTaskType,
+        catalog_settings: CatalogSettings,
+        parameters: Mapping[str, AnyParameter],
+        runtime: Runtime,
+        policy: Policy = ONE_ATTEMPT,
+    ) -> RunLog:
+        """Have a process run the job, and wait for its end."""
+        del job, catalog_settings, parameters, policy  # the process makes its own
+        context = _shared_context()
+        _, services = services_of_run()
+        argv, environment = _Command(context).for_job(), environment_of_step()
+
+        def run() -> int:
+            return subprocess.run(argv, env=environment, check=False).returncode  # noqa: S603
+
+        status = await runtime.invoke(Call(run))
+        run_log = services.run_log_store.get_run_log_by_id(context.run_id)
+        if status or run_log.status != "SUCCESS":
+            reason = f"its process ended with status {status}"
+            raise ExecutionFailedError(context.run_id, run_log, reason)
+        return run_log
+
+
+def _shared_context() -> RunContext:
+    context, services = services_of_run()
+    if not services.run_log_store.is_shared:
+        problem = (
+            "the emulator runs steps in processes of their own, which cannot see a run "
+            "log store in memory; use file-system, sqlite or another one"
+        )
+        raise ConfigurationError(problem)
+    return context
+
+
+class _Command:
+    """Makes the commands for the parts of a run.
+
+    Args:
+        context: That of the run.
+    """
+
+    def __init__(self, context: RunContext) -> None:
+        self._context = context
+        file = getattr(context, "pipeline_definition_file", "")
+        self._mode = "yaml" if context.execution_mode == "yaml" else "python"
+        self._definition = file or script()
+        if not self._definition:
+            problem = (
+                "the emulator needs a pipeline in a YAML file, or in a script that is "
+                "run: a process of its own reads it again"
+            )
+            raise ConfigurationError(problem)
+
+    def for_step(self, path: str) -> Sequence[str]:
+        """Return the command for a step."""
+        return [
+            *_RUNNABLE,
+            "execute-single-node",
+            self._context.run_id,
+            self._definition,
+            path,
+            f"--mode={self._mode}",
+            *self._options(),
+        ]
+
+    def for_job(self) -> Sequence[str]:
+        """Return the command for the job."""
+        job = (self._definition, self._context.run_id)
+        return [*_RUNNABLE, "execute-job", *job, *self._options()]
+
+    def _options(self) -> Sequence[str]:
+        context = self._context
+        said = {
+            "--config": context.configuration_file,
+            "--parameters": context.parameters_file,
+            "--tag": context.tag,
+            "--log-level": context.log_level or "WARNING",
+        }
+        return [f"{name}={value}" for name, value in said.items() if value]
+
+
+_RUNNABLE = (sys.executable, "-m", "runnable.cli")
