@@ -33,8 +33,11 @@ if TYPE_CHECKING:
         Task,
         delete_runs,
         get_run_log,
+        get_stream_queue,
         list_runs,
         load_pipeline,
+        set_stream_queue,
+        truncate_value,
     )
     from runnable.tasks import json as json
     from runnable.tasks import metric, pickled
@@ -64,12 +67,15 @@ __all__ = [
     "Task",
     "delete_runs",
     "get_run_log",
+    "get_stream_queue",
     "inject",
     "list_runs",
     "load_pipeline",
     "metric",
     "pickled",
+    "set_stream_queue",
     "summarise",
+    "truncate_value",
 ]
 
 COMPOSITION_ROOT = "containers"
@@ -101,14 +107,22 @@ _HOMES = {
         "Task",
         "delete_runs",
         "get_run_log",
+        "get_stream_queue",
         "list_runs",
         "load_pipeline",
+        "set_stream_queue",
+        "truncate_value",
     ],
     "runnable.tasks": ["json", "metric", "pickled"],
 }
 
 
 def __getattr__(name: str) -> object:
+    if name in {"console", "task_console"}:
+        return _console()
+    if name in {"OTEL_AVAILABLE", "StreamingSpanProcessor"}:
+        # As version 0.50 says it where OpenTelemetry is not installed.
+        return None if name == "StreamingSpanProcessor" else False
     for home, names in _HOMES.items():
         if name in names:
             value: object = getattr(importlib.import_module(home), name)
@@ -116,6 +130,13 @@ def __getattr__(name: str) -> object:
             return value
     msg = f"module {__name__!r} has no attribute {name!r}"
     raise AttributeError(msg)
+
+
+def _console() -> object:
+    """Make a console that prints to wherever standard output leads at that moment."""
+    from rich.console import Console
+
+    return Console()
 
 
 def __dir__() -> list[str]:

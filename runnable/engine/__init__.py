@@ -12,6 +12,7 @@ from runnable.engine.runtimes import (
     run_by_hand,
 )
 from runnable.engine.session import AS_USUAL, Conditions, Services, script
+from runnable.engine.standing import Standing
 from runnable.engine.values import json_parameters
 from runnable.under_way import UnderWay
 
@@ -27,6 +28,7 @@ __all__ = [
     "Part",
     "Runtime",
     "Services",
+    "Standing",
     "UnderWay",
     "is_under_way",
     "joined",

@@ -26,7 +26,7 @@ class Standing:
         records: All of them, from the first on.
     """
 
-    def __init__(self, records: Iterable[Record]) -> None:
+    def __init__(self, records: Iterable[Record] = ()) -> None:
         self.open: dict[str, StepStarted | BranchStarted] = {}
         """What has begun and not ended, by path."""
         self.branches: dict[str, str] = {}
@@ -36,9 +36,14 @@ class Standing:
         self._parameters: dict[str, dict[str, AnyParameter]] = {"": {}}
         self._variables: dict[str, Mapping[str, JsonValue]] = {"": {}}
         for record in records:
-            self._add(record)
+            self.add(record)
 
-    def _add(self, record: Record) -> None:
+    def add(self, record: Record) -> None:
+        """Take note of a record.
+
+        Args:
+            record: The next one.
+        """
         match record:
             case RunStarted():
                 self._parameters[""] = dict(record.parameters)
@@ -104,6 +109,21 @@ class Standing:
         """
         return dict(self._parameters[branch])
 
+    def visible(self, branch: str) -> dict[str, AnyParameter]:
+        """Return everything that can be found in a branch.
+
+        Args:
+            branch: Its path; the run if empty.
+        """
+        outer = self.visible(parent(parent(branch))) if branch else {}
+        return outer | self._given(branch) | self._parameters[branch]
+
+    def _given(self, branch: str) -> dict[str, AnyParameter]:
+        return {
+            name: JsonParameter.model_construct(value=value)
+            for name, value in self._variables[branch].items()
+        }
+
     def scope(self, branch: str, outer: Scope, environment: Mapping[str, str]) -> Scope:
         """Return the scope of a branch.
 
@@ -112,12 +132,9 @@ class Standing:
             outer: The scope around it.
             environment: What the branch adds to the variables that tasks see.
         """
-        variables = {
-            name: JsonParameter.model_construct(value=value)
-            for name, value in self._variables[branch].items()
-        }
+        variables, own = self._given(branch), self.parameters(branch)
         environment = {**outer.environment, **environment}
-        return Scope(branch, self.parameters(branch), variables, environment, outer)
+        return Scope(branch, own, variables, environment, outer)
 
     def around(self, path: str) -> Iterator[StepStarted | BranchStarted]:
         """Yield what is open of what something is, stands in or has, outermost first.

@@ -11,6 +11,7 @@ from runnable.graph.composites import (
     Parallelism,
     ParallelNode,
     Reducer,
+    node_at,
 )
 from runnable.graph.flow import Need, provided, unprovided_parameters
 from runnable.graph.nodes import (
@@ -80,6 +81,7 @@ __all__ = [
     "execution_log_name",
     "find_problems",
     "join",
+    "node_at",
     "parent",
     "provided",
     "shortened_name",

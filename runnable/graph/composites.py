@@ -7,7 +7,8 @@ from typing import ClassVar, Literal, NamedTuple
 from pydantic import JsonValue
 
 from runnable.defaults import LOOP_PLACEHOLDER, MAP_PLACEHOLDER
-from runnable.graph.nodes import Graph, StepNode
+from runnable.graph.nodes import Graph, Node, StepNode
+from runnable.graph.paths import BranchNames
 
 Parallelism = Literal["thread", "process", "none"]
 """How branches overlap: in this process, in processes of their own, or not at all."""
@@ -164,3 +165,34 @@ class LoopNode(CompositeNode):
             "index_as": self.index_as,
             "branch": self.branches[LOOP_PLACEHOLDER].described,
         }
+
+
+def node_at(graph: Graph, path: str) -> Node | None:
+    """Find the node of a step by its path in a run.
+
+    Args:
+        graph: That of the whole pipeline.
+        path: The path of the step, with the names of its branches.
+
+    Returns:
+        The node; None if there is none.
+    """
+    names = path.split(".")
+    for name, branch in zip(names[:-1:2], names[1::2], strict=False):
+        node = graph.nodes.get(name)
+        if not isinstance(node, CompositeNode):
+            return None
+        found = _branch(node, branch)
+        if found is None:
+            return None
+        graph = found
+    return graph.nodes.get(names[-1])
+
+
+def _branch(node: CompositeNode, branch: str) -> Graph | None:
+    """Find a branch by its name in a path."""
+    names = BranchNames()
+    for name, graph in node.branches.items():
+        if name in {MAP_PLACEHOLDER, LOOP_PLACEHOLDER} or names.name(name) == branch:
+            return graph
+    return None

@@ -3,6 +3,7 @@
 import ast
 import builtins
 import importlib
+import inspect
 from collections.abc import Callable
 
 from runnable.exceptions import DefinitionError, did_you_mean
@@ -28,7 +29,8 @@ def as_reduction(
 
     Args:
         reducer: A callable or its dotted name, or the text of a lambda, which takes the
-            values as arguments; `max`, `min`, `sum`, `len`, `sorted`, `any`, `all`,
+            values as arguments, or their list if it needs one argument only, such as
+            `statistics.mean`; `max`, `min`, `sum`, `len`, `sorted`, `any`, `all`,
             `list` and `tuple` take their list. None for none.
 
     Returns:
@@ -58,7 +60,7 @@ def as_reduction(
     if text.startswith("lambda"):
         return text, _spread(_compile(text))
     if "." in text and all(part.isidentifier() for part in text.split(".")):
-        return text, lambda values: _import(text)(*values)
+        return text, _Imported(text)
     raise DefinitionError(
         f"the reducer {text!r} is no lambda, no dotted name of a function, and none of "
         f"{', '.join(_OF_LISTS)}. {did_you_mean(text, _OF_LISTS)}"
@@ -66,7 +68,37 @@ def as_reduction(
 
 
 def _spread(function: Callable[..., object]) -> Callable[[list[object]], object]:
+    if _takes_list(function):
+        return function
     return lambda values: function(*values)
+
+
+class _Imported:
+    """A function that is imported when it is first called."""
+
+    def __init__(self, dotted: str) -> None:
+        self._dotted = dotted
+
+    def __call__(self, values: list[object]) -> object:
+        """Reduce values."""
+        return _spread(_import(self._dotted))(values)
+
+
+def _takes_list(function: Callable[..., object]) -> bool:
+    """Tell whether one argument is all that a function needs, and not any number."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except ValueError:
+        return False
+    positional = [
+        it
+        for it in parameters
+        if it.kind in {it.POSITIONAL_ONLY, it.POSITIONAL_OR_KEYWORD}
+        and it.default is it.empty
+    ]
+    return len(positional) == 1 and not any(
+        it.kind is it.VAR_POSITIONAL for it in parameters
+    )
 
 
 def _compile(text: str) -> Callable[..., object]:

@@ -28,6 +28,11 @@ if TYPE_CHECKING:
         Task,
         TaskStep,
     )
+    from runnable.sdk.stream_queue import (
+        get_stream_queue,
+        set_stream_queue,
+        truncate_value,
+    )
     from runnable.sdk.yaml_pipeline import load_pipeline
 
 __all__ = [
@@ -57,9 +62,12 @@ __all__ = [
     "delete_runs",
     "function_named",
     "get_run_log",
+    "get_stream_queue",
     "list_runs",
     "load_pipeline",
     "rehearse",
+    "set_stream_queue",
+    "truncate_value",
 ]
 
 _ELSEWHERE = {
@@ -69,6 +77,9 @@ _ELSEWHERE = {
     "function_named": "runnable.sdk.planning",
     "get_run_log": "runnable.sdk.history",
     "list_runs": "runnable.sdk.history",
+    "get_stream_queue": "runnable.sdk.stream_queue",
+    "set_stream_queue": "runnable.sdk.stream_queue",
+    "truncate_value": "runnable.sdk.stream_queue",
     "load_pipeline": "runnable.sdk.yaml_pipeline",
     "rehearse": "runnable.sdk.launch",
     "Catalog": "runnable.sdk.settings",

@@ -199,8 +199,8 @@ class Map(_Overlapping):
     """The name of the item in the branch."""
     reducer: str | Callable[..., object] | None = None
     """Makes one value of those of all items: a callable that takes them as arguments,
-    its dotted name, or a lambda as text. `max`, `min`, `sum`, `len`, `sorted`, `any`
-    and `all` take the list. None keeps the list."""
+    its dotted name, or a lambda as text. One that needs a single argument, such as
+    `statistics.mean` or `max`, takes the list. None keeps the list."""
 
     @field_validator("reducer")
     @classmethod

@@ -33,6 +33,7 @@ from runnable.sdk.services import (
     make_services,
     resolve_settings,
 )
+from runnable.sdk.stream_queue import QueueSubscriber, get_stream_queue
 from runnable.sdk.work import Work
 from runnable.threads import Threads
 
@@ -110,6 +111,8 @@ def launch(
         context = _make_context(work, run_id, settings, services)
         executor = services[work.executor_kind]
         with RunScope(context, container, before), _same_for_all(settings, services):
+            if queue := get_stream_queue():
+                context.subscribe(QueueSubscriber(queue, context))
             # A service may have ten thousand runs under way: keep no more than needed.
             del options, settings, services, ports
             yield Launched(context, work, parameters, executor)

@@ -1,0 +1,143 @@
+"""A queue that is told what tasks do, as version 0.50 had it.
+
+New code reads `execute_streaming(lifecycle=True)`, which has everything.
+"""
+
+import json
+from typing import Protocol, cast
+
+from runnable.context import RunContext
+from runnable.datastore import (
+    AnyParameter,
+    ObjectParameter,
+    Record,
+    StepFinished,
+    StepStarted,
+)
+from runnable.engine import Standing
+from runnable.events import Event, TaskEvent, Warned
+from runnable.graph import TaskNode, node_at, parent
+from runnable.scope import current_scope, set_overrides
+
+_MOST_BYTES = 256
+_MOST_NAME = 100
+
+
+class EventQueue(Protocol):
+    """A `queue.Queue`, or something like it."""
+
+    def put_nowait(self, item: dict[str, object]) -> object:
+        """Take an event, without waiting."""
+        ...
+
+
+class _Key:
+    """Under which the queue is kept with what else holds in a context."""
+
+
+def set_stream_queue(queue: EventQueue | None) -> None:
+    """Have the runs that are started in this context tell a queue what tasks do.
+
+    Each event is a mapping with a `type`: `task_started` with `name` and `inputs`,
+    `task_completed` with `name` and `outputs`, `task_error` with `name` and `error`,
+    and what generators yield.
+
+    Args:
+        queue: The queue; None to tell nobody.
+
+    Example:
+        >>> import queue
+        >>> from runnable import PythonTask
+        >>> events = queue.Queue()
+        >>> set_stream_queue(events)
+        >>> in_memory = {"run_log_store": {"type": "memory"},
+        ...              "catalog": {"type": "do-nothing"}}
+        >>> task = PythonTask(name="t", function=lambda: 1, returns=["x"])
+        >>> _ = task.as_pipeline().execute(services=in_memory)
+        >>> [event["type"] for event in events.queue]
+        ['task_started', 'task_completed']
+        >>> set_stream_queue(None)
+    """
+    overrides = dict(current_scope().overrides)
+    overrides.pop(_Key, None)
+    set_overrides({**overrides, _Key: (queue,)} if queue is not None else overrides)
+
+
+def get_stream_queue() -> EventQueue | None:
+    """Return the queue that `set_stream_queue` has set in this context, if any."""
+    found = current_scope().overrides.get(_Key)
+    return cast("EventQueue", found[-1]) if found else None
+
+
+def truncate_value(value: object, max_bytes: int = _MOST_BYTES) -> str:
+    """Write a value as JSON, cut if it is long.
+
+    Args:
+        value: Anything; what JSON cannot express becomes its text.
+        max_bytes: The most that is kept of it.
+
+    Example:
+        >>> truncate_value("abcdef", max_bytes=4)
+        '"abc...'
+    """
+    encoded = json.dumps(value, default=str).encode()
+    if len(encoded) <= max_bytes:
+        return encoded.decode()
+    return encoded[:max_bytes].decode(errors="ignore") + "..."
+
+
+class QueueSubscriber:
+    """Tells a queue what the tasks of a run do.
+
+    Args:
+        queue: The queue.
+        context: That of the run.
+    """
+
+    def __init__(self, queue: EventQueue, context: RunContext) -> None:
+        self._queue = queue
+        self._context = context
+        self._standing = Standing()
+
+    def __call__(self, event: Event) -> None:
+        """Take an event."""
+        if isinstance(event, TaskEvent):
+            self._queue.put_nowait(dict(event.event))
+        elif not isinstance(event, Warned):
+            self._standing.add(event)
+            self._tell(event)
+
+    def _tell(self, record: Record) -> None:
+        if not isinstance(record, StepStarted | StepFinished):
+            return
+        name = self._command(record.path)
+        if name is None:
+            return
+        if isinstance(record, StepStarted):
+            inputs = _texts(self._standing.visible(parent(record.path)))
+            self._put("task_started", name, inputs=inputs)
+        elif record.status == "SUCCESS":
+            outputs = {"outputs": _texts(record.outputs)} if record.outputs else {}
+            self._put("task_completed", name, **outputs)
+        else:
+            self._put("task_error", name, error=record.message[:_MOST_BYTES])
+
+    def _put(self, kind: str, name: str, **more: object) -> None:
+        self._queue.put_nowait({"type": kind, "name": name, **more})
+
+    def _command(self, path: str) -> str | None:
+        """Return what a step runs; None if it is no task."""
+        graph = self._context.dag
+        node = node_at(graph, path) if graph is not None else None
+        if not isinstance(node, TaskNode):
+            return None
+        return str(node.task.describe()["command"])[:_MOST_NAME]
+
+
+def _texts(parameters: dict[str, AnyParameter]) -> dict[str, str]:
+    return {
+        name: "<object>"
+        if isinstance(it, ObjectParameter)
+        else truncate_value(it.value)
+        for name, it in parameters.items()
+    }
