@@ -11,7 +11,7 @@ from runnable.context import set_run_context
 from runnable.scope import set_overrides
 
 # Checked by type checkers, and run by `make bench`; they hold no tests.
-collect_ignore = ["typing", "benchmarks"]
+collect_ignore = ["typing", "benchmarks", "fuzzing/with_atheris.py"]
 
 IN_MEMORY = {
     "run_log_store": {"type": "memory"},

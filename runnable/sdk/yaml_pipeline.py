@@ -342,11 +342,12 @@ def _explain(
         yield keys, f"{where}: {message}" if where else message
 
 
-def _in_the_file(keys: Keys, value: Any) -> Iterator[Key]:
+def _in_the_file(keys: Keys, value: object) -> Iterator[Key]:
     """Leave out names of classes, which pydantic puts between the keys."""
     for number, key in enumerate(keys, start=1):
-        known = isinstance(value, Mapping) and key in value
-        if known or (isinstance(value, list) and isinstance(key, int)):
+        if (isinstance(value, Mapping) and key in value) or (
+            isinstance(value, list) and isinstance(key, int)
+        ):
             value = value[key]
         elif number < len(keys):
             continue

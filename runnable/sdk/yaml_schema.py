@@ -4,8 +4,11 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from pydantic import BaseModel
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-from pydantic_core import core_schema
+from pydantic.json_schema import (
+    CoreSchemaOrField,
+    GenerateJsonSchema,
+    JsonSchemaValue,
+)
 
 from runnable import defaults
 from runnable.graph import TERMINAL_NAMES
@@ -40,7 +43,7 @@ class _Generator(GenerateJsonSchema):
     ignored_warning_kinds = {"skipped-choice", "non-serializable-default"}
 
     def handle_invalid_for_json_schema(
-        self, schema: core_schema.CoreSchema, error_info: str
+        self, schema: CoreSchemaOrField, error_info: str
     ) -> JsonSchemaValue:
         del schema, error_info
         return {"not": {}}
