@@ -69,14 +69,19 @@ def _step(
     mark: "Node | None", node: "Node | None", key: Key
 ) -> "tuple[Node | None, Node | None]":
     """Go on from a node to what a key has; stay if there is nothing."""
-    children = node.value if node is not None else ()
-    if isinstance(key, int) and isinstance(children, list) and key < len(children):
-        child = children[key]
-        return (mark, node) if isinstance(child, tuple) else (child, child)
-    for pair in children if isinstance(children, list) else ():
-        if isinstance(pair, tuple) and pair[0].value == str(key):
-            return pair
+    for number, child in enumerate(_children(node)):
+        if isinstance(child, tuple):
+            if child[0].value == str(key):
+                return child
+        elif number == key:
+            return child, child
     return mark, None
+
+
+def _children(node: "Node | None") -> "list[Node | tuple[Node, Node]]":
+    """Return the nodes within one: those of a list, or the pairs of a mapping."""
+    value = node.value if node is not None else None
+    return value if isinstance(value, list) else []
 
 
 def _line_and_column(node: "Node | Event") -> str:

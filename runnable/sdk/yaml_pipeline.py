@@ -10,7 +10,7 @@ with its place.
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from pydantic import InstanceOf, SkipValidation, ValidationError
 
@@ -345,10 +345,9 @@ def _explain(
 def _in_the_file(keys: Keys, value: object) -> Iterator[Key]:
     """Leave out names of classes, which pydantic puts between the keys."""
     for number, key in enumerate(keys, start=1):
-        if (isinstance(value, Mapping) and key in value) or (
-            isinstance(value, list) and isinstance(key, int)
-        ):
-            value = value[key]
+        is_position = isinstance(value, list) and isinstance(key, int)
+        if is_position or (isinstance(value, Mapping) and key in value):
+            value = cast("Any", value)[key]
         elif number < len(keys):
             continue
         yield key

@@ -5,7 +5,6 @@ from typing import Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import (
-    CoreSchemaOrField,
     GenerateJsonSchema,
     JsonSchemaValue,
 )
@@ -43,7 +42,7 @@ class _Generator(GenerateJsonSchema):
     ignored_warning_kinds = {"skipped-choice", "non-serializable-default"}
 
     def handle_invalid_for_json_schema(
-        self, schema: CoreSchemaOrField, error_info: str
+        self, schema: Any, error_info: str
     ) -> JsonSchemaValue:
         del schema, error_info
         return {"not": {}}

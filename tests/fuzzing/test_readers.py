@@ -143,6 +143,7 @@ DOCUMENTS = st.fixed_dictionaries({
 @example("pipeline", b"\xff\xfe")
 @example("parameters", b"a: \x00")
 @example("configuration", b"? [a]\n: 1\n")
+@example("configuration", b"-9: 1\n")
 def test_any_bytes(reader, content):
     fuzzed.survives(reader, content or b"")
 
