@@ -9,7 +9,7 @@ end of line; a line that was changed does not match its checksum.
 import json
 import zlib
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_origin
 
 from pydantic import JsonValue
 from pydantic_core import PydanticSerializationError, from_json, to_json
@@ -223,7 +223,8 @@ def decode(line: bytes) -> Record:
     if not line.endswith(_END) or line[:_BODY_AT] != expected:
         raise DamagedLineError("its checksum does not match")
     content = _parse(body)
-    kind = _KINDS.get(content.pop("kind", ""))
+    name = content.pop("kind", "")
+    kind = _KINDS.get(name) if isinstance(name, str) else None
     if kind is None:
         raise DamagedLineError(
             "its kind is unknown; a newer version may have written it"
@@ -233,28 +234,55 @@ def decode(line: bytes) -> Record:
 
 def _parse(body: bytes) -> dict[str, Any]:
     try:
-        content: dict[str, Any] = from_json(body)
+        content: object = from_json(body)
     except ValueError:
         # Half of a surrogate pair is text to Python and to JSON, not to UTF-8.
-        content = json.loads(body)
+        try:
+            content = json.loads(body)
+        except (ValueError, RecursionError):
+            raise DamagedLineError("it is no JSON") from None
+    if not isinstance(content, dict):
+        raise DamagedLineError("it is no JSON object")
     return content
 
 
 def _build(kind: type[Record], content: dict[str, Any]) -> Record:
-    # The checksum says that encode() wrote this: what is nested needs its type back,
-    # and nothing needs to be validated again.
-    for name in ("parameters", "outputs"):
-        if name in content:
-            content[name] = from_plain(content[name])
-    for name in ("read", "masked"):
-        if name in content:
-            content[name] = tuple(content[name])
-    if "files" in content:
-        content["files"] = [DataCatalog(**file) for file in content["files"]]
-    if "code" in content:
-        content["code"] = [CodeIdentity(**identity) for identity in content["code"]]
+    """Make a record of its fields; what is nested gets its type back."""
     known = kind._fields
     try:
-        return kind(**{name: content[name] for name in content if name in known})
-    except TypeError as error:
-        raise DamagedLineError(f"something is missing: {error}") from error
+        for name, make in _TYPED.items():
+            if name in content:
+                content[name] = make(content[name])
+        record = kind(**{name: content[name] for name in content if name in known})
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        raise DamagedLineError(f"something is missing or odd: {error}") from error
+    for name, expected in _PLAIN_TYPES[kind]:
+        if not isinstance(getattr(record, name), expected):
+            raise DamagedLineError(f"its {name!r} is of another type")
+    return record
+
+
+def _plain_types(kind: type[Record]) -> list[tuple[str, tuple[type, ...]]]:
+    """Return of which types the fields must be that hold nothing but JSON."""
+    checked: dict[object, tuple[type, ...]]
+    checked = {str: (str,), int: (int,), float: (int, float), dict: (dict,)}
+    found = []
+    for name, type_ in kind.__annotations__.items():
+        origin = get_origin(type_)
+        expected = checked.get(type_ if origin is None else origin)
+        if expected is not None:
+            found.append((name, expected))
+    return found
+
+
+_PLAIN_TYPES = {kind: _plain_types(kind) for kind in _NAMES}
+
+_TYPED: dict[str, Callable[[Any], object]] = {
+    "parameters": from_plain,
+    "outputs": from_plain,
+    "read": tuple,
+    "masked": tuple,
+    "files": lambda files: [DataCatalog(**file) for file in files],
+    "code": lambda code: [CodeIdentity(**identity) for identity in code],
+}
+"""How fields that hold more than JSON come back from it."""

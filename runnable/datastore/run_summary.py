@@ -94,6 +94,8 @@ def summarise(run_id: str, first: Record | None, last: Record | None) -> RunSumm
     """
     if not isinstance(first, RunStarted):
         return RunSummary(run_id, defaults.CREATED)
+    if first.at:
+        datetime.fromisoformat(first.at)  # a ValueError says that it is damaged
     ended = last if isinstance(last, RunFinished) else None
     graph = first.run_config.get("dag")
     name = graph.get("name") if isinstance(graph, Mapping) else ""

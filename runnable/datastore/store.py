@@ -192,6 +192,9 @@ class BaseRunLogStore(Service, abc.ABC):
         except KeyError as missing:
             why = f"the start of step {missing} is missing"
             raise RunLogDamagedError(run_id, "its journal", why) from None
+        except (TypeError, ValueError, AttributeError) as error:
+            why = f"its records do not fit together: {error}"
+            raise RunLogDamagedError(run_id, "its journal", why) from error
 
     def finish(self, run_log: RunLog) -> None:
         """Take note of the log of a run that has ended; a store may keep a copy."""

@@ -1,6 +1,7 @@
 """Whatever is read, nothing but errors of ours comes of it."""
 
 import json
+import zlib
 from pathlib import Path
 
 import fuzzed
@@ -233,6 +234,29 @@ def test_changed_run_logs(reader, kept):
         fuzzed.survives(reader, bytes(content))
 
     change()
+
+
+@settings(SETTINGS, max_examples=400)
+@given(st.data())
+def test_records_that_nobody_has_written(kept, data):
+    """The checksum is right, and something else is not."""
+    lines = [json.loads(line)["record"] for line in kept["journal"].splitlines()]
+    for _ in range(data.draw(st.integers(1, 3))):
+        record = data.draw(st.sampled_from(lines))
+        key = data.draw(st.sampled_from(sorted(record)))
+        if data.draw(st.booleans()):
+            del record[key]
+            record["kind"] = data.draw(
+                st.sampled_from(["step_finished", "run_started"])
+            )
+        else:
+            record[key] = data.draw(VALUES)
+    fuzzed.survives("journal", b"".join(map(line_of, lines)))
+
+
+def line_of(record):
+    body = json.dumps(record).encode()
+    return b'{"crc32":"%08x","record":%b}\n' % (zlib.crc32(body), body)
 
 
 @settings(SETTINGS, max_examples=300)
