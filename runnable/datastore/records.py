@@ -9,7 +9,7 @@ end of line; a line that was changed does not match its checksum.
 import json
 import zlib
 from collections.abc import Callable
-from typing import Any, NamedTuple, get_origin
+from typing import Any, NamedTuple
 
 from pydantic import JsonValue
 from pydantic_core import PydanticSerializationError, from_json, to_json
@@ -268,8 +268,7 @@ def _plain_types(kind: type[Record]) -> list[tuple[str, tuple[type, ...]]]:
     checked = {str: (str,), int: (int,), float: (int, float), dict: (dict,)}
     found = []
     for name, type_ in kind.__annotations__.items():
-        origin = get_origin(type_)
-        expected = checked.get(type_ if origin is None else origin)
+        expected = checked.get(getattr(type_, "__origin__", type_))
         if expected is not None:
             found.append((name, expected))
     return found
