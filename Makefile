@@ -43,6 +43,7 @@ docs: $(READY) ## Build the documentation; a warning is an error
 bench: $(READY) ## Compare with runnable 0.50, in an environment of its own
 	$(BIN)/python tests/benchmarks/compare.py
 	$(BIN)/python tests/benchmarks/stores.py
+	$(BIN)/python tests/benchmarks/startup.py
 
 clean: ## Remove what was built; the virtual environment too
 	rm -rf $(VENV) build docs/_build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

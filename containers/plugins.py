@@ -162,7 +162,7 @@ def _options(
         extra = ", ".join(map(repr, beside)) or "it is no mapping"
         problem = f"{kind}: `config` must hold all options of {name!r}: {extra}"
         raise ConfigurationError(problem, place)
-    return {str(option): value for option, value in config.items()}
+    return {str(option).replace("-", "_"): it for option, it in config.items()}
 
 
 def _explain(

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from runnable.engine import Iteration
     from runnable.options import Options
+    from runnable.sdk.work import Work
 
 
 class Mode(enum.StrEnum):
@@ -140,6 +141,7 @@ def execute_job(
     parameters: Parameters = None,
     log_level: Level = LogLevel.WARNING,
     tag: Tag = "",
+    job: Annotated[str, typer.Option(hidden=True)] = "",
     verbose: Verbose = False,
 ) -> None:
     """Run the job that a function makes."""
@@ -152,10 +154,14 @@ def execute_job(
         log_at(log_level)
         options = _options(run_id, config, parameters, log_level, tag)
         program = _program(definition, Mode.PYTHON)
-        runs = collect(program, check=lambda work, _: isinstance(work, JobWork)).runs
-        work, said = runs[-1]
-        if not isinstance(work, JobWork):
-            raise FailedError(f"{definition} makes no job")
+
+        def is_it(work: "Work", said: "Options") -> bool:
+            del said
+            return isinstance(work, JobWork) and job in {"", work.digest}
+
+        work, said = collect(program, check=is_it).runs[-1]
+        if not isinstance(work, JobWork) or not is_it(work, said):
+            raise FailedError(f"{definition} makes no such job")
         execute(JobHere(work), completed(options, said), None)
 
 

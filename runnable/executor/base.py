@@ -1,6 +1,8 @@
 """The ports of executors: where the steps of a pipeline, or a job, are run."""
 
 import abc
+import hashlib
+import json
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 
@@ -137,3 +139,18 @@ class BaseJobExecutor(_Executor):
         Returns:
             The log of the run.
         """
+
+
+def job_digest(job: BaseTaskType, catalog_settings: CatalogSettings) -> str:
+    """Return what tells a job from others of the same program.
+
+    Args:
+        job: Its task.
+        catalog_settings: Files to put into the catalog.
+
+    Returns:
+        Sixteen hexadecimal digits.
+    """
+    described = [job.describe(), catalog_settings.describe()]
+    text = json.dumps(described, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -12,6 +12,7 @@ from runnable.exceptions import ConfigurationError, ExecutionFailedError
 from runnable.executor.base import (
     BaseJobExecutor,
     BasePipelineExecutor,
+    job_digest,
 )
 from runnable.executor.here import run_here, services_of_run
 from runnable.executor.local import RunsHere
@@ -59,10 +60,11 @@ class EmulatorJobExecutor(RunsHere, BaseJobExecutor):
         policy: Policy = ONE_ATTEMPT,
     ) -> RunLog:
         """Have a process run the job, and wait for its end."""
-        del job, catalog_settings, parameters, policy  # the process makes its own
+        del parameters, policy  # the process makes its own
         context = _shared_context()
         _, services = services_of_run()
-        argv, environment = _Command(context).for_job(), environment_of_step()
+        digest = job_digest(job, catalog_settings)
+        argv, environment = _Command(context).for_job(digest), environment_of_step()
 
         def run() -> int:
             return subprocess.run(argv, env=environment, check=False).returncode  # noqa: S603
@@ -117,9 +119,9 @@ class _Command:
             *self._options(),
         ]
 
-    def for_job(self) -> Sequence[str]:
-        """Return the command for the job."""
-        job = (self._definition, self._context.run_id)
+    def for_job(self, digest: str) -> Sequence[str]:
+        """Return the command for a job."""
+        job = (self._definition, self._context.run_id, f"--job={digest}")
         return [*_RUNNABLE, "execute-job", *job, *self._options()]
 
     def _options(self) -> Sequence[str]:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, cast
 from runnable.context import JobContext, PipelineContext, RunContext
 from runnable.datastore import AnyParameter, RunLog
 from runnable.engine import Runtime
-from runnable.executor import BaseJobExecutor, BasePipelineExecutor
+from runnable.executor import BaseJobExecutor, BasePipelineExecutor, job_digest
 from runnable.graph import CatalogSettings, Graph, Need, Policy
 from runnable.service import Service
 from runnable.tasks import BaseTaskType
@@ -88,6 +88,11 @@ class JobWork(Work):
         self.task = task
         self.catalog = catalog
         self.policy = policy
+
+    @property
+    def digest(self) -> str:
+        """What tells the job from others of the same program."""
+        return job_digest(self.task, self.catalog)
 
     def needs(self) -> Sequence[Need]:
         """Return the parameters that the task cannot do without."""

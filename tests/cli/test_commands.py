@@ -309,7 +309,7 @@ def test_a_job_is_run_by_the_function_that_makes_it():
     assert runnable("execute-job", "jobs.nothing").returncode == 2
     no_job = runnable("execute-job", "failing.yaml")
     assert no_job.returncode == 2
-    assert "makes no job" in no_job.stderr
+    assert "makes no such job" in no_job.stderr
 
 
 @pytest.mark.parametrize("how", ["script.py", "script.main"])
