@@ -12,6 +12,7 @@ from containers.settings import Settings
 from runnable.datastore.code_versions import CodeVersions
 from runnable.exceptions import ConfigurationError, did_you_mean
 from runnable.injection import connect, injection_points
+from runnable.runs import Runs
 from runnable.scope import live_run
 from runnable.threads import Threads
 from runnable.under_way import UnderWay
@@ -64,6 +65,7 @@ class RunContainer(containers.DeclarativeContainer):
         CodeVersions
     )
     under_way: providers.Provider[UnderWay] = providers.ThreadSafeSingleton(UnderWay)
+    runs: providers.Provider[Runs] = providers.ThreadSafeSingleton(Runs)
     threads: providers.Provider[Threads] = providers.ThreadSafeSingleton(Threads)
 
 

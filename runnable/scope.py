@@ -74,6 +74,12 @@ class Run:
     """The lock of each service that is made once for this run."""
 
     @property
+    def is_nested(self) -> bool:
+        """Whether it belongs to a step of another run."""
+        outer = self.before.run
+        return outer is not None and not outer.over
+
+    @property
     def closing(self) -> ExitStack:
         """What is closed with the run; most runs have nothing."""
         if self.stack is None:

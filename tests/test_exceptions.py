@@ -20,6 +20,9 @@ EXAMPLES = [
     (exceptions.ConfigurationError("wrong", "c.yaml"), "c.yaml: wrong"),
     (exceptions.ServiceNotFoundError("catalog", "x", ["y"]), "no catalog of type 'x'"),
     (exceptions.ParametersFileError("wrong", "p.yaml"), "p.yaml: wrong"),
+    (exceptions.ExecutionCancelledError("r1"), "Run 'r1' was cancelled"),
+    (exceptions.EngineBusyError("runs", 8), "8 runs go on already"),
+    (exceptions.EngineBusyError("runs", 0), "shutting down"),
     (
         exceptions.PipelineFileError(
             "wrong", "p.yaml:1:2", [("this too", "p.yaml:3:4")]

@@ -6,19 +6,23 @@ from runnable.engine.places import Iteration, Part
 from runnable.engine.resume import is_under_way
 from runnable.engine.run import run
 from runnable.engine.runtimes import (
+    CallInterrupted,
     InlineRuntime,
     LoopRuntime,
+    RunningCall,
     Runtime,
     run_by_hand,
 )
 from runnable.engine.session import AS_USUAL, Conditions, Services, script
 from runnable.engine.standing import Standing
+from runnable.engine.turns import in_turn
 from runnable.engine.values import json_parameters
 from runnable.under_way import UnderWay
 
 __all__ = [
     "AS_USUAL",
     "ByCommand",
+    "CallInterrupted",
     "Conditions",
     "InlineRuntime",
     "Iteration",
@@ -26,10 +30,12 @@ __all__ = [
     "LoopRuntime",
     "OpenBranch",
     "Part",
+    "RunningCall",
     "Runtime",
     "Services",
     "Standing",
     "UnderWay",
+    "in_turn",
     "is_under_way",
     "joined",
     "json_parameters",

@@ -35,6 +35,7 @@ from runnable.engine.traversal import Outcome
 from runnable.events import Warned
 from runnable.exceptions import ExecutionFailedError, RetryValidationError
 from runnable.graph import Graph, JobNode
+from runnable.runs import Turnstile
 from runnable.tasks import Call
 from runnable.under_way import UnderWay
 
@@ -154,8 +155,16 @@ def make_session(
         conditions=conditions,
         masker=context.masker,
         history=begun.past,
+        step_turns=_step_turns(services, context),
         objects=None if keeps_objects else in_memory,
     )
+
+
+def _step_turns(services: Services, context: RunContext) -> Turnstile | None:
+    turns, run = services.runs.step_turns, context.run
+    nested = run is not None and run.is_nested
+    # What is nested in a step has its place with it.
+    return None if turns.most is None or nested else turns
 
 
 def _release(under_way: UnderWay, key: str, *, mine: bool) -> None:

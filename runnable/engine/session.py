@@ -26,6 +26,7 @@ from runnable.engine.scopes import Scope
 from runnable.engine.traversal import Outcome
 from runnable.graph import ExecutableNode, Overlap, Workspace
 from runnable.pickler import BasePickler
+from runnable.runs import Runs, Turnstile
 from runnable.secrets import BaseSecrets, Masker
 from runnable.tasks import Call
 from runnable.under_way import UnderWay
@@ -69,6 +70,7 @@ class Services(NamedTuple):
     run_log_store: BaseRunLogStore
     code_versions: CodeVersions
     under_way: UnderWay
+    runs: Runs
 
 
 @dataclass(slots=True, eq=False)
@@ -88,6 +90,8 @@ class Session:
     """Knows the secrets that have been asked for in this run; the context's."""
     history: History
     """What has been recorded before, of a run that is continued."""
+    step_turns: Turnstile | None = None
+    """Where tasks wait, if only so many of the container go on at once."""
     workers: Workers = field(default_factory=Workers)
     """The processes that run parts of it."""
     files: dict[str, tuple[str, str]] = field(default_factory=dict)

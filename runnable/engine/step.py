@@ -11,6 +11,7 @@ import logging
 import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from runnable import defaults
 from runnable.ambient import OutputLog
@@ -23,6 +24,7 @@ from runnable.engine.scopes import Failure, Scope
 from runnable.engine.session import Session
 from runnable.engine.streaming import Yielded
 from runnable.engine.traversal import Outcome
+from runnable.engine.turns import in_turn
 from runnable.engine.values import Offers, masked, outputs
 from runnable.events import Warned
 from runnable.exceptions import BranchesFailedError, DefinitionError, RunError
@@ -91,7 +93,19 @@ async def run_step(node: Node, scope: Scope, session: Session, body: Body) -> Ou
         final = past.tries >= most or session.history.is_final(path)
         if ended.status == defaults.SUCCESS or final:
             return _as_recorded(node, ended, scope)
-    if isinstance(node, ExecutableNode) and session.conditions.elsewhere is not None:
+    if isinstance(node, TaskNode) and session.step_turns is not None:
+        run = partial(_run_task_node, node, scope, session, body)
+        return await in_turn(session.step_turns, session.runtime, run)
+    if isinstance(node, ExecutableNode):
+        return await _run_task_node(node, scope, session, body)
+    return await run_attempts(node, scope, session, body)
+
+
+async def _run_task_node(
+    node: ExecutableNode, scope: Scope, session: Session, body: Body
+) -> Outcome:
+    """Run what has no branches where it is to be run."""
+    if session.conditions.elsewhere is not None:
         return await session.conditions.elsewhere(node, scope, session)
     if isinstance(node, TaskNode) and _is_isolated(node, session):
         return await Remote(scope.outer, session).run_step(node, scope)

@@ -36,6 +36,7 @@ from runnable.engine.traversal import Outcome
 from runnable.events import Event, TaskEvent, Warned
 from runnable.exceptions import RunError
 from runnable.graph import Graph, TaskNode
+from runnable.runs import Runs
 from runnable.under_way import UnderWay
 
 if TYPE_CHECKING:
@@ -241,6 +242,7 @@ def _session(
         common.run_log_store,
         CodeVersions(),
         UnderWay(),
+        Runs(),
     )
     return Session(
         context=context,

@@ -12,7 +12,8 @@ The tree of their classes::
     │   ├── ServiceNotFoundError
     │   └── ParametersFileError
     ├── RunError                   this run cannot go on, or did not end well
-    │   ├── ExecutionFailedError
+    │   ├── ExecutionFailedError, ExecutionCancelledError
+    │   ├── EngineBusyError        try again later
     │   ├── BindingError
     │   ├── BranchFailedError
     │   ├── BranchesFailedError    one group for all branches of a step
@@ -68,6 +69,8 @@ from runnable.exceptions.definition import (
 from runnable.exceptions.running import (
     BindingError,
     CommandCallError,
+    EngineBusyError,
+    ExecutionCancelledError,
     ExecutionFailedError,
     ParameterMissingError,
     ParametersMissingError,
@@ -107,7 +110,9 @@ __all__ = [
     "CommandCallError",
     "ConfigurationError",
     "DefinitionError",
+    "EngineBusyError",
     "EntityNotFoundError",
+    "ExecutionCancelledError",
     "ExecutionFailedError",
     "GraphError",
     "JobLogNotFoundError",

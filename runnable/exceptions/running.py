@@ -206,3 +206,30 @@ class RetryValidationError(RunError):
 
     def __str__(self) -> str:
         return f"Run {self.run_id!r} cannot be retried: {self.why}"
+
+
+class ExecutionCancelledError(RunError):
+    """A run was ended by somebody else; it is recorded as CANCELLED."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(run_id)
+        self.run_id = run_id
+
+    def __str__(self) -> str:
+        return f"Run {self.run_id!r} was cancelled."
+
+
+class EngineBusyError(RunError):
+    """There is no room for another run; nothing has begun, so try again later."""
+
+    def __init__(self, what: str, most: int) -> None:
+        super().__init__(what, most)
+        self.what = what
+        self.most = most
+
+    def __str__(self) -> str:
+        if not self.most:
+            return "No more runs are begun here: it is shutting down."
+        return (
+            f"{self.most} {self.what} go on already, the most there may be; try later."
+        )

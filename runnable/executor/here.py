@@ -10,6 +10,7 @@ from runnable.engine import AS_USUAL, Conditions, Runtime, Services, UnderWay, r
 from runnable.graph import Graph, JobNode
 from runnable.injection import Provide, inject
 from runnable.pickler import BasePickler
+from runnable.runs import Runs
 from runnable.secrets import BaseSecrets
 
 
@@ -45,9 +46,10 @@ def services_of_run(
     run_log_store: BaseRunLogStore = Provide["run_log_store"],
     code_versions: CodeVersions = Provide["code_versions"],
     under_way: UnderWay = Provide["under_way"],
+    runs: Runs = Provide["runs"],
 ) -> tuple[RunContext, Services]:
     """Return the context and the services of the current run, resolved once."""
     services = Services(
-        catalog, secrets, pickler, run_log_store, code_versions, under_way
+        catalog, secrets, pickler, run_log_store, code_versions, under_way, runs
     )
     return context, services

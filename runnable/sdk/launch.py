@@ -1,21 +1,27 @@
 """From the arguments of `execute` to a run that is current."""
 
+import asyncio
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from typing import Any, NamedTuple, Protocol
+from functools import partial
+from typing import Any, NamedTuple, Protocol, cast
 
 from runnable import defaults
 from runnable.context import RunContext, RunScope
 from runnable.datastore import AnyParameter, RunLog
 from runnable.engine import (
+    CallInterrupted,
     InlineRuntime,
     LoopRuntime,
+    RunningCall,
     Runtime,
+    in_turn,
     json_parameters,
     run_by_hand,
 )
 from runnable.events import Subscriber
 from runnable.exceptions import (
+    ExecutionCancelledError,
     ExecutionFailedError,
     ParameterMissingError,
     ParametersMissingError,
@@ -26,6 +32,7 @@ from runnable.graph import Need
 from runnable.injection import Provide, inject
 from runnable.names import check_run_id, make_run_id
 from runnable.options import Options, ResolveSettings, RunSettings, launcher
+from runnable.runs import ActiveRun, Runs
 from runnable.scope import current_scope, enter_step, live_run, restore
 from runnable.sdk.services import (
     PORTS,
@@ -35,6 +42,7 @@ from runnable.sdk.services import (
 )
 from runnable.sdk.stream_queue import QueueSubscriber, get_stream_queue
 from runnable.sdk.work import Work
+from runnable.tasks import Call
 from runnable.threads import Threads
 
 
@@ -55,8 +63,14 @@ class Launched(NamedTuple):
     parameters: Mapping[str, AnyParameter]
     executor: object
 
-    def execute(self, runtime: Runtime) -> Coroutine[Any, Any, RunLog]:
-        """Run it to its end."""
+    def execute(self, runtime: Runtime, runs: Runs) -> Coroutine[Any, Any, RunLog]:
+        """Run it to its end, when its turn has come."""
+        nested = self.context.run is not None and self.context.run.is_nested
+        if runs.turns.most is None or nested:
+            return self._start(runtime)
+        return in_turn(runs.turns, runtime, lambda: self._start(runtime))
+
+    def _start(self, runtime: Runtime) -> Coroutine[Any, Any, RunLog]:
         running = self.work.start(self.executor, self.parameters, runtime)
         ended = launcher().ended
         return _telling(running, ended) if ended else running
@@ -72,6 +86,12 @@ async def _telling(
         raise
     ended(run_log)
     return run_log
+
+
+@inject
+def runs_of_container(*, runs: Runs = Provide["runs"]) -> Runs:
+    """Return what knows the runs of the container in force."""
+    return runs
 
 
 @inject
@@ -156,7 +176,21 @@ def execute(work: Work, options: Options, container: RunContainer | None) -> Run
         collect(work, options)
         return _never_begun()
     with launch(work, options, container) as launched:
-        return run_by_hand(launched.execute(InlineRuntime(worker_threads())))
+        runtime, runs = InlineRuntime(worker_threads()), runs_of_container()
+        # A call that others can end: the run, in whatever thread this is.
+        running = RunningCall(
+            Call(lambda: run_by_hand(launched.execute(runtime, runs)))
+        )
+        active = ActiveRun(launched.context.run_id, running.interrupt)
+        runs.add(active)
+        try:
+            return cast("RunLog", running.run())
+        except CallInterrupted:
+            if active.cancelled:
+                raise ExecutionCancelledError(active.run_id) from None
+            raise
+        finally:
+            runs.discard(active)
 
 
 async def execute_async(
@@ -179,7 +213,21 @@ async def execute_async(
     with launch(work, options, container) as launched:
         if subscriber is not None:
             launched.context.subscribe(subscriber)
-        return await launched.execute(LoopRuntime(worker_threads()))
+        runtime, runs = LoopRuntime(worker_threads()), runs_of_container()
+        task, loop = asyncio.current_task(), asyncio.get_running_loop()
+        assert task is not None  # noqa: S101 - it is awaited on a loop
+        cancel = partial(loop.call_soon_threadsafe, task.cancel)
+        active = ActiveRun(launched.context.run_id, cancel)
+        runs.add(active)
+        try:
+            return await launched.execute(runtime, runs)
+        except asyncio.CancelledError:
+            if active.cancelled:
+                task.uncancel()
+                raise ExecutionCancelledError(active.run_id) from None
+            raise
+        finally:
+            runs.discard(active)
 
 
 def _never_begun() -> RunLog:

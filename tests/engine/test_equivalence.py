@@ -12,6 +12,7 @@ from runnable.context import PipelineContext, RunScope
 from runnable.datastore import CodeVersions, RunFinished
 from runnable.datastore.memory import MemoryRunLogStore
 from runnable.engine import InlineRuntime, Services, UnderWay, run, run_by_hand
+from runnable.runs import Runs
 
 MANY = settings(
     deadline=None, suppress_health_check=list(HealthCheck), max_examples=150
@@ -67,6 +68,7 @@ def continued(graph, records):
         store,
         CodeVersions(),
         UnderWay(),
+        Runs(),
     )
     with RunScope(context):
         going_on = run(

@@ -1,6 +1,7 @@
 """The port of runtimes: how functions are called, and how branches overlap."""
 
 from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import Future
 from typing import Any, Protocol
 
 from runnable.tasks import Call
@@ -29,6 +30,13 @@ class Runtime(Protocol):
             StepTimeoutError: If it took longer. It is told to end: a coroutine is
                 cancelled, in a thread an exception is raised. Code that does not
                 return to Python meanwhile cannot be ended, and is left alone.
+        """
+
+    async def wait_for(self, future: Future[None]) -> None:
+        """Wait until something is done.
+
+        Args:
+            future: What is done by somebody else.
         """
 
     async def gather(self, branches: Iterator[BranchBody], limit: int) -> None:

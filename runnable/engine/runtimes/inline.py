@@ -91,6 +91,10 @@ class InlineRuntime:
             raise StepTimeoutError(timeout_seconds)
         return future.result()
 
+    async def wait_for(self, future: Future[None]) -> None:
+        """Wait in this thread."""
+        _wait([future], None)
+
     async def gather(self, branches: Iterator[BranchBody], limit: int) -> None:
         """Run branches, one after the other or in threads."""
         if limit == 1:
@@ -168,7 +172,7 @@ def _run_apart(branch: BranchBody) -> None:
     copy_context().run(run_by_hand, branch())
 
 
-def _wait(futures: Sequence[Future[object]], timeout_seconds: float | None) -> bool:
+def _wait(futures: Sequence[Future[Any]], timeout_seconds: float | None) -> bool:
     """Wait for all; say whether they have ended in time."""
     # In short pieces: a signal that comes just before a thread waits does not wake it.
     end = None if timeout_seconds is None else time.monotonic() + timeout_seconds

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine, Iterator
+from concurrent.futures import Future
 from typing import Any
 
 from runnable.context import propagate
@@ -60,6 +61,10 @@ class LoopRuntime:
             _forget(waiting)
             raise
         return await wait_for(waiting.result(), call)
+
+    async def wait_for(self, future: Future[None]) -> None:
+        """Wait on the loop; the future is left as it is if the wait is cancelled."""
+        await asyncio.shield(asyncio.wrap_future(future))
 
     async def gather(self, branches: Iterator[BranchBody], limit: int) -> None:
         """Run branches, one after the other or as asyncio tasks."""
