@@ -5,14 +5,18 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from containers.plugins import KINDS, Plugins
-from containers.settings import Settings, kind_of, own_variables
+from containers.settings import Settings, own_variables
 from runnable import defaults
-from runnable.options import Options, RunSettings, Setting
+from runnable.options import Options, RunSettings, Setting, Where, nowhere
 from runnable.service import Service
 from runnable.yaml_files import Document, read_document
 
 _MASKED = "***"
-_SECRET = re.compile("passw|secret|token|credential|api_?key", re.IGNORECASE)
+_SECRET = re.compile(
+    "passw|pwd|secret|token|credential|private|auth|dsn|(api|access)_?key",
+    re.IGNORECASE,
+)
+_USER_OF_URL = re.compile(r"(?<=://)[^/@\s]*@")
 
 
 class Origins:
@@ -47,54 +51,46 @@ class Origins:
         ]
 
     def _services(self, settings: RunSettings, options: Options) -> Iterator[Setting]:
-        file = _document(settings.configuration_file, "configuration file")
-        keys = {kind_of(key): str(key) for key in file.content}
         for kind in KINDS:
-            said = settings.services[kind]
-            source = self._source(kind, settings, options)
-            if isinstance(said, Mapping):
-                place = settings.places.get(kind, "")
-                service: object = self._plugins.make_service(kind, said, place)
-            else:
-                service, said = said, {}
-            at = [keys[kind]] if kind in keys and kind not in options.services else []
-            yield from _options(kind, service, said, source, file, at)
+            said, where = settings.services[kind], settings.places.get(kind, nowhere)
+            source = _source(kind, settings, options)
+            if not isinstance(said, Mapping):
+                yield Setting(f"{kind}.type", type(said).__qualname__, source)
+                continue
+            service = self._plugins.make_service(kind, said, where)
+            try:
+                yield from _options(kind, service, said, source, where)
+            finally:
+                service.close()
 
-    def _source(self, kind: str, settings: RunSettings, options: Options) -> str:
-        if kind in settings.overrides:
-            return "override"
-        if kind in options.services:
-            return "argument"
-        return settings.places.get(kind, "default")
+
+def _source(kind: str, settings: RunSettings, options: Options) -> str:
+    if kind in settings.overrides:
+        return "override"
+    if kind in options.services:
+        return "argument"
+    return settings.places.get(kind, nowhere)() or "default"
 
 
 def _options(
     kind: str,
-    service: object,
+    service: Service,
     said: Mapping[str, object],
     source: str,
-    file: Document,
-    at: list[str],
+    where: Where,
 ) -> Iterator[Setting]:
-    if not isinstance(service, Service):
-        yield Setting(f"{kind}.type", type(service).__qualname__, source)
-        return
     yield Setting(f"{kind}.type", said.get("type", service.service_name), source)
     config = said.get("config", said)
-    given: Mapping[str, object] = config if isinstance(config, Mapping) else {}
-    within = [*at, "config"] if "config" in said else at
+    given = set(config) if isinstance(config, Mapping) else set()
+    within = ("config",) if "config" in said else ()
     for name in type(service).model_fields:
         if name in {"service_name", "service_type"}:
             continue
         value = service.describe().get(name, _MASKED)
         if name in service.secret_options:
             value = _MASKED if getattr(service, name) else None
-        elif _SECRET.search(name) and value:
-            value = _MASKED
-        place = source if name in given else "default"
-        if name in given and at:
-            place = file.place(*within, name)
-        yield Setting(f"{kind}.{name}", value, place)
+        place = (where(*within, name) or source) if name in given else "default"
+        yield Setting(f"{kind}.{name}", _masked(name, value), place)
 
 
 def _files(settings: RunSettings, options: Options) -> Iterator[Setting]:
@@ -123,8 +119,7 @@ def _parameters(settings: RunSettings) -> Iterator[Setting]:
     }
     for name, value in settings.parameters.items():
         source = by_name.get(name.lower()) or file.place(name)
-        shown = _MASKED if _SECRET.search(name) else value
-        yield Setting(f"parameters.{name}", shown, source)
+        yield Setting(f"parameters.{name}", _masked(name, value), source)
     for name in settings.variables:
         # A variable may well be a password.
         source = defaults.VARIABLE_PREFIX + name
@@ -135,3 +130,16 @@ def _document(path: str, what: str) -> Document:
     if not path:
         return Document("", {})
     return read_document(Path(path), what)
+
+
+def _masked(name: str, value: object) -> object:
+    """Leave out what may be a secret, by its name or its form."""
+    if isinstance(value, Mapping):
+        return {key: _masked(str(key), it) for key, it in value.items()}
+    if isinstance(value, list):
+        return [_masked(name, it) for it in value]
+    if _SECRET.search(name) and value:
+        return _MASKED
+    if isinstance(value, str):
+        return _USER_OF_URL.sub(f"{_MASKED}@", value)
+    return value

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from runnable.exceptions import ConfigurationError, ServiceNotFoundError, did_you_mean
+from runnable.options import Where, nowhere
 from runnable.service import Service
 
 KINDS = (
@@ -20,6 +21,15 @@ KINDS = (
     "pickler",
 )
 """The kinds of services; each is also the entry point group of its implementations."""
+
+
+_EXTRAS = {
+    "obstore": "s3",
+    "sqlalchemy": "sql",
+    "psycopg": "sql",
+    "nbclient": "notebook",
+}
+"""Which extra brings a module that implementations of ours need."""
 
 
 class Installed(NamedTuple):
@@ -95,6 +105,12 @@ class Plugins:
             raise ServiceNotFoundError(kind, name, self.names(kind), place)
         try:
             found = entry_point.load()
+        except ModuleNotFoundError as error:
+            owner = entry_point.dist.name if entry_point.dist else "unknown package"
+            extra = _EXTRAS.get(error.name or "")
+            hint = f"; pip install 'runnable[{extra}]'" if extra else ""
+            problem = f"the {kind} {name!r} of {owner} cannot be loaded: {error}{hint}"
+            raise ConfigurationError(problem, place) from error
         except Exception as error:
             # Whatever the module of a third party raises when it is imported.
             owner = entry_point.dist.name if entry_point.dist else "unknown package"
@@ -110,7 +126,7 @@ class Plugins:
         return found
 
     def make_service(
-        self, kind: str, description: Mapping[str, object], place: str = ""
+        self, kind: str, description: Mapping[str, object], where: Where = nowhere
     ) -> Service:
         """Construct a service from its configuration.
 
@@ -118,7 +134,7 @@ class Plugins:
             kind: Such as `catalog`.
             description: `{"type": name, "config": {option: value}}`; without
                 `config`, the keys beside `type` are the options.
-            place: The file that says so, for errors.
+            where: Says where in a file its keys are, for errors.
 
         Returns:
             The service.
@@ -134,19 +150,25 @@ class Plugins:
                 did_you_mean(str(key), ["type", "config"]) for key in description
             )
             problem = f"{kind}: say which with `type`, one of {self.names(kind)}. "
-            raise ConfigurationError(problem + wrong, place)
-        options = _options(kind, name, description, place)
+            raise ConfigurationError(problem + wrong, where())
+        options = _options(kind, name, description, where())
         if not options and (shared := self._shared.get((kind, name))) is not None:
             return shared
-        implementation = self.find(kind, name, place)
+        implementation = self.find(kind, name, where("type"))
         try:
             service = implementation(**options)
         except ValidationError as error:
-            problem = _explain(kind, description, implementation, error)
+            findings = _explain(kind, description, implementation, error)
+            within = ("config",) if "config" in description else ()
+            (option, problem), *more = findings
+            for other, text in more:
+                place = where(*within, other)
+                problem += f"\n{place}: {text}" if place else f"; {text}"
+            place = where(*within, option)
             raise ConfigurationError(problem, place) from None
         if not isinstance(service, Service):
             problem = f"{kind} {name!r} is no runnable.service.Service"
-            raise ConfigurationError(problem, place)
+            raise ConfigurationError(problem, where())
         if service.stateless and not options:
             self._shared[kind, name] = service
         return service
@@ -170,18 +192,19 @@ def _explain(
     description: Mapping[str, object],
     implementation: type[object],
     error: ValidationError,
-) -> str:
+) -> list[tuple[str, str]]:
+    """Return what is wrong with which option."""
     fields: Mapping[str, object] = getattr(implementation, "model_fields", {})
     options = [key for key in fields if not key.startswith("service_")]
     if "config" not in description:
         options.append("config")
-    problems = []
+    findings = []
     for finding in error.errors(include_input=False, include_url=False):
         option = ".".join(str(part) for part in finding["loc"])
+        problem = f"option {option!r}: {finding['msg']}"
         if finding["type"] == "extra_forbidden":
-            problems.append(
-                f"unknown option {option!r}. {did_you_mean(option, options)}"
-            )
-        else:
-            problems.append(f"option {option!r}: {finding['msg']}")
-    return f"{kind} of type {description['type']!r}: " + "; ".join(problems)
+            problem = f"unknown option {option!r}. {did_you_mean(option, options)}"
+        what = f"{kind} of type {description['type']!r}"
+        name = str(finding["loc"][0]) if finding["loc"] else ""
+        findings.append((name, f"{what}: {problem}"))
+    return findings

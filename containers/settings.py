@@ -10,6 +10,7 @@ the option of the command line, else `RUNNABLE_CONFIGURATION_FILE`, else
 import logging
 import os
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -20,7 +21,14 @@ from containers.plugins import KINDS
 from containers.providers import ContextScoped
 from runnable import defaults
 from runnable.exceptions import ConfigurationError, did_you_mean
-from runnable.options import NOBODY, Options, RunSettings, completed, launcher
+from runnable.options import (
+    NOBODY,
+    Options,
+    RunSettings,
+    Where,
+    completed,
+    launcher,
+)
 from runnable.parameters.sources import read_parameters_file
 from runnable.parameters.values import json_or_text
 from runnable.yaml_files import read_document
@@ -144,14 +152,14 @@ def _check_arguments(options: Options) -> None:
 
 def _from_file(
     configuration_file: str, named: Mapping[str, str]
-) -> tuple[dict[str, object], dict[str, str]]:
+) -> tuple[dict[str, object], dict[str, Where]]:
     """Return the services of a file, and where in it they stand, by kind."""
     if not configuration_file:
         return {}, {}
     document = read_document(Path(configuration_file), "configuration file")
     content = _substitute(document.content, named)
     services = _check_kinds(content, document.place)
-    return services, {kind_of(key): document.place(key) for key in content}
+    return services, {kind_of(key): partial(document.place, key) for key in content}
 
 
 def _default_file() -> str:

@@ -7,6 +7,16 @@ from typing import NamedTuple, cast
 
 from runnable.scope import current_scope, set_overrides
 
+Where = Callable[..., str]
+"""Says where something stands, such as `config.yaml:3:5`, given the keys that lead to
+it."""
+
+
+def nowhere(*keys: object) -> str:
+    """Say nothing: no file says it."""
+    del keys
+    return ""
+
 
 class Options(NamedTuple):
     """What the caller of `execute` says; empty where nothing is said."""
@@ -48,8 +58,8 @@ class RunSettings(NamedTuple):
     parameters: Mapping[str, object]
     overrides: Mapping[str, Callable[[object], AbstractContextManager[object]]]
     """What overrides a service that is overridden already, by kind."""
-    places: Mapping[str, str]
-    """The file that says which service, by kind."""
+    places: Mapping[str, Where]
+    """Where the file says which service, by kind."""
     variables: Mapping[str, str]
     tag: str = ""
     log_level: str = ""
@@ -64,10 +74,12 @@ class Launcher(NamedTuple):
     """Used where the program says nothing itself."""
     ended: Callable[[object], None] | None = None
     """Called with the log of each run that has ended."""
-    collect: Callable[[object, Options], None] | None = None
-    """Called instead of starting a run, with what would be run and what is said of it.
-    So a program says what it would run, and `execute` returns the log of a run that
-    never began."""
+    collect: Callable[[object, Options, object], None] | None = None
+    """Called instead of starting a run, with what would be run, what is said of it, and
+    the container, if any. So a program says what it would run, and `execute` returns
+    the log of a run that never began."""
+    began: Callable[[str], None] | None = None
+    """Called with the id of each run that begins."""
 
 
 NOBODY = Launcher()
@@ -97,6 +109,11 @@ def launched_by(who: Launcher) -> Iterator[None]:
         yield
     finally:
         set_overrides(before)
+
+
+def not_launched() -> AbstractContextManager[None]:
+    """Have what is called within a block run for real, whoever started the program."""
+    return launched_by(NOBODY)
 
 
 class Setting(NamedTuple):

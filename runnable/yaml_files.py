@@ -23,6 +23,8 @@ LONGEST_BYTES = 1024 * 1024
 MOST_VALUES = 100_000
 DEEPEST = 100
 
+_NUMBERS = {"tag:yaml.org,2002:int", "tag:yaml.org,2002:float"}
+_LONGEST_NUMBER = 1000
 _MERGE = "tag:yaml.org,2002:merge"
 _CANNOT_BE_MADE = (
     # What PyYAML raises for texts that are not what their tags say.
@@ -218,6 +220,8 @@ class _Maker:
             self._within.discard(id(node))
 
     def _make_scalar(self, node: "ScalarNode") -> object:
+        if len(node.value) > _LONGEST_NUMBER and node.tag in _NUMBERS:
+            raise _NotAcceptedError("it is too long for a number", node)
         try:
             return self._loader.construct_object(node)
         except _CANNOT_BE_MADE as error:

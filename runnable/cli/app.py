@@ -1,5 +1,7 @@
 """The command line: which commands there are."""
 
+from typing import Annotated
+
 import typer
 
 from runnable.cli import execute, inspect, nodes, runs
@@ -11,6 +13,26 @@ app = typer.Typer(
     help="Run tracked pipelines, and look at their runs.",
 )
 
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(version("runnable"))
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print it."),
+    ] = False,
+) -> None:
+    """Run tracked pipelines, and look at their runs."""
+    del version
+
+
 app.command("execute")(execute.execute)
 app.command("retry")(execute.retry)
 app.command("check")(execute.check)
@@ -19,10 +41,10 @@ app.add_typer(runs.app, name="runs")
 app.add_typer(inspect.config_app, name="config")
 app.command("plugins")(inspect.plugins)
 app.command("schema")(inspect.schema)
-# For whoever has steps run elsewhere, in commands that nobody types.
-app.command("execute-single-node", hidden=True)(nodes.execute_single_node)
-app.command("fan", hidden=True)(nodes.fan)
-app.command("execute-job", hidden=True)(nodes.execute_job)
+# For whoever has steps run elsewhere.
+app.command("execute-single-node")(nodes.execute_single_node)
+app.command("fan")(nodes.fan)
+app.command("execute-job")(nodes.execute_job)
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from runnable import defaults
 from runnable.cli.arguments import (
     AsJson,
     Config,
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from runnable.datastore import RunLog
     from runnable.options import Options
-    from runnable.sdk.work import Work
+    from runnable.sdk.planning import Planned
 
 File = Annotated[
     Path,
@@ -76,12 +77,17 @@ def retry(
         from runnable.sdk import get_run_log
 
         log_at(log_level)
-        said = get_run_log(run_id, str(config or "")).run_config
+        run_log = get_run_log(run_id, str(config or ""))
+        if run_log.status == defaults.SUCCESS:
+            answer.say(f"Run {run_id} has succeeded; there is nothing to do.")
+            answer.give(_described(run_log))
+            return
+        said = run_log.run_config
         file = said.get("pipeline_definition_file") or said.get("script")
         if not isinstance(file, str) or not Path(file).is_file():
             why = (
-                f"there is no file {file} here; go to the working directory that "
-                "it was run from"
+                f"there is no file {file} here, which began it; go to the working "
+                "directory that it was run from, or put it back"
                 if file
                 else "no script began it; execute its pipeline with resume="
             )
@@ -110,7 +116,14 @@ def run_file(file: Path, options: "Options", answer: Answer) -> None:
 
     make_importable(file)
     logs: list[RunLog] = []
-    with launched_by(Launcher(options, lambda it: logs.append(cast("RunLog", it)))):
+
+    def began(run_id: str) -> None:
+        answer.run_id = run_id
+
+    def ended(run_log: object) -> None:
+        logs.append(cast("RunLog", run_log))
+
+    with launched_by(Launcher(options, ended, began=began)):
         try:
             if is_script(file):
                 call_script(file)
@@ -119,6 +132,8 @@ def run_file(file: Path, options: "Options", answer: Answer) -> None:
         finally:
             for run_log in logs:
                 answer.give(_described(run_log))
+                # A YAML pipeline was summed up already.
+                answer.note(f"run {run_log.run_id}: {run_log.status}" * is_script(file))
     if not logs:
         raise FailedError(
             f"{file} has run, and has executed no pipeline; let it call execute(), "
@@ -171,7 +186,11 @@ def _described(run_log: "RunLog") -> dict[str, object]:
         "pipeline": name.get("name", "") if isinstance(name, dict) else "",
         "parameters": {key: it.value for key, it in run_log.parameters.items()},
         "metrics": run_log.metrics(),
-        "steps": {step.internal_name: step.status for step in run_log.all_steps()},
+        "steps": {
+            step.internal_name: step.status
+            for step in run_log.all_steps()
+            if step.step_type not in {"success", "fail"}
+        },
         "error": error_of(run_log),
     }
 
@@ -210,11 +229,11 @@ def _problems(file: Path, options: "Options", answer: Answer) -> list[str]:
 
     problems: list[str] = []
 
-    def look_at(work: "Work", said: "Options") -> None:
-        graph = getattr(work, "graph", None)
+    def look_at(planned: "Planned") -> None:
+        graph = getattr(planned.work, "graph", None)
         answer.say(draw(graph) if graph else "a job")
         try:
-            rehearse(work, said)
+            rehearse(*planned)
         except RunnableError as error:
             problems.append(str(error))
 

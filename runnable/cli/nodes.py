@@ -23,9 +23,9 @@ from runnable.cli.outcome import Exit, FailedError, told_to_the_shell
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from runnable.engine import Iteration
+    from runnable.engine import Ended, Iteration
     from runnable.options import Options
-    from runnable.sdk.work import Work
+    from runnable.sdk.planning import Planned
 
 
 class Mode(enum.StrEnum):
@@ -75,18 +75,19 @@ def execute_single_node(
     tag: Tag = "",
     mode: Of = Mode.YAML,
     iter_variable: Iterations = "",
+    join_only: Annotated[bool, typer.Option("--join-only", hidden=True)] = False,
     verbose: Verbose = False,
 ) -> None:
     """Run one step of a run; its first step begins the run."""
     with told_to_the_shell(verbose=verbose):
-        from runnable.sdk.parts import plan, run_step
+        from runnable.sdk.parts import Asked, run_step
 
         log_at(log_level)
         options = _options(run_id, config, parameters, log_level, tag)
-        planned = plan(_program(definition, mode), options)
-        if not run_step(planned, step, _iteration(iter_variable), options):
-            why = f"step {step!r} of run {run_id!r} has failed; its log says why"
-            raise FailedError(why, Exit.FAILED)
+        program, iteration = _program(definition, mode), _iteration(iter_variable)
+        asked = Asked(program, step, iteration, options, join_only, is_alone=True)
+        ended = run_step(asked)
+        _say_failure(run_id, step, ended)
 
 
 def fan(
@@ -110,14 +111,14 @@ def fan(
     A loop is begun and ended anew for each iteration; `in` prints whether it is done.
     """
     with told_to_the_shell(as_json=as_json, verbose=verbose) as answer:
-        from runnable.sdk.parts import fan_in, fan_out, plan
+        from runnable.sdk.parts import Asked, fan_in, fan_out
 
         log_at(log_level)
         options = _options(run_id, config, parameters, log_level, tag)
-        planned = plan(_program(definition, mode), options)
-        iteration = _iteration(iter_variable)
+        program, iteration = _program(definition, mode), _iteration(iter_variable)
+        asked = Asked(program, step, iteration, options, is_alone=True)
         if direction is Direction.OUT:
-            branches = fan_out(planned, step, iteration, options)
+            branches = fan_out(asked)
             answer.say("\n".join(branch.name for branch in branches))
             answer.give({
                 "branches": [
@@ -126,12 +127,17 @@ def fan(
                 ]
             })
             return
-        succeeded = fan_in(planned, step, iteration, options)
-        answer.say("goes on" if succeeded is None else "done")
-        answer.give({"done": succeeded is not None, "succeeded": succeeded})
-        if succeeded is False:
-            why = f"step {step!r} of run {run_id!r} has failed; its log says why"
-            raise FailedError(why, Exit.FAILED)
+        ended = fan_in(asked)
+        answer.say("goes on" if ended is None else "done")
+        answer.give({"done": ended is not None, "succeeded": ended and ended.succeeded})
+        if ended is not None:
+            _say_failure(run_id, step, ended)
+
+
+def _say_failure(run_id: str, step: str, ended: "Ended") -> None:
+    if not ended.succeeded:
+        why = f"step {step!r} of run {run_id!r} has failed: {ended.reason}"
+        raise FailedError(why, Exit.FAILED)
 
 
 def execute_job(
@@ -155,14 +161,15 @@ def execute_job(
         options = _options(run_id, config, parameters, log_level, tag)
         program = _program(definition, Mode.PYTHON)
 
-        def is_it(work: "Work", said: "Options") -> bool:
-            del said
+        def is_it(planned: "Planned") -> bool:
+            work = planned.work
             return isinstance(work, JobWork) and job in {"", work.digest}
 
-        work, said = collect(program, check=is_it).runs[-1]
-        if not isinstance(work, JobWork) or not is_it(work, said):
+        planned = collect(program, check=is_it).runs[-1]
+        work, said, container = planned
+        if not isinstance(work, JobWork) or not is_it(planned):
             raise FailedError(f"{definition} makes no such job")
-        execute(JobHere(work), completed(options, said), None)
+        execute(JobHere(work), completed(options, said), container)
 
 
 def _program(definition: str, mode: Mode) -> "Callable[[], object]":

@@ -2,11 +2,12 @@
 
 import enum
 import json
+import os
 import signal
 import sys
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import TextIO
@@ -22,6 +23,7 @@ class Exit(enum.IntEnum):
     FAILED = 1
     USAGE = 2
     INTERRUPTED = 130
+    UNHEARD = 141
     TERMINATED = 143
 
 
@@ -43,15 +45,25 @@ class Answer:
     def __init__(self, stream: TextIO, *, as_json: bool) -> None:
         self._stream = stream
         self.as_json = as_json
+        self.has_given = False
+        """Whether a program has got its answer."""
+        self.run_id = ""
+        """The run that began last, if any."""
 
     def say(self, text: str) -> None:
         """Print text, unless a program is listening."""
         if not self.as_json:
             print(text, file=self._stream)
 
+    def note(self, text: str) -> None:
+        """Print text on standard error, in a terminal: beside what a script prints."""
+        if text and not self.as_json and sys.stderr.isatty():
+            print(text, file=sys.stderr)  # noqa: T201
+
     def give(self, value: object) -> None:
         """Print a value as one line of JSON, if a program is listening."""
         if self.as_json:
+            self.has_given = True
             line = json.dumps(value, default=str)
             print(line, file=self._stream, flush=True)
 
@@ -75,20 +87,42 @@ def told_to_the_shell(
     Raises:
         SystemExit: If it did not succeed.
     """
-    answer = Answer(sys.stdout, as_json=as_json)
     before = signal.signal(signal.SIGTERM, _terminate)
-    try:
-        with redirect_stdout(sys.stderr if as_json else sys.stdout):
+    with _standard_output(as_json=as_json) as stream:
+        answer = Answer(stream, as_json=as_json)
+        try:
             yield answer
-    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last frame
-        why, code = _explained(error)
-        if verbose:
-            traceback.print_exc()
-        answer.give({"error": why, "exit_status": int(code)})
-        print(f"runnable: {why}", file=sys.stderr)  # noqa: T201
-        raise SystemExit(code) from None
-    finally:
-        signal.signal(signal.SIGTERM, before)
+            stream.flush()
+        except BrokenPipeError:
+            # Whoever reads has seen enough; nothing more can be said.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            raise SystemExit(Exit.UNHEARD) from None
+        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last frame
+            why, code = _explained(error, answer.run_id)
+            if verbose:
+                traceback.print_exc()
+            if not answer.has_given:
+                answer.give({"error": why, "exit_status": int(code)})
+            print(f"runnable: {why}", file=sys.stderr)  # noqa: T201
+            raise SystemExit(code) from None
+        finally:
+            signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _standard_output(*, as_json: bool) -> Iterator[TextIO]:
+    """Keep standard output for JSON: others, child processes too, write elsewhere."""
+    if not as_json:
+        yield sys.stdout
+        return
+    sys.stdout.flush()
+    with os.fdopen(os.dup(1), "w", encoding="utf-8") as stream:
+        os.dup2(2, 1)
+        try:
+            yield stream
+        finally:
+            sys.stdout.flush()
+            os.dup2(stream.fileno(), 1)
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:
@@ -96,18 +130,22 @@ def _terminate(number: int, frame: FrameType | None) -> None:
     raise Terminated
 
 
-def _explained(error: BaseException) -> tuple[str, Exit]:
+def _explained(error: BaseException, run_id: str) -> tuple[str, Exit]:
+    again = f"; `runnable retry {run_id}` goes on with it" if run_id else ""
+    recorded = f"; run {run_id!r} is recorded as CANCELLED{again}" if run_id else ""
     match error:
         case FailedError():
             return str(error), error.code
         case ExecutionFailedError():
-            return str(error), Exit.FAILED
+            cause = error.__cause__
+            place = _place(cause) if cause is not None else ""
+            return f"{error}{place}", Exit.FAILED
         case RunnableError():
             return str(error), Exit.USAGE
         case Terminated():
-            return "terminated; its run is recorded as CANCELLED", Exit.TERMINATED
+            return f"terminated{recorded}", Exit.TERMINATED
         case KeyboardInterrupt():
-            return "interrupted; its run is recorded as CANCELLED", Exit.INTERRUPTED
+            return f"interrupted{recorded}", Exit.INTERRUPTED
         case _:
             return _unexpected(error), Exit.FAILED
 
@@ -121,5 +159,6 @@ def _unexpected(error: BaseException) -> str:
 def _place(error: BaseException) -> str:
     """Say where the user's code was, if it was in any."""
     frames = traceback.extract_tb(error.__traceback__)
-    own = [it for it in frames if not it.filename.startswith((_LIBRARY, "<frozen"))]
+    others = (_LIBRARY, "<", sys.base_prefix, sys.prefix)
+    own = [it for it in frames if not it.filename.startswith(others)]
     return f" ({own[-1].filename}:{own[-1].lineno})" if own else ""

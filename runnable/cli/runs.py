@@ -3,6 +3,7 @@
 import re
 import sys
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,7 +18,7 @@ from runnable.cli.arguments import (
     Verbose,
     log_at,
 )
-from runnable.cli.outcome import FailedError, told_to_the_shell
+from runnable.cli.outcome import Exit, FailedError, told_to_the_shell
 from runnable.cli.tables import table
 
 if TYPE_CHECKING:
@@ -132,7 +133,9 @@ def delete(
     keep: Annotated[
         int | None, typer.Option(min=0, help="All but this many, the latest.")
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Do not ask, as with --json.")
+    ] = False,
     config: Config = None,
     as_json: AsJson = False,
     verbose: Verbose = False,
@@ -144,13 +147,24 @@ def delete(
         if not run_ids and not older_than and keep is None:
             raise FailedError("say which runs: ids, --older-than or --keep")
         age = _age(older_than)
-        if not yes and not as_json:
-            typer.confirm("Delete them for good, with their artifacts?", abort=True)
-        deleted = delete_runs(
-            run_ids or (), str(config or ""), older_than=age, keep=keep
+        delete = partial(
+            delete_runs, run_ids or (), str(config or ""), older_than=age, keep=keep
         )
+        if not yes and not as_json and (chosen := delete(dry_run=True)):
+            answer.say("\n".join(chosen))
+            _confirm(f"Delete {len(chosen)} run(s) for good, with their artifacts?")
+        deleted = delete()
         answer.give({"deleted": deleted})
         answer.say("\n".join(f"deleted {run_id}" for run_id in deleted) or "No runs.")
+
+
+def _confirm(question: str) -> None:
+    try:
+        sure = typer.confirm(question)
+    except typer.Abort:
+        sure = False
+    if not sure:
+        raise FailedError("nothing was deleted", Exit.FAILED)
 
 
 def _age(text: str) -> timedelta | None:

@@ -23,6 +23,7 @@ from runnable.exceptions import ConfigurationError
 from runnable.graph import Graph
 from runnable.injection import Provide, inject
 from runnable.names import make_run_id
+from runnable.options import Where, nowhere
 from runnable.pickler import BasePickler
 from runnable.scope import Run, live_run, make_current, set_run
 from runnable.secrets import BaseSecrets, Masker
@@ -33,7 +34,7 @@ class MakeService(Protocol):
     """Makes a service from its configuration."""
 
     def __call__(
-        self, kind: str, description: Mapping[str, object], place: str = ""
+        self, kind: str, description: Mapping[str, object], where: Where = nowhere
     ) -> Service:
         """Find the implementation and construct it."""
         ...

@@ -43,6 +43,7 @@ from runnable.exceptions import (
     RunLogDamagedError,
     RunLogExistsError,
     RunLogNotFoundError,
+    StoreAccessError,
 )
 from runnable.files import replacing
 from runnable.names import check_run_id
@@ -83,6 +84,9 @@ class FileSystemRunLogStore(BaseRunLogStore):
             return self._open(run_id)
         except FileExistsError:
             raise RunLogExistsError(run_id, str(self._root)) from None
+        except OSError as error:
+            why = error.strerror or str(error)
+            raise StoreAccessError(str(self._root), why) from error
 
     def _open(self, run_id: str) -> Journal:
         try:

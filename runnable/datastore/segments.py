@@ -49,7 +49,9 @@ class Segment:
 
     def _write(self) -> None:
         content = bytes(self._waiting)
-        self._waiting.clear()
+        if self._durability != "none":
+            # Who is told that it could not be kept must not find it kept later.
+            self._waiting.clear()
         if not content:
             return
         with locked(self._descriptor):
@@ -66,9 +68,8 @@ class Segment:
                 # was accepted without being written may still be written later.
                 with contextlib.suppress(OSError):
                     os.ftruncate(self._descriptor, size)
-                if self._durability == "none":
-                    self._waiting[:0] = content
                 raise
+        self._waiting.clear()
 
     def _take_cut_line(self, size: int) -> int:
         """Take away what a killed process has left half written; say how much."""

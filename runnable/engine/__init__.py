@@ -1,7 +1,7 @@
 """How a pipeline is run: what comes next, the life of a step, and how it is called."""
 
-from runnable.engine.elsewhere import ByCommand
-from runnable.engine.parts import Joined, OpenBranch, joined
+from runnable.engine.elsewhere import ByCommand, CommandProcess
+from runnable.engine.parts import Ended, Joined, OpenBranch, joined
 from runnable.engine.places import Iteration, Part
 from runnable.engine.resume import is_under_way
 from runnable.engine.run import run
@@ -23,7 +23,9 @@ __all__ = [
     "AS_USUAL",
     "ByCommand",
     "CallInterrupted",
+    "CommandProcess",
     "Conditions",
+    "Ended",
     "InlineRuntime",
     "Iteration",
     "Joined",

@@ -35,7 +35,7 @@ class ByCommand(NamedTuple):
     ) -> Outcome:
         """Run a step to its end, as often as its policy allows."""
         path = join(scope.path, node.name)
-        process = _Process(self.command(path))
+        process = CommandProcess(self.command(path))
         status = await session.runtime.invoke(Call(process.run, stop=process.stop))
         store, run_id = session.services.run_log_store, session.context.run_id
         ended, attempts = await session.off_loop(_end_of, store, run_id, path)
@@ -49,8 +49,12 @@ class ByCommand(NamedTuple):
         return Outcome.FAILED
 
 
-class _Process:
-    """A command that is run once; what it prints is seen, and read by nobody."""
+class CommandProcess:
+    """A command that is run once; what it prints is seen, and read by nobody.
+
+    Args:
+        command: Its arguments.
+    """
 
     def __init__(self, command: Sequence[str]) -> None:
         self._command = command
@@ -64,6 +68,8 @@ class _Process:
         environment = environment_of_step()
         with subprocess.Popen(self._command, env=environment) as process:  # noqa: S603
             self._process = process
+            if self._unwanted:  # it was to end just before it began
+                self.stop()
             try:
                 return process.wait()
             except BaseException:

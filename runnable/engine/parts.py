@@ -27,14 +27,14 @@ from runnable.datastore import (
 from runnable.engine.branches import as_one, gather, run_branches
 from runnable.engine.fan_out import Branch, BranchEnd, FanOut, fan_out
 from runnable.engine.history import History
-from runnable.engine.places import Part, Place, find
+from runnable.engine.places import Part, Place, check_turn, find
 from runnable.engine.recorder import now
 from runnable.engine.run import Begun, code_of, make_session
 from runnable.engine.runtimes import Runtime
 from runnable.engine.scopes import Failure, Scope
 from runnable.engine.session import Conditions, Services, Session, run_started
 from runnable.engine.standing import Standing
-from runnable.engine.step import Attempt, Body, run_step
+from runnable.engine.step import Attempt, Body, in_one_line, run_step
 from runnable.engine.traversal import Outcome
 from runnable.exceptions import (
     BranchFailedError,
@@ -63,6 +63,18 @@ class OpenBranch(NamedTuple):
     """What the step gives to it."""
 
 
+class Ended(NamedTuple):
+    """How a step has ended."""
+
+    succeeded: bool
+    reason: str
+    """Why it has failed; empty if it has not."""
+
+
+def _reason(scope: Scope) -> str:
+    return in_one_line(scope.failure.error) if scope.failure is not None else ""
+
+
 class Joined:
     """A step of a run, for a process that has joined the run.
 
@@ -77,16 +89,16 @@ class Joined:
         self._standing = standing
         self._place = place
 
-    async def run(self) -> bool:
-        """Run the step, with all its branches if it has any; say if it succeeded."""
+    async def run(self) -> Ended:
+        """Run the step, with all its branches if it has any."""
         session, place = self._session, self._place
+        if self._has_ended():
+            return Ended(succeeded=True, reason="")
         session.history.forget_failure(place.path)
         outcome = await run_step(place.node, place.scope, session, run_branches)
         if isinstance(place.node, SuccessNode | FailNode):
-            good = isinstance(place.node, SuccessNode)
-            status = defaults.SUCCESS if good else defaults.FAIL
-            session.recorder.record(_end_of(place.scope.path, status))
-        return outcome is Outcome.SUCCEEDED
+            session.recorder.record(_end_of(place.scope.path, _status(place.node)))
+        return Ended(outcome is Outcome.SUCCEEDED, _reason(place.scope))
 
     async def open_branches(self) -> list[OpenBranch]:
         """Record which branches the step has; of a loop, the next iteration.
@@ -101,6 +113,8 @@ class Joined:
         """
         place, record = self._place, self._session.recorder.record
         node = self._composite()
+        if self._has_ended():
+            return []
         try:
             branches = fan_out(node, place.scope, place.path)
         except RunnableError as error:
@@ -109,24 +123,27 @@ class Joined:
         if place.path not in self._standing.open:
             record(StepStarted(now(), place.path, node.name, node.node_type, 0))
         opened = []
-        for branch, path, status in self._replayed(branches):
-            if status is None:
+        for branch, path, status in self._replayed(branches, again=True):
+            if status not in {"", defaults.SUCCESS}:
+                # It has not begun, or it has failed, and is tried again.
                 record(BranchStarted(now(), path, dict(branch.variables)))
-            if not status:
+            if status != defaults.SUCCESS:
                 opened.append(OpenBranch(branch.name, branch.variables))
         return opened
 
-    async def close_branches(self) -> bool | None:
+    async def close_branches(self) -> Ended | None:
         """Record what the branches of the step have come to.
 
         Returns:
-            Whether the step has succeeded; None for a loop that goes on.
+            How the step has ended; None for a loop that goes on.
 
         Raises:
             RunError: If some have not ended.
             NodeMethodCallError: If the step has none.
         """
         place, node = self._place, self._composite()
+        if self._has_ended():
+            return Ended(succeeded=True, reason="")
         branches = fan_out(node, place.scope, place.path)
         ends = [(path, status) for _, path, status in self._replayed(branches)]
         waiting = [path for path, status in ends if not status]
@@ -140,7 +157,16 @@ class Joined:
         reasons = {path: self._standing.reasons.get(path, "") for path in failed}
         closing = _closing(branches, reasons)
         outcome = await run_step(node, place.scope, self._session, closing)
-        return outcome is Outcome.SUCCEEDED
+        return Ended(outcome is Outcome.SUCCEEDED, _reason(place.scope))
+
+    def _has_ended(self) -> bool:
+        """Tell whether the step has succeeded: whoever asks again gets that answer."""
+        place, standing = self._place, self._standing
+        if isinstance(place.node, SuccessNode | FailNode):
+            return _status(place.node) == standing.status_of(place.scope.path)
+        past = self._session.history.of(place.path)
+        ended = past.finished if past is not None else None
+        return ended is not None and ended.status == defaults.SUCCESS
 
     def _begun(self) -> list[str]:
         return self._standing.branches_of(self._place.path)
@@ -152,10 +178,13 @@ class Joined:
             raise NodeMethodCallError(problem)
         return node
 
-    def _replayed(self, branches: FanOut) -> Iterator[tuple[Branch, str, str | None]]:
+    def _replayed(
+        self, branches: FanOut, *, again: bool = False
+    ) -> Iterator[tuple[Branch, str, str | None]]:
         """Yield branches with their paths and ends, None if they have not begun.
 
-        Of a loop, what its next iteration is depends on the end of the one before.
+        Of a loop, what its next iteration is depends on the end of the one before; one
+        that has failed is the last, unless it is tried again.
         """
         for branch in branches:
             path = join(self._place.path, branch.name)
@@ -165,8 +194,14 @@ class Joined:
                 end = BranchEnd(succeeded, self._standing.parameters(path))
                 branches.report(branch, end)
             yield branch, path, status
-            if branches.limit == 1 and not status:
+            if branches.limit == 1 and (again or not status):
+                if status == defaults.SUCCESS:
+                    continue
                 return
+
+
+def _status(node: SuccessNode | FailNode) -> str:
+    return defaults.SUCCESS if isinstance(node, SuccessNode) else defaults.FAIL
 
 
 def _end_of(branch: str, status: str) -> Record:
@@ -230,20 +265,17 @@ async def joined(
     """
     context.set_graph(part.graph)
     store, run_id = services.run_log_store, context.run_id
-    try:
-        records = list(store.read(run_id))
-        journal = store.join(run_id)
-    except RunLogNotFoundError:
-        code = await code_of(services, runtime)
-        records = [run_started(context, dict(parameters), code)]
-        journal = store.create(run_id)
-        journal.append(records[0])
+    begins, records = await _read(parameters, runtime, services, context)
     history, standing = History(records), Standing(records)
+    _check_same(run_id, history, part.graph)
+    place = find(part, standing, context)
+    check_turn(place, history, standing)
+    journal = store.create(run_id) if begins else store.join(run_id)
     begun = Begun(journal, history, (), parameters)
     session = make_session(begun, runtime, services, context, conditions)
     try:
-        _check_same(run_id, history, part.graph)
-        place = find(part, standing, context)
+        if begins:
+            session.recorder.record(records[0])
         for started in standing.around(place.path):
             session.recorder.adopt(started)
         with active_run():
@@ -255,10 +287,25 @@ async def joined(
         store.finish(store.get_run_log_by_id(run_id, loader=session.loader))
 
 
+async def _read(
+    parameters: Mapping[str, AnyParameter],
+    runtime: Runtime,
+    services: Services,
+    context: RunContext,
+) -> tuple[bool, list[Record]]:
+    """Read what is recorded of a run; of a new one, what will be its first record."""
+    try:
+        return False, list(services.run_log_store.read(context.run_id))
+    except RunLogNotFoundError:
+        code = await code_of(services, runtime)
+        return True, [run_started(context, dict(parameters), code)]
+
+
 def _check_same(run_id: str, history: History, graph: Graph) -> None:
     started = history.started
     if started is None:
-        raise RetryValidationError(run_id, "nothing is recorded of how it began")
+        why = "it has only just begun, or its store keeps nothing before its end"
+        raise RunError(f"run {run_id!r} cannot be joined: {why}")
     differences = changes(started.run_config.get("dag") or {}, graph.described)
     if differences:
         listed = "".join(f"\n    {line}" for line in differences)

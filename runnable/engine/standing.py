@@ -1,5 +1,6 @@
 """Where a run stands: the scopes that its records amount to, and what is open."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 
 from pydantic import JsonValue
@@ -11,6 +12,8 @@ from runnable.datastore import (
     BranchStarted,
     JsonParameter,
     Record,
+    RunFinished,
+    RunResumed,
     RunStarted,
     StepFinished,
     StepStarted,
@@ -30,7 +33,7 @@ class Standing:
         self.open: dict[str, StepStarted | BranchStarted] = {}
         """What has begun and not ended, by path."""
         self.branches: dict[str, str] = {}
-        """How the branches ended, by path; empty if they have not."""
+        """How the branches ended, by path, and the run, by no path; empty if not."""
         self.reasons: dict[str, str] = {}
         """Why the last step that failed did, by the branch that it stands in."""
         self._parameters: dict[str, dict[str, AnyParameter]] = {"": {}}
@@ -47,11 +50,10 @@ class Standing:
         match record:
             case RunStarted():
                 self._parameters[""] = dict(record.parameters)
-            case StepStarted():
+            case StepStarted() | BranchStarted():
                 self.open[record.path] = record
-            case BranchStarted():
-                self.open[record.path] = record
-                self._begin(record)
+                if isinstance(record, BranchStarted):
+                    self._begin(record)
             case StepFinished():
                 self.open.pop(record.path, None)
                 branch = parent(record.path)
@@ -61,6 +63,8 @@ class Standing:
             case BranchFinished():
                 self.open.pop(record.path, None)
                 self.branches[record.path] = record.status
+            case RunFinished() | RunResumed():
+                self.branches[""] = getattr(record, "status", "")
             case _:
                 pass
 
@@ -73,6 +77,7 @@ class Standing:
             carried = self.parameters(earlier[-1])
         for name in record.variables:
             carried.pop(name, None)
+        # What is begun again has what it had; see the run log.
         self._parameters.setdefault(record.path, carried)
         self._variables[record.path] = record.variables
         self.branches[record.path] = ""
@@ -83,23 +88,32 @@ class Standing:
         Args:
             step: Its path.
         """
-        return [path for path in self.branches if parent(path) == step]
+        return [path for path in self.branches if path and parent(path) == step]
 
-    def branch_with(self, step: str, name: str, item: JsonValue) -> str | None:
-        """Return the path of the branch that was given an item, one that goes on first.
+    def status_of(self, branch: str) -> str:
+        """Return how a branch has ended; empty if it has not.
+
+        Args:
+            branch: Its path; the run if empty.
+        """
+        return self.branches.get(branch, "")
+
+    def branches_with(self, step: str, name: str, item: JsonValue) -> list[str]:
+        """Return the paths of the branches that were given an item.
 
         Args:
             step: The path of the step.
             name: What the item is called in the branch.
             item: The item.
         """
-        found = [
+        # By their text: 1 is equal to True and to 1.0.
+        wanted = json.dumps(item, sort_keys=True)
+        return [
             path
             for path in self.branches_of(step)
-            if name in self._variables[path] and self._variables[path][name] == item
+            if name in self._variables[path]
+            and json.dumps(self._variables[path][name], sort_keys=True) == wanted
         ]
-        found.sort(key=lambda path: bool(self.branches[path]))
-        return found[0] if found else None
 
     def parameters(self, branch: str) -> dict[str, AnyParameter]:
         """Return what was set in a branch.

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+_MOST_NAMES = 30
+
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Say which known name is closest, and which names there are.
@@ -20,7 +22,9 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     import difflib  # only an error pays for it
 
     names = sorted(known)
-    listed = ", ".join(names) or "none"
+    listed = ", ".join(names[:_MOST_NAMES]) or "none"
+    if len(names) > _MOST_NAMES:
+        listed += f", and {len(names) - _MOST_NAMES} more"
     close = difflib.get_close_matches(name, names, n=1)
     hint = f"Did you mean {close[0]!r}? " if close else ""
     return f"{hint}Known: {listed}."

@@ -1,14 +1,17 @@
 """Run every step in a process of its own, by the commands that a cluster would use."""
 
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 
-from runnable.ambient import environment_of_step
+from runnable import defaults
 from runnable.context import RunContext
 from runnable.datastore import AnyParameter, RunLog
-from runnable.engine import ByCommand, Conditions, Runtime, script
-from runnable.exceptions import ConfigurationError, ExecutionFailedError
+from runnable.engine import ByCommand, CommandProcess, Conditions, Runtime, script
+from runnable.exceptions import (
+    ConfigurationError,
+    ExecutionFailedError,
+    RunLogNotFoundError,
+)
 from runnable.executor.base import (
     BaseJobExecutor,
     BasePipelineExecutor,
@@ -64,25 +67,26 @@ class EmulatorJobExecutor(RunsHere, BaseJobExecutor):
         context = _shared_context()
         _, services = services_of_run()
         digest = job_digest(job, catalog_settings)
-        argv, environment = _Command(context).for_job(digest), environment_of_step()
-
-        def run() -> int:
-            return subprocess.run(argv, env=environment, check=False).returncode  # noqa: S603
-
-        status = await runtime.invoke(Call(run))
-        run_log = services.run_log_store.get_run_log_by_id(context.run_id)
-        if status or run_log.status != "SUCCESS":
-            reason = f"its process ended with status {status}"
+        process = CommandProcess(_Command(context).for_job(digest))
+        status = await runtime.invoke(Call(process.run, stop=process.stop))
+        reason = f"its process ended with status {status}"
+        try:
+            run_log = services.run_log_store.get_run_log_by_id(context.run_id)
+        except RunLogNotFoundError:
+            raise ExecutionFailedError(context.run_id, None, reason) from None
+        if status or run_log.status != defaults.SUCCESS:
             raise ExecutionFailedError(context.run_id, run_log, reason)
         return run_log
 
 
 def _shared_context() -> RunContext:
     context, services = services_of_run()
-    if not services.run_log_store.is_shared:
+    store = services.run_log_store
+    if not store.is_shared or getattr(store, "durability", "") == "none":
         problem = (
             "the emulator runs steps in processes of their own, which cannot see a run "
-            "log store in memory; use file-system, sqlite or another one"
+            "log store in memory, nor one with `durability: none`; use file-system, "
+            "sqlite or another one, with `durability: process`"
         )
         raise ConfigurationError(problem)
     return context
@@ -116,6 +120,7 @@ class _Command:
             self._definition,
             path,
             f"--mode={self._mode}",
+            "--join-only",
             *self._options(),
         ]
 

@@ -23,6 +23,11 @@ class RunsHere(BaseModel):
     """Where tasks work, unless they say otherwise: in the caller's working directory
     (`shared`), or each in a process and a directory of its own (`isolated`)."""
 
+    @property
+    def conditions(self) -> Conditions:
+        """How what runs in this process is to go on, as configured."""
+        return Conditions(console=self.console, workspace=self.workspace)
+
 
 class LocalExecutor(RunsHere, BasePipelineExecutor):
     """Runs every step in this process.

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from runnable.datastore import AnyParameter, RunLog
-from runnable.engine import Conditions, Runtime
+from runnable.engine import Runtime
 from runnable.executor.base import BaseJobExecutor
 from runnable.executor.local import RunsHere
 from runnable.graph import ONE_ATTEMPT, CatalogSettings, Policy
@@ -16,11 +16,6 @@ class LocalJobExecutor(RunsHere, BaseJobExecutor):
 
     stateless: ClassVar[bool] = True
     service_name: str = "local"
-
-    @property
-    def conditions(self) -> Conditions:
-        """How the task is to go on, as configured."""
-        return Conditions(console=self.console, workspace=self.workspace)
 
     async def submit_job(
         self,

@@ -8,11 +8,18 @@ from pydantic import ConfigDict, ValidationError
 
 from runnable.datastore import AnyParameter, RunLog
 from runnable.engine import Runtime
-from runnable.exceptions import ConfigurationError, did_you_mean
+from runnable.exceptions import ConfigurationError, DefinitionError, did_you_mean
 from runnable.executor.base import BasePipelineExecutor
 from runnable.executor.here import run_here
 from runnable.executor.local import RunsHere
-from runnable.graph import CompositeNode, Graph, Node, StubNode, TaskNode
+from runnable.graph import (
+    CompositeNode,
+    Graph,
+    Node,
+    StubNode,
+    TaskNode,
+    unprovided_parameters,
+)
 from runnable.tasks import BaseTaskType, PythonTaskType
 
 Patch = Mapping[str, Any] | Callable[..., object]
@@ -49,11 +56,14 @@ class MockedExecutor(RunsHere, BasePipelineExecutor):
         runtime: Runtime,
     ) -> RunLog:
         """Go through a pipeline here."""
-        unknown = self.patches.keys() - set(_names(graph))
-        for name in sorted(unknown):
-            hint = did_you_mean(name, _names(graph))
-            raise ConfigurationError(f"patches: there is no step {name!r}. {hint}")
-        return await run_here(self._mocked(graph), parameters, runtime)
+        known = set(_names(graph))
+        for name in sorted(self.patches.keys() - known):
+            hint = did_you_mean(name, known)
+            problem = f"patches: there is no task or stub {name!r}. {hint}"
+            raise ConfigurationError(problem)
+        mocked = self._mocked(graph)
+        _check_parameters(mocked, graph, parameters)
+        return await run_here(mocked, parameters, runtime, conditions=self.conditions)
 
     def _mocked(self, graph: Graph) -> Graph:
         nodes = {name: self._mock(node) for name, node in graph.nodes.items()}
@@ -83,7 +93,35 @@ def _names(graph: Graph) -> list[str]:
         for branch in node.branches.values()
         for name in _names(branch)
     ]
-    return [*graph.nodes, *inner]
+    own = (TaskNode, StubNode)
+    return [*(it.name for it in graph.nodes.values() if isinstance(it, own)), *inner]
+
+
+def _check_parameters(
+    mocked: Graph, graph: Graph, parameters: Mapping[str, AnyParameter]
+) -> None:
+    """Say which step returns nothing now that another one needs."""
+    for need in unprovided_parameters(mocked):
+        if need.name in parameters:
+            continue
+        makers = [name for name in _names(graph) if need.name in _provides(graph, name)]
+        problem = (
+            f"step {need.step!r} needs {need.name!r}, which {', '.join(makers)} would "
+            "return: mocked, it returns nothing. Patch it, or give the parameter"
+        )
+        raise ConfigurationError(problem)
+
+
+def _provides(graph: Graph, name: str) -> list[str]:
+    """Return what the step of a name returns, wherever in a graph it stands."""
+    found: list[str] = []
+    for node in graph.nodes.values():
+        if isinstance(node, TaskNode) and node.name == name:
+            found += node.task.provides()
+        elif isinstance(node, CompositeNode):
+            for branch in node.branches.values():
+                found += _provides(branch, name)
+    return found
 
 
 def _stub(node: TaskNode | StubNode, patch: Patch | None) -> Node:
@@ -95,25 +133,37 @@ def _stub(node: TaskNode | StubNode, patch: Patch | None) -> Node:
     }
     if patch is None:
         return StubNode(**settings)
-    task = PythonTaskType(**_settings(patch))
-    return TaskNode(**settings, task=task)
-
-
-def _settings(patch: Patch) -> dict[str, Any]:
-    return {"function": patch} if callable(patch) else dict(patch)
+    return TaskNode(**settings, task=_made(node.name, PythonTaskType, {}, patch))
 
 
 def _patched(node: TaskNode, patch: Patch) -> BaseTaskType:
+    """Make a task with the settings of a patch, and its own where that says nothing."""
     task = node.task
     assert isinstance(task, BaseTaskType)  # noqa: S101 - the SDK makes no other
     kind = PythonTaskType if callable(patch) else type(task)
-    kept: dict[str, Any] = {"returns": task.returns, "secrets": task.secrets}
-    if isinstance(task, PythonTaskType):
-        kept["stream_end_type"] = task.stream_end_type
+    own = {
+        name: getattr(task, name)
+        for name in type(task).model_fields
+        if name in kind.model_fields and name != "task_type"
+    }
+    if callable(patch) or "command" in patch:
+        own.pop("function", None)
+        own.pop("command", None)
+    return _made(node.name, kind, own, patch)
+
+
+def _made(
+    name: str, kind: type[BaseTaskType], own: dict[str, Any], patch: Patch
+) -> BaseTaskType:
+    said = {"function": patch} if callable(patch) else dict(patch)
     try:
-        return kind(**{**kept, **_settings(patch)})
+        task = kind(**{**own, **said})
+        task.required()
     except ValidationError as error:
         finding = error.errors(include_input=False, include_url=False)[0]
         option = ".".join(map(str, finding["loc"]))
-        problem = f"patches: step {node.name!r}: {option}: {finding['msg']}"
+        problem = f"patches: step {name!r}: {option}: {finding['msg']}"
         raise ConfigurationError(problem) from None
+    except DefinitionError as error:
+        raise ConfigurationError(f"patches: step {name!r}: {error}") from error
+    return task

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from runnable.datastore import RunLog, StepLog
+from runnable.graph import TERMINAL_NAMES
 
 _ABSENT = "-"
 
@@ -54,6 +55,8 @@ def _facts(run_log: RunLog) -> Iterator[tuple[str, object]]:
         kind = "metric" if name in metrics else "parameter"
         yield f"{kind} {name}", parameter.value
     for step in run_log.all_steps():
+        if step.step_type in TERMINAL_NAMES:
+            continue
         yield f"step {step.internal_name}", step.status
         yield from _of_step(step)
     for kind, service in run_log.run_config.items():

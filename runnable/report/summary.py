@@ -108,13 +108,17 @@ def _artifacts(run_log: RunLog) -> list[tuple[str, str]]:
 def _places(run_log: RunLog) -> list[tuple[str, str]]:
     config = run_log.run_config
     places = []
-    for label, kind, option, suffix in (
-        ("run log", "run_log_store", "log_folder", ".json"),
-        ("catalog", "catalog", "catalog_location", "/"),
+    for label, kind, option, within in (
+        ("run log", "run_log_store", "log_folder", "/{}.json"),
+        ("run log", "run_log_store", "location", ""),
+        ("run log", "run_log_store", "bucket", "/{}"),
+        ("catalog", "catalog", "catalog_location", "/{}/"),
+        ("catalog", "catalog", "bucket", "/{}"),
     ):
         service = config.get(kind)
         if isinstance(service, Mapping) and option in service:
-            places.append((label, f"{service[option]}/{run_log.run_id}{suffix}"))
+            place = f"{service[option]}{within.format(run_log.run_id)}"
+            places.append((label, place))
     return places
 
 

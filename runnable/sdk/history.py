@@ -131,6 +131,7 @@ def delete_runs(
     services: Mapping[str, object] | None = None,
     older_than: timedelta | None = None,
     keep: int | None = None,
+    dry_run: bool = False,
 ) -> list[str]:
     """Delete the logs of runs and everything that the catalog keeps of them.
 
@@ -140,6 +141,7 @@ def delete_runs(
         services: As for `Pipeline.execute`.
         older_than: Delete also runs that began longer ago than this.
         keep: Delete also all runs but this many, the latest.
+        dry_run: Whether to delete nothing, and only say what would be.
 
     Returns:
         The ids of the runs that were deleted. Of those chosen by age or number, runs
@@ -163,7 +165,7 @@ def delete_runs(
         if older_than is not None or keep is not None:
             old = _old(kept.store.list_runs(), older_than, keep)
             chosen |= dict.fromkeys(it for it in old if not kept.is_under_way(it))
-        for run_id in chosen:
+        for run_id in () if dry_run else chosen:
             kept.delete(run_id)
         return list(chosen)
     finally:

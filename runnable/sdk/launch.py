@@ -71,6 +71,8 @@ class Launched(NamedTuple):
         return in_turn(runs.turns, runtime, lambda: self._start(runtime))
 
     def _start(self, runtime: Runtime) -> Coroutine[Any, Any, RunLog]:
+        if began := launcher().began:
+            began(self.context.run_id)
         running = self.work.start(self.executor, self.parameters, runtime)
         ended = launcher().ended
         return _telling(running, ended) if ended else running
@@ -140,18 +142,19 @@ def launch(
         close_all(made)
 
 
-def rehearse(work: Work, options: Options) -> None:
+def rehearse(work: Work, options: Options, container: RunContainer | None) -> None:
     """Find out whether something could be run; everything but running it.
 
     Args:
         work: What would be run.
         options: What the caller says.
+        container: The container that answers the run's markers, if not the default.
 
     Raises:
         ConfigurationError: If a file, key or value of the configuration is wrong.
         ParameterMissingError: If nobody provides a parameter that a step needs.
     """
-    settings, _ = _prepare(work, options, None)
+    settings, _ = _prepare(work, options, container)
     ports = {**PORTS, work.executor_kind: work.executor_port}
     _, made = make_services(settings, ports)
     close_all(made)
@@ -173,7 +176,7 @@ def _prepare(
 def execute(work: Work, options: Options, container: RunContainer | None) -> RunLog:
     """Run something in this thread, and wait for its end; see `launch`."""
     if collect := launcher().collect:
-        collect(work, options)
+        collect(work, options, container)
         return _never_begun()
     with launch(work, options, container) as launched:
         runtime, runs = InlineRuntime(worker_threads()), runs_of_container()
@@ -208,7 +211,7 @@ async def execute_async(
         subscriber: Somebody who is told what happens.
     """
     if collect := launcher().collect:
-        collect(work, options)
+        collect(work, options, container)
         return _never_begun()
     with launch(work, options, container) as launched:
         if subscriber is not None:

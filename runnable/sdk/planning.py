@@ -13,6 +13,7 @@ from typing import NamedTuple, cast
 from runnable.exceptions import DefinitionError
 from runnable.options import Launcher, Options, launched_by
 from runnable.sdk.jobs import Job
+from runnable.sdk.launch import RunContainer
 from runnable.sdk.pipeline import Pipeline
 from runnable.sdk.work import Work
 
@@ -23,32 +24,43 @@ class Planned(NamedTuple):
     work: Work
     options: Options
     """What the program says of it."""
+    container: RunContainer | None
+    """The container that it would use, if not the default."""
 
 
 class Collected(NamedTuple):
     """What a program would run."""
 
     runs: list[Planned]
-    stopped: Exception | None = None
+    stopped: BaseException | None = None
     """What the program raised after its first `execute`, which has no result here."""
 
 
 class _EnoughError(BaseException):
     """Ends a program, which has said what was to be found out."""
 
+    def __init__(self, error: BaseException | None = None) -> None:
+        super().__init__()
+        self._error = error
+
+    def pass_on(self) -> None:
+        """Raise what has gone wrong while it was found out, if anything has."""
+        if self._error is not None:
+            raise self._error from self._error.__cause__
+
 
 def collect(
     program: Callable[[], object],
     options: Options = Options(),  # noqa: B008 - immutable
-    check: Callable[[Work, Options], bool | None] | None = None,
+    check: Callable[[Planned], bool | None] | None = None,
 ) -> Collected:
     """Run a program up to its end, without the runs that it starts.
 
     Args:
         program: Executes pipelines or jobs, or returns one.
         options: Used where the program says nothing itself.
-        check: Called with each, and with what the program says of its run. If it
-            answers True, that is enough, and the program is ended there.
+        check: Called with each, where the program would execute it. If it answers True,
+            that is enough, and the program is ended there.
 
     Returns:
         What it would run, in order; what it returns only if it executes nothing.
@@ -63,28 +75,45 @@ def collect(
         >>> collect(pipeline.execute).runs[0].work.graph.name
         'p'
     """
-    runs: list[Planned] = []
-
-    def keep(work: object, said: Options) -> None:
-        runs.append(Planned(cast("Work", work), said))
-        if check is not None and check(*runs[-1]):
-            raise _EnoughError
-
-    stopped: Exception | None = None
-    with launched_by(Launcher(options, collect=keep)):
+    collecting = _Collecting(check)
+    stopped: BaseException | None = None
+    with launched_by(Launcher(options, collect=collecting.keep)):
         try:
             returned = program()
-            if not runs and isinstance(returned, Pipeline | Job):
+            if not collecting.runs and isinstance(returned, Pipeline | Job):
                 returned.execute()
-        except _EnoughError:
-            pass
-        except Exception as error:
-            if not runs:
+        except _EnoughError as enough:
+            enough.pass_on()
+        except (Exception, SystemExit) as error:
+            if not collecting.runs and not isinstance(error, SystemExit):
                 raise
             stopped = error
-    if not runs:
-        raise DefinitionError("it executes no pipeline and no job, and returns none")
-    return Collected(runs, stopped)
+    if not collecting.runs:
+        raise DefinitionError(
+            "the program executes no pipeline and no job, and returns none; let it "
+            "call execute(), also when it is the main script"
+        )
+    return Collected(collecting.runs, stopped)
+
+
+class _Collecting:
+    """Keeps what would be run."""
+
+    def __init__(self, check: Callable[[Planned], bool | None] | None) -> None:
+        self._check = check
+        self.runs: list[Planned] = []
+
+    def keep(self, work: object, said: Options, container: object) -> None:
+        """Keep a run; called where the program would start it."""
+        mine = cast("RunContainer | None", container)
+        self.runs.append(Planned(cast("Work", work), said, mine))
+        try:
+            enough = self._check is not None and self._check(self.runs[-1])
+        except BaseException as error:
+            # Whatever the program does with errors, this one is not its own.
+            raise _EnoughError(error) from error
+        if enough:
+            raise _EnoughError
 
 
 def function_named(name: str) -> Callable[[], object]:
@@ -97,6 +126,11 @@ def function_named(name: str) -> Callable[[], object]:
         DefinitionError: If there is none.
     """
     module, _, function = name.rpartition(".")
+    if not module or function == "py":
+        raise DefinitionError(
+            f"there is no file {name!r}, and a function is named with its module: "
+            "package.module.function"
+        )
     try:
         found: object = getattr(importlib.import_module(module), function)
     except (ImportError, AttributeError, ValueError) as error:

@@ -9,7 +9,13 @@ from runnable.context.models import MakeService
 from runnable.datastore import BaseRunLogStore
 from runnable.exceptions import ConfigurationError
 from runnable.injection import Provide, inject
-from runnable.options import Options, ResolveSettings, RunSettings, Setting
+from runnable.options import (
+    Options,
+    ResolveSettings,
+    RunSettings,
+    Setting,
+    nowhere,
+)
 from runnable.pickler import BasePickler
 from runnable.secrets import BaseSecrets
 from runnable.service import Service
@@ -58,7 +64,8 @@ def make_services(
         for kind, port in ports.items():
             service = settings.services[kind]
             if isinstance(service, Mapping):
-                made.append(make_service(kind, service, settings.places.get(kind, "")))
+                where = settings.places.get(kind, nowhere)
+                made.append(make_service(kind, service, where))
                 service = made[-1]
             if not isinstance(service, port):
                 _check_abilities(kind, service, port)

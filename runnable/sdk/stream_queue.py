@@ -4,6 +4,7 @@ New code reads `execute_streaming(lifecycle=True)`, which has everything.
 """
 
 import json
+from collections.abc import Iterable
 from typing import Protocol, cast
 
 from runnable.context import RunContext
@@ -14,6 +15,7 @@ from runnable.datastore import (
     StepFinished,
     StepStarted,
 )
+from runnable.defaults import SUCCESS
 from runnable.engine import Standing
 from runnable.events import Event, TaskEvent, Warned
 from runnable.graph import TaskNode, node_at, parent
@@ -97,17 +99,25 @@ class QueueSubscriber:
     def __init__(self, queue: EventQueue, context: RunContext) -> None:
         self._queue = queue
         self._context = context
-        self._standing = Standing()
+        self._standing: Standing | None = None
 
     def __call__(self, event: Event) -> None:
         """Take an event."""
         if isinstance(event, TaskEvent):
             self._queue.put_nowait(dict(event.event))
         elif not isinstance(event, Warned):
+            if self._standing is None:
+                self._standing = Standing(self._past())
             self._standing.add(event)
             self._tell(event)
 
+    def _past(self) -> Iterable[Record]:
+        """Return what is recorded of a run that goes on."""
+        context = self._context
+        return context.run_log_store.read(context.run_id) if context.is_retry else ()
+
     def _tell(self, record: Record) -> None:
+        assert self._standing is not None  # noqa: S101 - made with the first record
         if not isinstance(record, StepStarted | StepFinished):
             return
         name = self._command(record.path)
@@ -116,7 +126,7 @@ class QueueSubscriber:
         if isinstance(record, StepStarted):
             inputs = _texts(self._standing.visible(parent(record.path)))
             self._put("task_started", name, inputs=inputs)
-        elif record.status == "SUCCESS":
+        elif record.status == SUCCESS:
             outputs = {"outputs": _texts(record.outputs)} if record.outputs else {}
             self._put("task_completed", name, **outputs)
         else:

@@ -30,6 +30,7 @@ from runnable.graph import (
     Graph,
     Node,
     StepNode,
+    StubNode,
     SuccessNode,
     find_problems,
 )
@@ -122,6 +123,8 @@ class _Reader:
         self._findings: list[tuple[str, str]] = []
         self._places: dict[tuple[str, ...], Keys] = {}
         """Where the steps of the file are, by path."""
+        self._knows_edges = True
+        """Whether it is known where all steps lead."""
 
     def read(self) -> Graph:
         """Make the graph of the file."""
@@ -131,10 +134,12 @@ class _Reader:
             problem = f"no key 'dag' describes a pipeline; there is {keys}"
             raise PipelineFileError(problem, self._document.path)
         graph = self._graph(content["dag"], ("dag",), ())
-        if not self._findings:
-            for found in find_problems(graph):
-                path = tuple(_PLACEHOLDERS.get(name, name) for name in found.steps)
-                self._note(found.text, *self._places[path])
+        # A step that is wrong is replaced by one that leads where it was to lead.
+        for found in find_problems(graph) if self._knows_edges else ():
+            path = tuple(_PLACEHOLDERS.get(name, name) for name in found.steps)
+            # What is said of a graph is about its start: its ends are there.
+            at = self._places[path]
+            self._note(found.text, *at, *([] if len(path) % 2 else ["start_at"]))
         if self._findings:
             (first, place), *others = self._findings
             raise PipelineFileError(first, place, others)
@@ -148,12 +153,14 @@ class _Reader:
         nodes: dict[str, Node] = {}
         described = self._mapping(content, "a graph", at)
         if not described:
+            self._knows_edges = False
             return Graph("", nodes)
         for key in described:
             if key not in GRAPH_KEYS:
                 hint = did_you_mean(str(key), GRAPH_KEYS)
                 self._note(f"a graph has no key {key!r}. {hint}", *at, key)
         steps = self._mapping(described.get("steps"), "the `steps` of a graph", at)
+        self._knows_edges &= bool(steps) and "start_at" in described
         for name, step in steps.items():
             place = (*at, "steps", name)
             self._places[*path, str(name)] = place
@@ -201,8 +208,6 @@ class _Reader:
             return None
         for problem in wrong_name(name):
             self._note(problem, *at)
-        if not kind:
-            return None
         before = len(self._findings)
         edges = (
             self._text(described, "next", what, at),
@@ -213,10 +218,11 @@ class _Reader:
             for key, value in described.items()
             if key not in EDGES
         }
-        step = self._step(name, kind, settings, at)
-        return (
-            step.make_node(*edges) if step and before == len(self._findings) else None
-        )
+        step = self._step(name, kind, settings, at) if kind else None
+        if step is None or len(self._findings) > before:
+            self._knows_edges &= bool(edges[0])
+            return StubNode(name=name, next_node=edges[0], on_failure=edges[1])
+        return step.make_node(*edges)
 
     def _check_end(
         self, name: str, kind: str, described: Mapping[Any, object], at: Keys

@@ -1,12 +1,13 @@
 """Python functions as tasks."""
 
 import importlib
+import sys
 from collections.abc import Callable, Mapping
 from functools import cached_property
 
 from pydantic import Field, JsonValue
 
-from runnable.exceptions import DefinitionError
+from runnable.exceptions import DefinitionError, did_you_mean
 from runnable.parameters import Binder, Offer, identity_of, name_of
 from runnable.tasks.base import BaseTaskType, Call
 
@@ -75,8 +76,18 @@ class AsyncPythonTaskType(PythonTaskType):
 
 def _import(command: str) -> Callable[..., object]:
     module, _, name = command.rpartition(".")
+    if not module:
+        problem = (
+            f"{command!r} names no function; write its module too, module.{command}"
+        )
+        raise DefinitionError(problem)
     try:
         found: object = getattr(importlib.import_module(module), name)
+    except AttributeError as error:
+        known = [it for it in vars(sys.modules[module]) if not it.startswith("_")]
+        hint = did_you_mean(name, known)
+        problem = f"module {module!r} has no function {name!r}. {hint}"
+        raise DefinitionError(problem) from error
     except Exception as error:
         # Whatever the user's module raises when it is imported.
         problem = f"there is no function {command!r}: {type(error).__name__}: {error}"

@@ -85,9 +85,10 @@ def test_json_alone_on_standard_output():
     assert "printed" in finished.stderr
     failed = runnable("execute", "failing.yaml", "--json")
     assert failed.returncode == 1
-    run, error = map(json.loads, failed.stdout.splitlines())
-    assert (run["status"], run["error"]) == ("FAIL", "s: ValueError: bad data")
-    assert error["exit_status"] == 1
+    said = json.loads(failed.stdout)
+    assert (said["status"], said["error"]) == ("FAIL", "s: ValueError: bad data")
+    wrong = json.loads(runnable("execute", "nope.yaml", "--json").stdout)
+    assert wrong == {"error": "there is no file nope.yaml", "exit_status": 2}
 
 
 def test_a_failing_pipeline_is_one_readable_block():
@@ -157,6 +158,8 @@ def test_runs_are_listed_shown_compared_and_deleted():
     assert runnable("runs", "delete").returncode == 2
     kept = runnable("runs", "delete", "r1", input="n\n")
     assert kept.returncode == 1
+    assert "r1" in kept.stdout
+    assert kept.stderr == "runnable: nothing was deleted\n"
     assert "deleted r1" in runnable("runs", "delete", "r1", "--yes").stdout
     assert runnable("runs", "show", "r1").returncode == 2
     assert runnable("runs", "delete", "--older-than", "3x", "-y").returncode == 2
@@ -181,7 +184,7 @@ def test_a_pipeline_is_checked_without_running():
     )
     wrong = runnable("check", "pipeline.yaml", "-p", "parameters.yaml", "-c", "c.yaml")
     assert wrong.returncode == 2
-    assert "c.yaml:1:1: catalog" in wrong.stderr
+    assert "c.yaml:3:12: catalog" in wrong.stderr
 
 
 def test_a_script_is_checked_without_running():
@@ -289,7 +292,7 @@ def test_a_pipeline_is_run_step_by_step():
 def test_single_steps_that_do_not_go_well():
     failed = runnable("execute-single-node", "r1", "failing.yaml", "s")
     assert failed.returncode == 1
-    assert "step 's' of run 'r1' has failed" in failed.stderr
+    assert "step 's' of run 'r1' has failed: ValueError: bad data" in failed.stderr
     wrong = runnable("execute-single-node", "r1", "failing.yaml", "t")
     assert wrong.returncode == 2
     wrong = runnable(

@@ -123,9 +123,39 @@ def test_runs_that_cannot_be_retried():
 
 def test_a_run_that_no_script_began():
     code = (
-        "from runnable import *; Pipeline(steps=[Stub(name='s')]).execute(run_id='r1')"
+        "from runnable import *; "
+        "ShellTask(name='s', command='false').as_pipeline().execute(run_id='r1')"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
     finished = execute("retry", "r1")
     assert finished.returncode == 2
     assert "no script began it" in finished.stderr
+
+
+def test_a_run_that_has_succeeded_is_left_alone():
+    script = PIPELINE.format(body="print('done')")
+    Path("script.py").write_text(script + EXECUTE.format(arguments="run_id='r1'"))
+    execute("execute", "script.py")
+    before = Path(".run_log_store/r1.json").read_bytes()
+    finished = execute("retry", "r1")
+    assert (finished.returncode, finished.stdout) == (
+        0,
+        "Run r1 has succeeded; there is nothing to do.\n",
+    )
+    assert Path(".run_log_store/r1.json").read_bytes() == before
+
+
+def test_a_reader_that_has_seen_enough():
+    script = PIPELINE.format(body="pass")
+    Path("script.py").write_text(script + EXECUTE.format(arguments=""))
+    execute("execute", "script.py")
+    piped = subprocess.run(  # noqa: S602 - a pipe is what it is about
+        f"{sys.executable} -m runnable.cli runs list --json | head -c 0; "
+        f"{sys.executable} -m runnable.cli schema | head -c 0",
+        shell=True, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert piped.stderr == ""
+
+
+def test_the_version():
+    assert execute("--version").stdout.startswith("1.0")

@@ -1,9 +1,12 @@
 """Runs whose steps are run one by one, as a cluster would."""
 
+import sys
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from random_pipelines import PARAMETERS, comparable, drawn_pipelines
 
+from containers import container
 from runnable import (
     ExecutionFailedError,
     Map,
@@ -16,15 +19,18 @@ from runnable.datastore.memory import MemoryRunLogStore
 from runnable.defaults import LOOP_PLACEHOLDER, MAP_PLACEHOLDER
 from runnable.engine import Iteration
 from runnable.exceptions import (
+    DefinitionError,
     NodeMethodCallError,
     NodeNotFoundError,
+    ParameterMissingError,
     RetryValidationError,
     RunError,
+    RunLogNotFoundError,
     RunnableError,
 )
 from runnable.graph import CompositeNode, LoopNode, MapNode
 from runnable.options import Options
-from runnable.sdk.parts import fan_in, fan_out, plan, run_step
+from runnable.sdk.parts import Asked, fan_in, fan_out, run_step
 
 
 class Driver:
@@ -33,11 +39,13 @@ class Driver:
     def __init__(self, pipeline, services, parameters=PARAMETERS, by_name=False):
         self.by_name = by_name
         self.options = Options(run_id="r1", services=services, parameters=parameters)
-        self.planned = plan(pipeline.execute, self.options)
-        self.graph = self.planned.work.graph
+        self.program = pipeline.execute
+        self.graph = pipeline.return_dag()
 
     def call(self, function, path, iteration=None):
-        return function(self.planned, path, iteration or Iteration(), self.options)
+        return function(
+            Asked(self.program, path, iteration or Iteration(), self.options)
+        )
 
     def run(self, graph=None, path="", iteration=None):
         graph, iteration = graph or self.graph, iteration or Iteration()
@@ -48,7 +56,7 @@ class Driver:
             if isinstance(node, CompositeNode):
                 succeeded = self.branches(node, step, iteration)
             else:
-                succeeded = self.call(run_step, step, iteration)
+                succeeded = self.call(run_step, step, iteration).succeeded
             if name in {"success", "fail"}:
                 return
             name = node.next_node if succeeded else node.on_failure or "fail"
@@ -63,9 +71,9 @@ class Driver:
                 return False
             for branch in opened:
                 self.branch(node, step, branch, iteration)
-            succeeded = self.call(fan_in, step, iteration)
-            if succeeded is not None:
-                return succeeded
+            ended = self.call(fan_in, step, iteration)
+            if ended is not None:
+                return ended.succeeded
 
     def branch(self, node, step, branch, iteration):
         given = iteration.model_dump()
@@ -122,11 +130,13 @@ def test_branches_are_found_by_what_was_given_to_them():
     services = in_memory()
     inner = Map(name="n", branch=pair(), iterate_on="ys", iterate_as="y")
     outer = Map(name="m", branch=inner.as_pipeline(), iterate_on="xs", iterate_as="x")
-    parameters = {"xs": [1, "a.b", {"k": [1]}], "ys": [2, 2]}
+    parameters = {"xs": [1, "a.b", {"k": [1]}, True], "ys": [2, None]}
     Driver(outer.as_pipeline(), services, parameters).run()
     run_log = get_run_log("r1", services=services)
     assert run_log.status == "SUCCESS"
-    assert run_log.parameters["z"].value == [[[x, 2], [x, 2]] for x in parameters["xs"]]
+    assert run_log.parameters["z"].value == [
+        [[x, 2], [x, None]] for x in parameters["xs"]
+    ]
 
 
 def pair():
@@ -147,10 +157,14 @@ def test_a_part_that_failed_is_tried_again_when_it_is_asked_for():
     step = PythonTask(name="s", function=lambda: flaky(), returns=["n"])
     services = in_memory()
     driver = Driver(step.as_pipeline(), services, {})
-    assert not driver.call(run_step, "s")
-    assert driver.call(run_step, "s")
-    assert driver.call(run_step, "s")  # it has succeeded: it is not run again
-    assert driver.call(run_step, "success")
+    assert driver.call(run_step, "s") == (False, "ValueError: at first")
+    assert driver.call(run_step, "s") == (True, "")
+    assert driver.call(run_step, "s").succeeded  # it is not run again
+    assert driver.call(run_step, "success").succeeded
+    assert driver.call(run_step, "success").succeeded  # nor is its end
+    for name in ("s", "fail"):
+        with pytest.raises(RunError, match="the run has ended, as SUCCESS"):
+            driver.call(run_step, name)
     run_log = get_run_log("r1", services=services)
     assert (run_log.status, run_log.parameters["n"].value) == ("SUCCESS", 2)
     assert [it.status for it in run_log.steps["s"].attempts] == ["FAIL", "SUCCESS"]
@@ -176,19 +190,112 @@ def test_what_cannot_be_run():
     driver.call(fan_out, "m")
     with pytest.raises(RunError, match=r"have not ended: m\.1"):
         driver.call(fan_in, "m")
-    with pytest.raises(RunError, match="fan out first"):
+    with pytest.raises(RunError, match=r"has no branch '2'; .* begun: 1"):
         driver.call(
             run_step,
             f"m.{MAP_PLACEHOLDER}.s",
             Iteration(map_variable={"x": {"value": 2}}),
         )
+    with pytest.raises(RunError, match="--iter-variable needs 'x'"):
+        driver.call(run_step, f"m.{MAP_PLACEHOLDER}.s")
+    with pytest.raises(RunError, match=r"not its turn, step 'm\.1\.s' has not ended"):
+        driver.call(run_step, "m.1.success")
+    with pytest.raises(RunError, match="not its turn, step 'm' has not ended"):
+        driver.call(run_step, "success")
+    with pytest.raises(RunError, match="not its turn, step 'm' has not ended"):
+        driver.call(run_step, "fail")
     other = Driver(Pipeline(steps=[PythonTask(name="o", function=len)]), services)
-    with pytest.raises(RetryValidationError, match="another pipeline"):
+    with pytest.raises(
+        RetryValidationError, match="no pipeline of the program is the run's"
+    ):
         other.call(run_step, "o")
 
 
 def nothing():
     pass
+
+
+def test_a_branch_that_has_failed_is_opened_again():
+    """As a cluster does that tries the steps of a map once more."""
+    fails = [True]
+
+    def flaky(x):
+        if fails:
+            raise ValueError("not yet")
+        return x
+
+    branch = PythonTask(name="s", function=flaky, returns=["y"]).as_pipeline()
+    step = Map(name="m", branch=branch, iterate_on="xs", iterate_as="x")
+    services = in_memory()
+    driver = Driver(step.as_pipeline(), services, {"xs": ["a", "b"]})
+    driver.call(fan_out, "m")
+    for branch in ("m.a", "m.b"):
+        assert not driver.call(run_step, f"{branch}.s").succeeded
+        assert driver.call(run_step, f"{branch}.fail").succeeded
+        with pytest.raises(RunError, match=f"branch '{branch}' has ended, as FAIL"):
+            driver.call(run_step, f"{branch}.s")
+    assert not driver.call(fan_in, "m").succeeded
+    fails.clear()
+    assert [it.name for it in driver.call(fan_out, "m")] == ["a", "b"]
+    for branch in ("m.a", "m.b"):
+        for name in ("s", "success", "success"):
+            assert driver.call(run_step, f"{branch}.{name}").succeeded
+    for _ in range(2):
+        assert driver.call(fan_in, "m").succeeded
+    assert driver.call(fan_out, "m") == []
+    driver.call(run_step, "success")
+    run_log = get_run_log("r1", services=services)
+    assert (run_log.status, run_log.parameters["y"].value) == ("SUCCESS", ["a", "b"])
+
+
+def test_equal_items_are_told_apart_by_name():
+    branch = PythonTask(name="s", function=lambda x: x, returns=["y"]).as_pipeline()
+    step = Map(name="m", branch=branch, iterate_on="xs", iterate_as="x")
+    driver = Driver(step.as_pipeline(), in_memory(), {"xs": [1, 1]})
+    driver.call(fan_out, "m")
+    given = Iteration(map_variable={"x": {"value": 1}})
+    with pytest.raises(RunError, match=r"name one: m\.1, m\.1~2"):
+        driver.call(run_step, f"m.{MAP_PLACEHOLDER}.s", given)
+    assert driver.call(run_step, "m.1~2.s").succeeded
+    with pytest.raises(NodeNotFoundError):
+        driver.call(run_step, "m.1")
+
+
+def test_what_the_program_overrides_holds():
+    mine, other = in_memory(), MemoryRunLogStore()
+    step = PythonTask(name="s", function=nothing).as_pipeline()
+
+    def program():
+        with container.run_log_store.override(other):
+            step.execute(services=mine)
+
+    asked = Asked(program, "s", Iteration(), Options(run_id="r1"))
+    assert run_step(asked).succeeded
+    assert other.list_run_ids() == ["r1"]
+    assert mine["run_log_store"].list_run_ids() == []
+    with pytest.raises(RunLogNotFoundError):
+        run_step(asked._replace(options=Options(run_id="r2"), joins_only=True))
+
+
+def test_a_program_that_leaves():
+    with pytest.raises(DefinitionError, match="executes no pipeline"):
+        run_step(Asked(lambda: sys.exit(0), "s", Iteration(), Options(run_id="r1")))
+
+
+def test_the_other_way_is_closed():
+    step = PythonTask(name="s", function=nothing)
+    step.on_failure = PythonTask(name="mend", function=nothing).as_pipeline()
+    driver = Driver(step.as_pipeline(), in_memory(), {})
+    driver.call(run_step, "s")
+    for name in ("mend", "fail"):
+        with pytest.raises(RunError, match="cannot be run"):
+            driver.call(run_step, name)
+
+
+def test_a_run_begins_with_all_that_it_needs():
+    driver = Driver(PythonTask(name="s", function=len).as_pipeline(), in_memory(), {})
+    with pytest.raises(ParameterMissingError, match="'obj'"):
+        driver.call(run_step, "s")
 
 
 def test_of_several_pipelines_the_one_of_the_run_is_found():
@@ -201,7 +308,7 @@ def test_of_several_pipelines_the_one_of_the_run_is_found():
         run_step, "b"
     )
     options = Options(run_id="r1", services=services)
-    assert run_step(plan(program, options), "success", Iteration(), options)
+    assert run_step(Asked(program, "success", Iteration(), options)).succeeded
 
 
 def test_branches_whose_names_are_no_paths():
@@ -215,7 +322,7 @@ def test_branches_whose_names_are_no_paths():
     for name in ("a%2Eb", "a b"):
         driver.call(run_step, f"p.{name}.s")
         driver.call(run_step, f"p.{name}.success")
-    assert driver.call(fan_in, "p")
+    assert driver.call(fan_in, "p").succeeded
     driver.call(run_step, "success")
     run_log = get_run_log("r1", services=services)
     assert {name: it.value for name, it in run_log.parameters.items()} == {

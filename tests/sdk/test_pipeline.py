@@ -575,12 +575,12 @@ class TestWrongDefinition:
     def test_a_wrong_file_is_named_with_what_is_wrong_in_it(self):
         Path("c.yaml").write_text("catalog: {type: file-system, colour: red}\n")
         with pytest.raises(
-            ConfigurationError, match=r"c\.yaml:1:1: catalog .*'colour'"
+            ConfigurationError, match=r"c\.yaml:1:30: catalog .*'colour'"
         ):
             Pipeline(steps=[Stub(name="s")]).execute(configuration_file="c.yaml")
         Path("c.yaml").write_text("catalog: {type: nosuch}\n")
         with pytest.raises(
-            ServiceNotFoundError, match=r"c\.yaml:1:1: There is no catalog"
+            ServiceNotFoundError, match=r"c\.yaml:1:11: There is no catalog"
         ):
             Pipeline(steps=[Stub(name="s")]).execute(configuration_file="c.yaml")
 

@@ -141,7 +141,7 @@ def one(step):
         ("dag:\n  start_at: s\n  stesp: {}\n", "stesp", "Did you mean 'steps'?"),
         (
             "dag:\n  start_at: t\n  steps:\n    s: {type: stub, next: success}\n",
-            "dag:",
+            "start_at: t",
             "it starts at 't'",
         ),
         (one("{next: success}"), "s: {next", "needs the key 'type'"),
@@ -157,7 +157,7 @@ def one(step):
         (
             one("{type: task, command: yaml_functions.two, next: success}"),
             "command: yaml",
-            "no function 'yaml_functions.two'",
+            "module 'yaml_functions' has no function 'two'",
         ),
         (
             one("{type: task, command: math.sqrt, comand: 1, next: success}"),
@@ -222,15 +222,22 @@ def test_what_is_wrong_is_named_with_its_place(text, at, why):
 def test_everything_that_is_wrong_is_listed():
     found = findings(
         "dag:\n"
-        "  start_at: a\n"
+        "  start_at: nowhere\n"
         "  steps:\n"
         "    a: {type: stubb, next: b}\n"
-        "    b: {type: task, command: math.nothing, next: success}\n"
+        "    b: {type: task, command: math.nothing, next: c}\n"
+        "    d: {type: stub, next: e}\n"
     )
     assert [line.split(": ")[0] for line in found] == [
         "pipeline.yaml:4:5",
         "pipeline.yaml:5:21",
+        "pipeline.yaml:2:3",
+        "pipeline.yaml:5:5",
+        "pipeline.yaml:6:5",
     ]
+    assert "it starts at 'nowhere'" in found[2]
+    assert "step 'b' leads to 'c'" in found[3]
+    assert "step 'd' leads to 'e'" in found[4]
 
 
 @pytest.mark.parametrize(
