@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from functools import partial
 from typing import Any, NamedTuple, Protocol, cast
 
 from runnable import defaults
@@ -219,8 +218,9 @@ async def execute_async(
         runtime, runs = LoopRuntime(worker_threads()), runs_of_container()
         task, loop = asyncio.current_task(), asyncio.get_running_loop()
         assert task is not None  # noqa: S101 - it is awaited on a loop
-        cancel = partial(loop.call_soon_threadsafe, task.cancel)
-        active = ActiveRun(launched.context.run_id, cancel)
+        active = ActiveRun(
+            launched.context.run_id, lambda: loop.call_soon_threadsafe(task.cancel)
+        )
         runs.add(active)
         try:
             return await launched.execute(runtime, runs)
