@@ -1,11 +1,11 @@
 """Keep what happens, then tell it; and know what has begun and not ended."""
 
-import datetime as dt
 import logging
 import threading
-import time
 from collections.abc import Sequence
 
+from runnable import clock
+from runnable.clock import seconds
 from runnable.datastore import (
     BranchFinished,
     BranchStarted,
@@ -24,12 +24,7 @@ logger = logging.getLogger(__name__)
 
 def now() -> str:
     """Return the local time, as run logs have it."""
-    return dt.datetime.now().isoformat(" ", "microseconds")  # noqa: DTZ005 - as documented
-
-
-def seconds() -> float:
-    """Return the seconds since 1970, which are the same wherever the clock stands."""
-    return time.time()
+    return clock.local_time().isoformat(" ", "microseconds")
 
 
 class TooLateError(RuntimeError):

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from pydantic import JsonValue
 
+from runnable.clock import seconds
 from runnable.datastore import (
     AnyParameter,
     CodeIdentity,
@@ -20,7 +21,7 @@ from runnable.datastore import (
 )
 from runnable.engine.history import History
 from runnable.engine.owners import Owner, is_alive, this_process
-from runnable.engine.recorder import now, seconds
+from runnable.engine.recorder import now
 from runnable.exceptions import RetryValidationError
 from runnable.graph import Graph, changes
 

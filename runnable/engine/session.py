@@ -8,6 +8,7 @@ from typing import NamedTuple, ParamSpec, Protocol, TypeVar, cast
 
 from runnable.ambient import Console
 from runnable.catalog import BaseCatalog
+from runnable.clock import seconds
 from runnable.context import RunContext
 from runnable.datastore import (
     AnyParameter,
@@ -20,7 +21,7 @@ from runnable.datastore import (
 from runnable.engine.history import History
 from runnable.engine.owners import this_process
 from runnable.engine.processes import Workers
-from runnable.engine.recorder import Recorder, now, seconds
+from runnable.engine.recorder import Recorder, now
 from runnable.engine.runtimes import Runtime
 from runnable.engine.scopes import Scope
 from runnable.engine.traversal import Outcome

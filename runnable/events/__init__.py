@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Mapping
 from typing import NamedTuple, Protocol
 
 from runnable.datastore import Record
+from runnable.events.listening import listeners, listening
 
 
 class TaskEvent(NamedTuple):
@@ -47,4 +48,12 @@ Subscriber = Callable[[Event], Pause | None]
 soon, and hands on what takes longer. If it gives a pause, a task that yields events is
 held up until it is over."""
 
-__all__ = ["Event", "Pause", "Subscriber", "TaskEvent", "Warned"]
+__all__ = [
+    "Event",
+    "Pause",
+    "Subscriber",
+    "TaskEvent",
+    "Warned",
+    "listeners",
+    "listening",
+]

@@ -73,7 +73,7 @@ class MockedExecutor(RunsHere, BasePipelineExecutor):
         patch = self.patches.get(node.name)
         match node:
             case TaskNode() if patch is not None:
-                return replace(node, task=_patched(node, patch), catalog=None)
+                return replace(node, task=patched_task(node, patch), catalog=None)
             case TaskNode() | StubNode():
                 return _stub(node, patch)
             case CompositeNode():
@@ -136,8 +136,16 @@ def _stub(node: TaskNode | StubNode, patch: Patch | None) -> Node:
     return TaskNode(**settings, task=_made(node.name, PythonTaskType, {}, patch))
 
 
-def _patched(node: TaskNode, patch: Patch) -> BaseTaskType:
-    """Make a task with the settings of a patch, and its own where that says nothing."""
+def patched_task(node: TaskNode, patch: Patch) -> BaseTaskType:
+    """Make a task with the settings of a patch, and its own where that says nothing.
+
+    Args:
+        node: The step whose task is patched.
+        patch: Settings of its kind of task, or a function.
+
+    Raises:
+        ConfigurationError: If the patch cannot be the task's.
+    """
     task = node.task
     assert isinstance(task, BaseTaskType)  # noqa: S101 - the SDK makes no other
     kind = PythonTaskType if callable(patch) else type(task)

@@ -18,7 +18,7 @@ from runnable.engine import (
     json_parameters,
     run_by_hand,
 )
-from runnable.events import Subscriber
+from runnable.events import Subscriber, listeners
 from runnable.exceptions import (
     ExecutionCancelledError,
     ExecutionFailedError,
@@ -132,6 +132,8 @@ def launch(
         context = _make_context(work, run_id, settings, services)
         executor = services[work.executor_kind]
         with RunScope(context, container, before), _same_for_all(settings, services):
+            for listener in listeners():
+                context.subscribe(listener)
             if queue := get_stream_queue():
                 context.subscribe(QueueSubscriber(queue, context))
             # A service may have ten thousand runs under way: keep no more than needed.

@@ -363,6 +363,21 @@ class Pipeline(AnyPipeline):
                 yield event
 
 
+class GraphPipeline(Pipeline):
+    """A pipeline whose graph is made elsewhere, such as of a file."""
+
+    steps: Sequence[InstanceOf[Step]] = ()
+    dag: SkipValidation[Graph]
+    file: str = ""
+    """The file that describes it, if one does."""
+
+    def _make_graph(self) -> Graph:
+        return self.dag
+
+    def _file(self) -> str:
+        return self.file
+
+
 class AsyncPipeline(Pipeline):
     """The same as `Pipeline`, which runs coroutine functions as well.
 

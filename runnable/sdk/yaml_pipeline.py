@@ -8,11 +8,11 @@ with its place.
 """
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from pydantic import InstanceOf, SkipValidation, ValidationError
+from pydantic import SkipValidation, ValidationError
 
 from runnable.defaults import LOOP_PLACEHOLDER, MAP_PLACEHOLDER
 from runnable.exceptions import (
@@ -35,7 +35,13 @@ from runnable.graph import (
     find_problems,
 )
 from runnable.injection import Provide, inject
-from runnable.sdk.pipeline import AnyPipeline, Pipeline, Step, wrong_name
+from runnable.sdk.pipeline import (
+    AnyPipeline,
+    GraphPipeline,
+    Pipeline,
+    Step,
+    wrong_name,
+)
 from runnable.sdk.steps import FindPlugin, Stub, Task, settings_of
 from runnable.yaml_files import Document, Key, read_document
 
@@ -43,20 +49,6 @@ GRAPH_KEYS = ("start_at", "steps", "description", "name")
 EDGES = ("type", "next", "on_failure")
 """Keys of all steps that no class has."""
 _PLACEHOLDERS = {MAP_PLACEHOLDER: "branch", LOOP_PLACEHOLDER: "branch"}
-
-
-class FilePipeline(Pipeline):
-    """A pipeline that a file describes; made by `load_pipeline`."""
-
-    steps: Sequence[InstanceOf[Step]] = ()
-    dag: SkipValidation[Graph]
-    file: str
-
-    def _make_graph(self) -> Graph:
-        return self.dag
-
-    def _file(self) -> str:
-        return self.file
 
 
 def load_pipeline(file: str | os.PathLike[str]) -> Pipeline:
@@ -94,7 +86,7 @@ def load_pipeline(file: str | os.PathLike[str]) -> Pipeline:
     """
     document = read_document(Path(file), "pipeline file")
     graph = _Reader(document).read()
-    return FilePipeline(
+    return GraphPipeline(
         dag=graph,
         file=os.fspath(file),
         name=graph.name,

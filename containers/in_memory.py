@@ -1,0 +1,41 @@
+"""A container for tests: nothing is written but below a folder that they choose."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from dependency_injector import providers
+
+from containers.run import RunContainer
+from runnable.catalog.file_system import FileSystemCatalog
+from runnable.datastore.memory import MemoryRunLogStore
+from runnable.secrets.do_nothing import DoNothingSecrets
+
+
+def in_memory_container(folder: Callable[[], Path]) -> RunContainer:
+    """Make a container that keeps run logs in memory, and knows no secrets.
+
+    Args:
+        folder: Returns where the catalog keeps files; called when there are any runs.
+
+    Returns:
+        The container; each has stores of its own.
+
+    Example:
+        >>> from runnable import Stub
+        >>> mine = in_memory_container(lambda: getfixture("tmp_path"))
+        >>> _ = Stub(name="s").as_pipeline().execute(run_id="r1", container=mine)
+        >>> mine.run_log_store().list_run_ids()
+        ['r1']
+    """
+    made = RunContainer()
+
+    def catalog() -> FileSystemCatalog:
+        return FileSystemCatalog(catalog_location=str(folder() / "catalog"))
+
+    for kind, make in (
+        ("run_log_store", MemoryRunLogStore),
+        ("catalog", catalog),
+        ("secrets", DoNothingSecrets),
+    ):
+        made.set_provider(kind, providers.ThreadSafeSingleton(make))
+    return made

@@ -1,0 +1,101 @@
+"""Say what a run must have come to; a failure says what it did come to."""
+
+from collections.abc import Mapping
+
+from runnable import defaults
+from runnable.datastore import RunLog
+from runnable.graph import TERMINAL_NAMES
+from runnable.report import error_of, summarise
+
+
+def assert_succeeded(run_log: RunLog) -> None:
+    """Fail unless a run has succeeded.
+
+    Args:
+        run_log: The log of the run.
+
+    Raises:
+        AssertionError: With how the run went.
+
+    Example:
+        >>> assert_succeeded(RunLog(run_id="r1", status="SUCCESS"))
+    """
+    if run_log.status != defaults.SUCCESS:
+        why = error_of(run_log) or run_log.status
+        raise AssertionError(f"the run has not succeeded: {why}\n{summarise(run_log)}")
+
+
+def assert_failed(run_log: RunLog, at: str = "", message: str = "") -> None:
+    """Fail unless a run has failed.
+
+    Args:
+        run_log: The log of the run.
+        at: The path of a step that must have failed.
+        message: Must be in what that step, or the run, says of why.
+
+    Raises:
+        AssertionError: With how the run went.
+    """
+    if run_log.status != defaults.FAIL:
+        problem = f"the run has not failed, it is {run_log.status}"
+        raise AssertionError(f"{problem}\n{summarise(run_log)}")
+    said = {
+        step.internal_name: step.attempts[-1].message if step.attempts else step.message
+        for step in run_log.all_steps()
+        if step.status == defaults.FAIL
+    }
+    if at and at not in said:
+        failed = ", ".join(said) or "none"
+        raise AssertionError(f"step {at!r} has not failed; what failed: {failed}")
+    texts = [said[at]] if at else list(said.values())
+    if not any(message in text for text in texts):
+        listed = "\n".join(f"  {name}: {text}" for name, text in said.items())
+        raise AssertionError(f"no failure says {message!r}; they say\n{listed}")
+
+
+def assert_ran(run_log: RunLog, *paths: str) -> None:
+    """Fail unless these steps were run, in this order, and no others.
+
+    Args:
+        run_log: The log of the run.
+        paths: Paths of steps, without those that have branches and the ends of graphs.
+
+    Raises:
+        AssertionError: With the first difference.
+    """
+    ran = [
+        step.internal_name
+        for step in run_log.all_steps()
+        if step.attempts and step.step_type not in TERMINAL_NAMES
+    ]
+    if ran != list(paths):
+        missing = [path for path in paths if path not in ran]
+        more = [path for path in ran if path not in paths]
+        raise AssertionError(
+            f"other steps were run\n  expected: {list(paths)}\n  ran:      {ran}"
+            f"\n  missing:  {missing}\n  more:     {more}"
+        )
+
+
+def assert_outputs(run_log: RunLog, path: str, expected: Mapping[str, object]) -> None:
+    """Fail unless a step has returned these values.
+
+    Args:
+        run_log: The log of the run.
+        path: The path of the step.
+        expected: The values by name; objects are loaded.
+
+    Raises:
+        AssertionError: With each value that differs.
+    """
+    step, _ = run_log.search_step_by_internal_name(path)
+    outputs = step.attempts[-1].output_parameters if step.attempts else {}
+    found = {name: parameter.get_value() for name, parameter in outputs.items()}
+    lines = [
+        f"  {name}: expected {expected.get(name, 'nothing')!r}, "
+        f"got {found.get(name, 'nothing')!r}"
+        for name in dict.fromkeys([*expected, *found])
+        if name not in expected or name not in found or expected[name] != found[name]
+    ]
+    if lines:
+        raise AssertionError(f"step {path!r} has returned\n" + "\n".join(lines))

@@ -1,0 +1,33 @@
+"""A clock that a test holds."""
+
+import datetime as dt
+
+
+class FrozenClock:
+    """Stands, until it is told to go on.
+
+    Args:
+        now: The local time at which it stands.
+
+    Example:
+        >>> clock = FrozenClock(dt.datetime(2026, 1, 31, 10, 0))
+        >>> clock.tick(90)
+        >>> clock.now
+        datetime.datetime(2026, 1, 31, 10, 1, 30)
+    """
+
+    def __init__(self, now: dt.datetime | None = None) -> None:
+        self.now = now or dt.datetime(2026, 1, 31, 10, 0)  # noqa: DTZ001 - local
+        """The local time."""
+
+    def __call__(self) -> float:
+        """Return the seconds since 1970."""
+        return self.now.timestamp()
+
+    def tick(self, seconds: float) -> None:
+        """Go on.
+
+        Args:
+            seconds: How much later it is.
+        """
+        self.now += dt.timedelta(seconds=seconds)
