@@ -13,6 +13,7 @@ from types import FrameType
 from typing import TextIO
 
 from runnable.exceptions import ExecutionFailedError, RunnableError
+from runnable.quick_start import import_markers
 
 _LIBRARY = str(Path(__file__).parents[1])
 
@@ -87,6 +88,7 @@ def told_to_the_shell(
     Raises:
         SystemExit: If it did not succeed.
     """
+    import_markers()
     before = signal.signal(signal.SIGTERM, _terminate)
     with _standard_output(as_json=as_json) as stream:
         answer = Answer(stream, as_json=as_json)

@@ -15,6 +15,8 @@ import sys
 from multiprocessing.connection import Connection
 connection = Connection(int(sys.argv[1]))
 sys.path[:] = connection.recv()
+from runnable.quick_start import import_markers
+import_markers()
 from runnable.engine.worker import serve
 serve(connection)
 """

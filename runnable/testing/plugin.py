@@ -5,7 +5,6 @@ Nothing heavy is imported before a fixture is used: every test session loads thi
 
 import importlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -170,8 +169,7 @@ def run_events() -> "Iterator[list[Event]]":
     from runnable.events import listening
 
     told: list[Event] = []
-    with ExitStack() as stack:
-        stack.enter_context(listening(lambda event: told.append(event)))
+    with listening(told.append):
         yield told
 
 

@@ -1,0 +1,138 @@
+"""The example service, as a process: many tenants and clients at once."""
+
+import asyncio
+import json
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+import service_load
+
+REQUESTS = 300
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("service")
+    with service_load.service(folder) as service:
+        service.folder = folder
+        yield service
+
+
+@pytest.fixture
+def client(running):
+    headers = {"X-Tenant": "ada"}
+    with httpx.Client(base_url=running.url, headers=headers, timeout=60) as client:
+        yield client
+
+
+def test_every_answer_is_right_and_nothing_is_left(running):
+    asyncio.run(service_load.Load(running.url, 60).ask_all())
+    before = running.used()
+    load = service_load.Load(running.url, REQUESTS, seed=1)
+    asyncio.run(load.ask_all())
+    assert len(load.counts) == 5
+    for tenant, other in (("ada", "bob"), ("bob", "ada")):
+        logs = {
+            it.stem
+            for it in (running.folder / "tenants" / tenant / "logs").glob("*.json")
+        }
+        assert set(load.run_ids[tenant]) <= logs
+        assert not logs & set(load.run_ids[other])
+    for file in running.folder.rglob("*"):
+        text = file.read_text(errors="ignore") if file.is_file() else ""
+        assert not [key for key in service_load.KEYS.values() if key in text], file
+    time.sleep(1.5)  # threads that have nothing to do end after a second
+    after = running.used()
+    assert after["threads"] <= before["threads"] + 40  # those of the server itself
+    assert after["files"] <= before["files"] + 5
+    assert after["mb"] <= before["mb"] + 20
+
+
+def begin_slow_run(client, name="slowly"):
+    """Begin a run that goes on; return its id and the open answer."""
+    asking = client.stream("POST", "/answers/stream", json={"prompt": f"now {name} on"})
+    answer = asking.__enter__()
+    lines = answer.iter_lines()
+    run_id = next(
+        json.loads(line.removeprefix("data: "))["run_id"]
+        for line in lines
+        if line.startswith("data: ")
+    )
+    return run_id, asking, lines
+
+
+def status_of(client, run_id, wanted):
+    end = time.monotonic() + 30
+    while (found := client.get(f"/runs/{run_id}").json()["status"]) != wanted:
+        assert time.monotonic() < end, found
+        time.sleep(0.02)
+    return found
+
+
+def test_a_run_is_cancelled(client):
+    run_id, asking, lines = begin_slow_run(client)
+    assert client.get("/runs", params={"status": "PROCESSING"}).json()
+    bob = {"X-Tenant": "bob"}
+    assert client.post(f"/runs/{run_id}/cancel", headers=bob).status_code == 404
+    assert client.post(f"/runs/{run_id}/cancel").status_code == 202
+    rest = "\n".join(lines)
+    asking.__exit__(None, None, None)
+    assert "was cancelled" in rest
+    assert status_of(client, run_id, "CANCELLED")
+    assert client.post(f"/runs/{run_id}/cancel").status_code == 409
+
+
+def test_who_hangs_up_ends_the_run(client):
+    run_id, asking, _ = begin_slow_run(client)
+    asking.__exit__(None, None, None)
+    assert status_of(client, run_id, "CANCELLED")
+
+
+def test_a_run_is_resumed(client, running):
+    flaky = Path(running.folder, "flaky")
+    flaky.touch()
+    failed = client.post("/answers", json={"prompt": "flaky judge"})
+    assert failed.status_code == 422
+    run_id = failed.json()["run_id"]
+    assert client.post(f"/runs/{run_id}/resume").status_code == 422
+    flaky.unlink()
+    answer = client.post(f"/runs/{run_id}/resume")
+    assert (answer.json()["status"], answer.json()["score"]) == ("SUCCESS", 11)
+    assert client.get(f"/runs/{run_id}").json()["text"] == "FLAKY JUDGE"
+
+
+def test_who_is_refused(client):
+    assert client.get("/runs", headers={"X-Tenant": "eve"}).status_code == 401
+    assert client.get("/runs/nobody").status_code == 404
+    assert client.post("/answers", json={}).status_code == 422
+
+
+def test_too_many_runs_are_refused_clearly(client):
+    slow = []
+    try:
+        while len(slow) < 32:
+            slow.append(begin_slow_run(client))
+        for path in ("/answers", "/answers/async", "/answers/stream"):
+            refused = client.post(path, json={"prompt": "one more"})
+            assert refused.status_code == 503, path
+            assert refused.headers["Retry-After"] == "1"
+            assert "32 runs go on already" in refused.json()["error"]
+    finally:
+        for run_id, asking, _ in slow:
+            asking.__exit__(None, None, None)
+            status_of(client, run_id, "CANCELLED")
+    assert client.post("/answers", json={"prompt": "one more"}).status_code == 200
+
+
+def test_shutdown_ends_what_goes_on(tmp_path):
+    with service_load.service(tmp_path) as service:
+        headers = {"X-Tenant": "ada"}
+        with httpx.Client(base_url=service.url, headers=headers, timeout=60) as client:
+            run_id, asking, _ = begin_slow_run(client)
+            service.process.terminate()
+            asking.__exit__(None, None, None)
+        assert service.process.wait(60) is not None
+    log = json.loads((tmp_path / f"tenants/ada/logs/{run_id}.json").read_text())
+    assert log["status"] == "CANCELLED"
