@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import postgres
 import pytest
 import s3
+from counting import pytest_runtest_logreport, pytest_terminal_summary
 
 from containers import container
 from runnable.context import set_run_context
@@ -12,6 +13,8 @@ from runnable.scope import set_overrides
 
 # Checked by type checkers, and run by `make bench`; they hold no tests.
 collect_ignore = ["typing", "benchmarks", "fuzzing/with_atheris.py"]
+
+__all__ = ["pytest_runtest_logreport", "pytest_terminal_summary"]
 
 IN_MEMORY = {
     "run_log_store": {"type": "memory"},

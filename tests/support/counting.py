@@ -1,4 +1,7 @@
-"""Say how many of the items of version 0.50's behaviour have a test."""
+"""Say how many of the items of version 0.50's behaviour have a test that passes.
+
+Hooks of pytest, for the conftest that also the process has which hands out tests.
+"""
 
 import re
 
