@@ -1,6 +1,6 @@
 """Commands that show what there is: `config show`, `plugins` and `schema`."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -60,9 +60,14 @@ def plugins(as_json: AsJson = False, verbose: Verbose = False) -> None:
         answer.say(table(("kind", "type", "package", "class, or what is wrong"), rows))
 
 
-def schema() -> None:
+def schema(
+    events: Annotated[
+        bool, typer.Option("--events", help="That of the events of runs.")
+    ] = False,
+) -> None:
     """Print the JSON schema of pipeline files, for editors."""
     with told_to_the_shell(as_json=True) as answer:
+        from runnable.events.schema import event_schema
         from runnable.sdk.yaml_schema import pipeline_schema
 
-        answer.give(pipeline_schema())
+        answer.give(event_schema() if events else pipeline_schema())

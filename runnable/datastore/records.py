@@ -125,7 +125,7 @@ Record = (
     | RunFinished
 )
 
-_KINDS: dict[str, type[Record]] = {
+KINDS: dict[str, type[Record]] = {
     "run_started": RunStarted,
     "run_resumed": RunResumed,
     "heartbeat": Heartbeat,
@@ -135,7 +135,8 @@ _KINDS: dict[str, type[Record]] = {
     "branch_finished": BranchFinished,
     "run_finished": RunFinished,
 }
-_NAMES = {record: name for name, record in _KINDS.items()}
+"""The kinds of records by name."""
+_NAMES = {record: name for name, record in KINDS.items()}
 _HEAD = b'{"crc32":"'
 _MIDDLE = b'","record":'
 _END = b"}\n"
@@ -224,7 +225,7 @@ def decode(line: bytes) -> Record:
         raise DamagedLineError("its checksum does not match")
     content = _parse(body)
     name = content.pop("kind", "")
-    kind = _KINDS.get(name) if isinstance(name, str) else None
+    kind = KINDS.get(name) if isinstance(name, str) else None
     if kind is None:
         raise DamagedLineError(
             "its kind is unknown; a newer version may have written it"

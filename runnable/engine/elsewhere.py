@@ -20,6 +20,7 @@ from runnable.engine.traversal import Outcome
 from runnable.exceptions import RunError
 from runnable.graph import ExecutableNode, join
 from runnable.tasks import Call
+from runnable.telemetry import carried_environment
 
 _GRACE_SECONDS = 10
 
@@ -65,7 +66,7 @@ class CommandProcess:
         """Run it to its end, and return its status."""
         if self._unwanted:
             return 1
-        environment = environment_of_step()
+        environment = {**environment_of_step(), **carried_environment()}
         with subprocess.Popen(self._command, env=environment) as process:  # noqa: S603
             self._process = process
             if self._unwanted:  # it was to end just before it began

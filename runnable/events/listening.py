@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 from runnable.scope import current_scope, set_overrides
 
 if TYPE_CHECKING:
-    from runnable.events import Subscriber
+    from runnable.events.kinds import Subscriber
 
 
 class _Key:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any, NamedTuple, Protocol, cast
 
-from runnable import defaults
+from runnable import defaults, telemetry
 from runnable.context import RunContext, RunScope
 from runnable.datastore import AnyParameter, RunLog
 from runnable.engine import (
@@ -134,6 +134,8 @@ def launch(
         with RunScope(context, container, before), _same_for_all(settings, services):
             for listener in listeners():
                 context.subscribe(listener)
+            if spans := telemetry.subscriber(context):
+                context.subscribe(spans)
             if queue := get_stream_queue():
                 context.subscribe(QueueSubscriber(queue, context))
             # A service may have ten thousand runs under way: keep no more than needed.

@@ -6,8 +6,8 @@ from collections.abc import AsyncGenerator, Coroutine, Generator
 from typing import Any
 
 from runnable.datastore import RunLog
-from runnable.datastore.records import as_json
-from runnable.events import Event, Pause, TaskEvent, Warned
+from runnable.events import Event, Pause, TaskEvent
+from runnable.events.schema import described
 
 _MOST_WAITING = 1000
 _PIECE_SECONDS = 0.005
@@ -35,7 +35,7 @@ class EventStream:
         if isinstance(event, TaskEvent):
             self._put(dict(event.event))
         elif self._lifecycle:
-            self._put(_described(event))
+            self._put(described(event))
         self._told += 1
         return self if self._told - self._taken >= _MOST_WAITING else None
 
@@ -89,12 +89,3 @@ class EventStream:
             if not task.cancelled():
                 task.exception()  # if nobody asks any more, it is in the run log
         task.result()
-
-
-def _described(event: Event) -> dict[str, object]:
-    if isinstance(event, Warned):
-        return {"type": "warning", "path": event.path, "text": event.text}
-    if isinstance(event, TaskEvent):
-        return dict(event.event)
-    described = as_json(event)
-    return {"type": described.pop("kind"), **described}
