@@ -4,6 +4,7 @@ Names are imported when they are first used, so that `import runnable` costs not
 """
 
 import importlib
+import importlib.util
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -120,9 +121,10 @@ _HOMES = {
 def __getattr__(name: str) -> object:
     if name in {"console", "task_console"}:
         return _console()
-    if name in {"OTEL_AVAILABLE", "StreamingSpanProcessor"}:
-        # As version 0.50 says it where OpenTelemetry is not installed.
-        return None if name == "StreamingSpanProcessor" else False
+    if name == "OTEL_AVAILABLE":
+        return _has_telemetry()
+    if name == "StreamingSpanProcessor":
+        return _span_processor()
     for home, names in _HOMES.items():
         if name in names:
             value: object = getattr(importlib.import_module(home), name)
@@ -130,6 +132,23 @@ def __getattr__(name: str) -> object:
             return value
     msg = f"module {__name__!r} has no attribute {name!r}"
     raise AttributeError(msg)
+
+
+def _has_telemetry() -> bool:
+    """Tell whether the SDK of OpenTelemetry is installed."""
+    try:
+        return importlib.util.find_spec("opentelemetry.sdk") is not None
+    except ModuleNotFoundError:
+        return False
+
+
+def _span_processor() -> object:
+    """Return the class; None without the SDK, as version 0.50 has it."""
+    if not _has_telemetry():
+        return None
+    home = importlib.import_module("runnable.sdk.span_stream")
+    found: object = home.StreamingSpanProcessor
+    return found
 
 
 def _console() -> object:

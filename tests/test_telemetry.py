@@ -168,6 +168,28 @@ def test_a_failed_run(spans, measured):
     assert sum(it.count for it in found["runnable.attempt.duration"]) == 2
 
 
+def test_spans_on_the_stream_queue(spans):
+    import queue
+
+    import runnable
+
+    assert runnable.OTEL_AVAILABLE
+    processor = runnable.StreamingSpanProcessor(SimpleSpanProcessor(spans))
+    trace.get_tracer_provider().add_span_processor(processor)
+    events = queue.Queue()
+    runnable.set_stream_queue(events)
+    PythonTask(name="s", function=load).as_pipeline().execute(services=IN_MEMORY)
+    told = [it for it in events.queue if it["type"].startswith("span")]
+    begun = [it["name"] for it in told if it["type"] == "span_start"]
+    assert begun[0] == "pipeline:s"
+    ended = {it["span_id"]: it for it in told if it["type"] == "span_end"}
+    assert len(ended) == len(begun) == 5
+    (run,) = [it for it in ended.values() if it["name"] == "pipeline:s"]
+    assert run["status"] == "OK"
+    assert run["duration_ms"] > 0
+    assert run["attributes"]["runnable.status"] == '"SUCCESS"'
+
+
 def test_without_an_sdk_nothing_is_imported():
     code = (
         "import sys\n"
