@@ -17,7 +17,7 @@ def mocked(**functions: Callable[..., object]) -> MockedExecutor:
             nothing.
 
     Returns:
-        The executor, for `services={"pipeline_executor": ...}`.
+        The executor, which is given as the service `pipeline_executor`.
 
     Example:
         >>> from runnable import PythonTask
