@@ -235,6 +235,10 @@ def test_shutdown(cancel):
                     future.result()
             else:
                 assert future.result().status == "SUCCESS"
+    end = time.monotonic() + 30
+    while [it for it in threading.enumerate() if "runnable" in it.name]:
+        assert time.monotonic() < end, threading.enumerate()
+        time.sleep(0.05)
     with pytest.raises(EngineBusyError, match="shutting down"):
         Pipeline(steps=[PythonTask(name="s", function=gate)]).execute(
             services=IN_MEMORY, container=app

@@ -9,8 +9,9 @@ and ask it, as one of the tenants below:
     curl -H 'X-Tenant: ada' -d '{"prompt": "hello world"}' \
          -H 'Content-Type: application/json' http://localhost:8000/answers
 
-One container serves the application: it says how many runs there are at once. What is a
-tenant's own is given to each run; nothing of a request is in the environment.
+One container serves the application: it says how many runs there are at once. What is
+a tenant's own overrides it for the length of a request, or is given to the run; nothing
+of a request is in the environment.
 """
 
 import asyncio
@@ -115,9 +116,8 @@ def shown(run_log: RunLog) -> dict[str, object]:
 @router.post("/answers")
 def ask(question: Question, tenant: Asking, shared: Shared) -> dict[str, object]:
     """Run the pipeline in a thread of the server."""
-    run_log = PIPELINE.execute(
-        parameters=question.model_dump(), services=tenant.services, container=shared
-    )
+    with shared.override_providers(**tenant.services):  # for this request only
+        run_log = PIPELINE.execute(parameters=question.model_dump(), container=shared)
     return shown(run_log)
 
 
@@ -126,9 +126,10 @@ async def ask_async(
     question: Question, tenant: Asking, shared: Shared
 ) -> dict[str, object]:
     """Run the pipeline on the event loop."""
-    run_log = await PIPELINE.execute_async(
-        parameters=question.model_dump(), services=tenant.services, container=shared
-    )
+    with shared.override_providers(**tenant.services):
+        run_log = await PIPELINE.execute_async(
+            parameters=question.model_dump(), container=shared
+        )
     return shown(run_log)
 
 
