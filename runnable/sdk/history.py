@@ -25,6 +25,7 @@ from runnable.options import Options
 from runnable.pickler import BasePickler
 from runnable.sdk.services import (
     PORTS,
+    RunContainer,
     close_all,
     make_services,
     resolve_settings,
@@ -39,6 +40,7 @@ def get_run_log(
     configuration_file: str | None = None,
     *,
     services: Mapping[str, object] | None = None,
+    container: RunContainer | None = None,
 ) -> RunLog:
     """Read the log of a run, finished or not.
 
@@ -47,6 +49,7 @@ def get_run_log(
         configuration_file: Says where run logs and objects are; found as for
             `Pipeline.execute` if None.
         services: As for `Pipeline.execute`.
+        container: As for `Pipeline.execute`.
 
     Returns:
         The run log; `get_value()` of its parameters also loads stored objects.
@@ -66,7 +69,7 @@ def get_run_log(
         >>> get_run_log("r1", services=services).status
         'SUCCESS'
     """
-    kept, owned = _open(configuration_file, services)
+    kept, owned = _open(configuration_file, services, container)
     loader = ObjectLoader(run_id, kept.catalog, kept.pickler, {})
     try:
         return kept.store.get_run_log_by_id(run_id, full=True, loader=loader)
@@ -79,6 +82,7 @@ def list_runs(
     configuration_file: str | None = None,
     *,
     services: Mapping[str, object] | None = None,
+    container: RunContainer | None = None,
     status: str = "",
     tag: str = "",
     pipeline: str = "",
@@ -90,6 +94,7 @@ def list_runs(
     Args:
         configuration_file: As for `get_run_log`.
         services: As for `Pipeline.execute`.
+        container: As for `Pipeline.execute`.
         status: Only runs of this status, such as `FAIL`.
         tag: Only runs of this tag.
         pipeline: Only runs of a pipeline of this name.
@@ -117,7 +122,7 @@ def list_runs(
     if status and status not in STATUSES:
         known = ", ".join(STATUSES)
         raise DefinitionError(f"no run has the status {status!r}; there are {known}")
-    kept, owned = _open(configuration_file, services)
+    kept, owned = _open(configuration_file, services, container)
     try:
         return kept.store.list_runs(Wanted(status, tag, pipeline, since, until))
     finally:
@@ -129,6 +134,7 @@ def delete_runs(
     configuration_file: str | None = None,
     *,
     services: Mapping[str, object] | None = None,
+    container: RunContainer | None = None,
     older_than: timedelta | None = None,
     keep: int | None = None,
     dry_run: bool = False,
@@ -139,6 +145,7 @@ def delete_runs(
         run_ids: Runs to delete.
         configuration_file: As for `get_run_log`.
         services: As for `Pipeline.execute`.
+        container: As for `Pipeline.execute`.
         older_than: Delete also runs that began longer ago than this.
         keep: Delete also all runs but this many, the latest.
         dry_run: Whether to delete nothing, and only say what would be.
@@ -156,7 +163,7 @@ def delete_runs(
         run_ids = [run_ids]
     if keep is not None and keep < 0:
         raise DefinitionError(f"keep={keep}: it is how many runs stay, 0 or more")
-    kept, owned = _open(configuration_file, services)
+    kept, owned = _open(configuration_file, services, container)
     try:
         chosen = dict.fromkeys(run_ids)
         for run_id in run_ids:
@@ -217,12 +224,15 @@ class _Kept(NamedTuple):
 
 
 def _open(
-    configuration_file: str | None, services: Mapping[str, object] | None
+    configuration_file: str | None,
+    services: Mapping[str, object] | None,
+    container: RunContainer | None,
 ) -> tuple[_Kept, list[Service]]:
     options = Options(
         configuration_file=configuration_file or "", services=services or {}
     )
-    made, owned = make_services(resolve_settings()(options), _NEEDED)
+    resolve = container.settings(container) if container else resolve_settings()
+    made, owned = make_services(resolve(options), _NEEDED)
     kept = _Kept(
         cast("BaseRunLogStore", made["run_log_store"]),
         cast("BaseCatalog", made["catalog"]),

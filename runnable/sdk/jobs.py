@@ -9,7 +9,8 @@ from runnable.datastore import RunLog
 from runnable.exceptions import DefinitionError
 from runnable.graph import NO_FILES
 from runnable.options import Options
-from runnable.sdk.launch import RunContainer, execute, execute_async
+from runnable.sdk.launch import execute, execute_async
+from runnable.sdk.services import RunContainer
 from runnable.sdk.settings import (
     NotebookSettings,
     PythonSettings,

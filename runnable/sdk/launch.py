@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, cast
 
 from runnable import defaults, telemetry
 from runnable.context import RunContext, RunScope
@@ -30,11 +30,12 @@ from runnable.exceptions import (
 from runnable.graph import Need
 from runnable.injection import Provide, inject
 from runnable.names import check_run_id, make_run_id
-from runnable.options import Options, ResolveSettings, RunSettings, launcher
+from runnable.options import Options, RunSettings, launcher
 from runnable.runs import ActiveRun, Runs
 from runnable.scope import current_scope, enter_step, live_run, restore
 from runnable.sdk.services import (
     PORTS,
+    RunContainer,
     close_all,
     make_services,
     resolve_settings,
@@ -43,15 +44,6 @@ from runnable.sdk.stream_queue import QueueSubscriber, get_stream_queue
 from runnable.sdk.work import Work
 from runnable.tasks import Call
 from runnable.threads import Threads
-
-
-class RunContainer(Protocol):
-    """A `containers.RunContainer`, as far as starting a run needs it."""
-
-    @property
-    def settings(self) -> Callable[..., ResolveSettings]:
-        """Makes what says what is in force for a run, given a container."""
-        ...
 
 
 class Launched(NamedTuple):

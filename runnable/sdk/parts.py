@@ -23,8 +23,9 @@ from runnable.executor import BasePipelineExecutor
 from runnable.graph import changes
 from runnable.options import Options, completed, not_launched
 from runnable.sdk.history import get_run_log
-from runnable.sdk.launch import RunContainer, launch, worker_threads
+from runnable.sdk.launch import launch, worker_threads
 from runnable.sdk.planning import Planned, collect
+from runnable.sdk.services import RunContainer
 from runnable.sdk.work import PipelineWork
 
 T = TypeVar("T")
@@ -121,7 +122,7 @@ class _Search(Generic[T]):
             options.run_id,
         }:
             return False
-        run_log = _log_of(options)
+        run_log = _log_of(options, planned.container)
         if run_log is None and asked.joins_only:
             raise RunLogNotFoundError(options.run_id, "the store of this process")
         described = run_log.run_config.get("dag") if run_log else None
@@ -176,10 +177,13 @@ def _act(
         return run_by_hand(act())
 
 
-def _log_of(options: Options) -> RunLog | None:
+def _log_of(options: Options, container: RunContainer | None) -> RunLog | None:
     try:
         return get_run_log(
-            options.run_id, options.configuration_file, services=options.services
+            options.run_id,
+            options.configuration_file,
+            services=options.services,
+            container=container,
         )
     except RunLogNotFoundError:
         return None

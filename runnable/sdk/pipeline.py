@@ -33,7 +33,8 @@ from runnable.graph import (
     validate,
 )
 from runnable.options import Options
-from runnable.sdk.launch import RunContainer, execute, execute_async
+from runnable.sdk.launch import execute, execute_async
+from runnable.sdk.services import RunContainer
 from runnable.sdk.stream import EventStream
 from runnable.sdk.work import PipelineWork
 

@@ -13,8 +13,8 @@ from typing import NamedTuple, cast
 from runnable.exceptions import DefinitionError
 from runnable.options import Launcher, Options, launched_by
 from runnable.sdk.jobs import Job
-from runnable.sdk.launch import RunContainer
 from runnable.sdk.pipeline import Pipeline
+from runnable.sdk.services import RunContainer
 from runnable.sdk.work import Work
 
 

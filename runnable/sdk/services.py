@@ -29,6 +29,15 @@ PORTS: dict[str, type[Service]] = {
 """What a service of each kind must be able to do; executors say so themselves."""
 
 
+class RunContainer(Protocol):
+    """A `containers.RunContainer`, as far as starting a run needs it."""
+
+    @property
+    def settings(self) -> Callable[..., ResolveSettings]:
+        """Makes what says what is in force for a run, given a container."""
+        ...
+
+
 @inject
 def resolve_settings(
     *, settings: ResolveSettings = Provide["settings"]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from runnable import Pipeline
     from runnable.datastore import RunLog
     from runnable.events import Event
-    from runnable.sdk.launch import RunContainer
+    from runnable.sdk.services import RunContainer
     from runnable.testing import FrozenClock, StepResult
 
 

@@ -1,12 +1,14 @@
 """Runs whose steps are run one by one, as a cluster would."""
 
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from random_pipelines import PARAMETERS, comparable, drawn_pipelines
 
 from containers import container
+from containers.in_memory import in_memory_container
 from runnable import (
     ExecutionFailedError,
     Map,
@@ -275,6 +277,20 @@ def test_what_the_program_overrides_holds():
     assert mine["run_log_store"].list_run_ids() == []
     with pytest.raises(RunLogNotFoundError):
         run_step(asked._replace(options=Options(run_id="r2"), joins_only=True))
+
+
+def test_the_container_of_the_program_holds():
+    mine = in_memory_container(Path.cwd)
+    step = PythonTask(name="s", function=nothing).as_pipeline()
+
+    def program():
+        step.execute(container=mine)
+
+    asked = Asked(program, "s", Iteration(), Options(run_id="r1"))
+    assert run_step(asked).succeeded
+    asked = asked._replace(name="success", joins_only=True)
+    assert run_step(asked).succeeded
+    assert get_run_log("r1", container=mine).status == "SUCCESS"
 
 
 def test_a_program_that_leaves():
