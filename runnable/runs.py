@@ -8,12 +8,13 @@ run ever waits for itself.
 
 import threading
 import time
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from typing import Literal
 
 from runnable.exceptions import EngineBusyError
+from runnable.scope import Run
 
 WhenBusy = Literal["wait", "refuse"]
 _LOOK_AGAIN_SECONDS = 0.01
@@ -42,9 +43,10 @@ class Turnstile:
         self.most = most
         self._what = what
         self._when_busy = when_busy
-        self._lock = threading.Lock()
+        # Whatever is collected as garbage meanwhile, in this thread, may leave.
+        self._lock = threading.RLock()
         self._inside = 0
-        self._waiting: deque[Future[None]] = deque()
+        self._waiting: dict[Future[None], None] = {}
 
     def enter(self) -> Future[None] | None:
         """Ask to be let in.
@@ -55,25 +57,26 @@ class Turnstile:
         Raises:
             EngineBusyError: If there is no room, and nobody waits here.
         """
+        place: Future[None] = Future()
         with self._lock:
             if self.most is None or self._inside < self.most:
                 self._inside += 1
                 return None
-            if self._when_busy == "refuse":
-                raise EngineBusyError(self._what, self.most)
-            place: Future[None] = Future()
-            self._waiting.append(place)
-            return place
+            if self._when_busy == "wait":
+                self._waiting[place] = None
+                return place
+        raise EngineBusyError(self._what, self.most)
 
     def leave(self) -> None:
         """Make room for the next one."""
         with self._lock:
-            while self._waiting:
-                place = self._waiting.popleft()
-                if place.set_running_or_notify_cancel():
-                    place.set_result(None)
-                    return
-            self._inside -= 1
+            place = next(iter(self._waiting), None)
+            if place is None:
+                self._inside -= 1
+            else:
+                del self._waiting[place]
+        if place is not None:
+            place.set_result(None)
 
     def give_up(self, place: Future[None]) -> None:
         """Wait no longer; who has just been let in leaves.
@@ -81,7 +84,10 @@ class Turnstile:
         Args:
             place: What `enter` gave.
         """
-        if not place.cancel():
+        with self._lock:
+            waits = place in self._waiting
+            self._waiting.pop(place, None)
+        if not waits:
             self.leave()
 
 
@@ -89,22 +95,24 @@ class ActiveRun:
     """A run that goes on, or waits for its turn.
 
     Args:
-        run_id: Its id.
-        cancel: Ends it, from any thread.
+        run: The run.
+        cancel: Ends it, from any thread, however often it is called; it records that
+            it was cancelled.
+        is_lost: Tells whether it can neither go on nor end.
     """
 
-    __slots__ = ("_cancel", "cancelled", "run_id")
+    __slots__ = ("cancel", "is_lost", "run", "run_id")
 
-    def __init__(self, run_id: str, cancel: Callable[[], object]) -> None:
-        self.run_id = run_id
-        self.cancelled = False
-        """Whether somebody has ended it."""
-        self._cancel = cancel
-
-    def cancel(self) -> None:
-        """End it; it records that it was cancelled."""
-        self.cancelled = True
-        self._cancel()
+    def __init__(
+        self,
+        run: Run,
+        cancel: Callable[[], object],
+        is_lost: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.run = run
+        self.run_id = run.context.run_id
+        self.cancel = cancel
+        self.is_lost = is_lost
 
 
 class Runs:
@@ -135,12 +143,13 @@ class Runs:
     ) -> None:
         self.turns = Turnstile(max_runs, "runs", when_busy)
         self.step_turns = Turnstile(max_steps, "steps", "wait")
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._active: set[ActiveRun] = set()
         self._closed = False
 
-    def add(self, run: ActiveRun) -> None:
-        """Know of a run, until `discard`.
+    @contextmanager
+    def knowing(self, run: ActiveRun) -> Iterator[None]:
+        """Know of a run for the length of a block.
 
         Args:
             run: The run.
@@ -152,16 +161,28 @@ class Runs:
             if self._closed:
                 raise EngineBusyError("runs", 0)
             self._active.add(run)
-
-    def discard(self, run: ActiveRun) -> None:
-        """Forget a run, which has ended."""
-        with self._lock:
-            self._active.discard(run)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._active.discard(run)
 
     def active(self) -> list[str]:
         """List the ids of the runs that go on or wait for their turn, sorted."""
-        with self._lock:
-            return sorted(run.run_id for run in self._active)
+        return sorted(it.run_id for it in self._all())
+
+    def is_around(self, run: Run | None) -> bool:
+        """Tell whether a run belongs to a step of one of these.
+
+        Args:
+            run: The run.
+        """
+        these = {it.run for it in self._all()} if run and run.outer else ()
+        while run is not None:
+            run = run.outer
+            if run in these:
+                return True
+        return False
 
     def cancel(self, run_id: str) -> bool:
         """End a run; returns at once, and the run records that it was cancelled.
@@ -174,11 +195,15 @@ class Runs:
         Returns:
             Whether there is such a run.
         """
-        with self._lock:
-            found = [run for run in self._active if run.run_id == run_id]
-        for run in found:
-            run.cancel()
+        found = [it for it in self._all() if it.run_id == run_id]
+        for it in found:
+            it.cancel()
         return bool(found)
+
+    def _all(self) -> tuple[ActiveRun, ...]:
+        with self._lock:
+            known = tuple(self._active)
+        return tuple(it for it in known if not it.is_lost())
 
     def shutdown(
         self, *, cancel: bool = False, timeout_seconds: float | None = None
@@ -196,9 +221,10 @@ class Runs:
         """
         with self._lock:
             self._closed = True
-            runs = list(self._active)
-        for run in runs if cancel else ():
-            run.cancel()
+        for it in self._all() if cancel else ():
+            # What is nested in another one ends with that.
+            if not self.is_around(it.run):
+                it.cancel()
         end = None if timeout_seconds is None else time.monotonic() + timeout_seconds
         while (left := self.active()) and (end is None or time.monotonic() < end):
             time.sleep(_LOOK_AGAIN_SECONDS)

@@ -14,7 +14,7 @@ This is a low layer: the composition root, which markers load, stands on it.
 
 import threading
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from types import MappingProxyType, TracebackType
@@ -27,6 +27,14 @@ class Description(Protocol):
     @property
     def run_id(self) -> str:
         """The id of the run."""
+        ...
+
+
+class Endable(Protocol):
+    """A call that goes on in a thread, and that others can end."""
+
+    def ending_by(self, end: Callable[[], object], /) -> AbstractContextManager[object]:
+        """Have it ended in another way for the length of a block."""
         ...
 
 
@@ -72,12 +80,14 @@ class Run:
     """Held for a moment, to find the lock of one service."""
     making: dict[object, threading.RLock] = field(default_factory=dict)
     """The lock of each service that is made once for this run."""
+    calls: dict[int, Endable] = field(default_factory=dict)
+    """What of its tasks goes on, by the thread's number."""
 
     @property
-    def is_nested(self) -> bool:
-        """Whether it belongs to a step of another run."""
-        outer = self.before.run
-        return outer is not None and not outer.over
+    def outer(self) -> "Run | None":
+        """The run to a step of which it belongs, if any."""
+        run = self.before.run
+        return None if run is None or run.over else run
 
     @property
     def closing(self) -> ExitStack:

@@ -6,57 +6,12 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from dependency_injector import providers
 
-from containers import RunContainer
 from runnable import AsyncPythonTask, Map, Pipeline, PythonTask, get_run_log
 from runnable.datastore.memory import MemoryRunLogStore
 from runnable.exceptions import EngineBusyError, ExecutionCancelledError
-from runnable.runs import Runs, Turnstile
-
-IN_MEMORY = {"run_log_store": {"type": "memory"}, "catalog": {"type": "do-nothing"}}
-
-
-def container_with(**limits):
-    class Limited(RunContainer):
-        runs = providers.ThreadSafeSingleton(Runs, **limits)
-
-    return Limited()
-
-
-class Gate:
-    """Counts who is inside, and lets them out when it is opened."""
-
-    def __init__(self):
-        self.lock = threading.Lock()
-        self.inside = self.most = self.entered = 0
-        self.opened = threading.Event()
-
-    def enter(self):
-        with self.lock:
-            self.inside += 1
-            self.entered += 1
-            self.most = max(self.most, self.inside)
-
-    def leave(self):
-        with self.lock:
-            self.inside -= 1
-
-    def __call__(self):
-        self.enter()
-        try:
-            while not self.opened.wait(0.01):
-                pass
-        finally:
-            self.leave()
-
-    def wait_for(self, entered):
-        while self.entered < entered:
-            time.sleep(0.002)
-
-
-def pipeline_of(gate):
-    return PythonTask(name="s", function=gate).as_pipeline()
+from runnable.runs import Turnstile
+from tests.support.gates import IN_MEMORY, Gate, container_with, pipeline_of
 
 
 def test_so_many_runs_go_on_at_once():

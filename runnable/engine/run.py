@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple, ParamSpec, cast
+from typing import NamedTuple, ParamSpec
 
 from runnable import defaults
 from runnable.ambient import active_run
@@ -10,7 +10,6 @@ from runnable.context import RunContext
 from runnable.datastore import (
     AnyParameter,
     CodeIdentity,
-    CodeVersion,
     Journal,
     ObjectLoader,
     RunFinished,
@@ -27,7 +26,6 @@ from runnable.engine.session import (
     Conditions,
     Services,
     Session,
-    let_it_finish,
     run_started,
 )
 from runnable.engine.step import in_one_line, run_step
@@ -36,7 +34,6 @@ from runnable.events import Warned
 from runnable.exceptions import ExecutionFailedError, RetryValidationError
 from runnable.graph import Graph, JobNode
 from runnable.runs import Turnstile
-from runnable.tasks import Call
 from runnable.under_way import UnderWay
 
 logger = logging.getLogger(__name__)
@@ -161,10 +158,10 @@ def make_session(
 
 
 def _step_turns(services: Services, context: RunContext) -> Turnstile | None:
-    turns, run = services.runs.step_turns, context.run
-    nested = run is not None and run.is_nested
+    turns = services.runs.step_turns
     # What is nested in a step has its place with it.
-    return None if turns.most is None or nested else turns
+    has_place = turns.most is None or services.runs.is_around(context.run)
+    return None if has_place else turns
 
 
 def _release(under_way: UnderWay, key: str, *, mine: bool) -> None:
@@ -252,7 +249,7 @@ async def _resume(
         return History(store.read(run_id))
 
     # A long journal takes a while to be read: not on an event loop.
-    history = cast("History", await runtime.invoke(Call(read, stop=let_it_finish)))
+    history = await runtime.off_loop(read)
     stopped = check(run_id, history, work, given)
     first = stopped.record(await code_of(services, runtime))
     journal = store.reopen(run_id, first, history.count)
@@ -270,8 +267,7 @@ async def code_of(services: Services, runtime: Runtime) -> CodeIdentity:
     versions = services.code_versions
     version = versions.known()
     if version is None:
-        call = Call(versions.ask, stop=let_it_finish)
-        version = cast("CodeVersion", await runtime.invoke(call))
+        version = await runtime.off_loop(versions.ask)
     return CodeIdentity.of(version)
 
 

@@ -3,8 +3,9 @@
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple, ParamSpec, Protocol, TypeVar, cast
+from typing import NamedTuple, ParamSpec, Protocol, TypeVar
 
 from runnable.ambient import Console
 from runnable.catalog import BaseCatalog
@@ -29,7 +30,6 @@ from runnable.graph import ExecutableNode, Overlap, Workspace
 from runnable.pickler import BasePickler
 from runnable.runs import Runs, Turnstile
 from runnable.secrets import BaseSecrets, Masker
-from runnable.tasks import Call
 from runnable.under_way import UnderWay
 
 P = ParamSpec("P")
@@ -107,12 +107,7 @@ class Session:
 
         It is not ended when the run is: half of it would be worse than waiting for it.
         """
-        call = Call(function, args, kwargs, stop=let_it_finish)
-        return cast("T", await self.runtime.invoke(call))
-
-
-def let_it_finish() -> None:
-    """End nothing."""
+        return await self.runtime.off_loop(partial(function, *args, **kwargs))
 
 
 def script() -> str:

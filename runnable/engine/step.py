@@ -93,23 +93,22 @@ async def run_step(node: Node, scope: Scope, session: Session, body: Body) -> Ou
         final = past.tries >= most or session.history.is_final(path)
         if ended.status == defaults.SUCCESS or final:
             return _as_recorded(node, ended, scope)
-    if isinstance(node, TaskNode) and session.step_turns is not None:
-        run = partial(_run_task_node, node, scope, session, body)
-        return await in_turn(session.step_turns, session.runtime, run)
-    if isinstance(node, ExecutableNode):
-        return await _run_task_node(node, scope, session, body)
-    return await run_attempts(node, scope, session, body)
-
-
-async def _run_task_node(
-    node: ExecutableNode, scope: Scope, session: Session, body: Body
-) -> Outcome:
-    """Run what has no branches where it is to be run."""
-    if session.conditions.elsewhere is not None:
-        return await session.conditions.elsewhere(node, scope, session)
+    if isinstance(node, ExecutableNode) and (elsewhere := session.conditions.elsewhere):
+        there = partial(elsewhere, node, scope, session)
+        return await _in_turn(node, session, there)
     if isinstance(node, TaskNode) and _is_isolated(node, session):
-        return await Remote(scope.outer, session).run_step(node, scope)
+        apart = partial(Remote(scope.outer, session).run_step, node, scope)
+        return await _in_turn(node, session, apart)
     return await run_attempts(node, scope, session, body)
+
+
+async def _in_turn(
+    node: Node, session: Session, go_on: Callable[[], Awaitable[Outcome]]
+) -> Outcome:
+    """Go on with a step when there is room for one more task."""
+    if not isinstance(node, TaskNode) or session.step_turns is None:
+        return await go_on()
+    return await in_turn(session.step_turns, session.runtime, go_on)
 
 
 def _is_isolated(node: TaskNode, session: Session) -> bool:
@@ -129,7 +128,9 @@ async def run_attempts(
         output = OutputLog(path, session.masker, session.conditions.console)
         own_number = 0 if isinstance(node, CompositeNode) else number
         attempt = Attempt(path, own_number, output)
-        outcome = await _try_and_record(node, attempt, scope, session, body)
+        # A turn for each attempt: others go on while this step waits for the next.
+        run = partial(_try_and_record, node, attempt, scope, session, body)
+        outcome = await _in_turn(node, session, run)
         error = attempt.error
         if error is None or not is_worth_another_try(policy, tries, error):
             return outcome

@@ -1,9 +1,16 @@
 """From the arguments of `execute` to a run that is current."""
 
 import asyncio
+import threading
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from typing import Any, NamedTuple, cast
+from contextlib import (
+    AbstractContextManager,
+    ExitStack,
+    contextmanager,
+    nullcontext,
+    suppress,
+)
+from typing import Any, NamedTuple
 
 from runnable import defaults, telemetry
 from runnable.context import RunContext, RunScope
@@ -12,7 +19,6 @@ from runnable.engine import (
     CallInterrupted,
     InlineRuntime,
     LoopRuntime,
-    RunningCall,
     Runtime,
     in_turn,
     json_parameters,
@@ -32,7 +38,7 @@ from runnable.injection import Provide, inject
 from runnable.names import check_run_id, make_run_id
 from runnable.options import Options, RunSettings, launcher
 from runnable.runs import ActiveRun, Runs
-from runnable.scope import current_scope, enter_step, live_run, restore
+from runnable.scope import current_run, current_scope, enter_step, live_run, restore
 from runnable.sdk.services import (
     PORTS,
     RunContainer,
@@ -42,7 +48,6 @@ from runnable.sdk.services import (
 )
 from runnable.sdk.stream_queue import QueueSubscriber, get_stream_queue
 from runnable.sdk.work import Work
-from runnable.tasks import Call
 from runnable.threads import Threads
 
 
@@ -56,8 +61,8 @@ class Launched(NamedTuple):
 
     def execute(self, runtime: Runtime, runs: Runs) -> Coroutine[Any, Any, RunLog]:
         """Run it to its end, when its turn has come."""
-        nested = self.context.run is not None and self.context.run.is_nested
-        if runs.turns.most is None or nested:
+        # What is nested in a run has its place with it.
+        if runs.turns.most is None or runs.is_around(self.context.run):
             return self._start(runtime)
         return in_turn(runs.turns, runtime, lambda: self._start(runtime))
 
@@ -175,20 +180,17 @@ def execute(work: Work, options: Options, container: RunContainer | None) -> Run
         return _never_begun()
     with launch(work, options, container) as launched:
         runtime, runs = InlineRuntime(worker_threads()), runs_of_container()
-        # A call that others can end: the run, in whatever thread this is.
-        running = RunningCall(
-            Call(lambda: run_by_hand(launched.execute(runtime, runs)))
-        )
-        active = ActiveRun(launched.context.run_id, running.interrupt)
-        runs.add(active)
-        try:
-            return cast("RunLog", running.run())
-        except CallInterrupted:
-            if active.cancelled:
-                raise ExecutionCancelledError(active.run_id) from None
-            raise
-        finally:
-            runs.discard(active)
+        run = current_run("the run")
+        outer = run.outer.calls.get(threading.get_ident()) if run.outer else None
+        with (
+            outer.ending_by(runtime.cancel) if outer else nullcontext(),
+            runs.knowing(ActiveRun(run, runtime.cancel)),
+        ):
+            try:
+                return run_by_hand(launched.execute(runtime, runs))
+            except CallInterrupted:
+                # Ended from outside; if that is the outer run, that goes on to end.
+                raise ExecutionCancelledError(run.context.run_id) from None
 
 
 async def execute_async(
@@ -212,21 +214,47 @@ async def execute_async(
         if subscriber is not None:
             launched.context.subscribe(subscriber)
         runtime, runs = LoopRuntime(worker_threads()), runs_of_container()
-        task, loop = asyncio.current_task(), asyncio.get_running_loop()
-        assert task is not None  # noqa: S101 - it is awaited on a loop
-        active = ActiveRun(
-            launched.context.run_id, lambda: loop.call_soon_threadsafe(task.cancel)
-        )
-        runs.add(active)
-        try:
+        run, ending = current_run("the run"), _Ending(launched.context.run_id)
+        with runs.knowing(ActiveRun(run, ending.ask, ending.is_lost)), ending:
             return await launched.execute(runtime, runs)
-        except asyncio.CancelledError:
-            if active.cancelled:
-                task.uncancel()
-                raise ExecutionCancelledError(active.run_id) from None
-            raise
-        finally:
-            runs.discard(active)
+
+
+class _Ending:
+    """Lets others end what this task does within a block, and nothing after it."""
+
+    def __init__(self, run_id: str) -> None:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - it is awaited on a loop
+        self._run_id = run_id
+        self._task, self._loop = task, asyncio.get_running_loop()
+        self._before = task.cancelling()
+        self._asked = self._over = False
+
+    def ask(self) -> None:
+        """End it, from any thread."""
+        with suppress(RuntimeError):  # its loop is closed: it is lost
+            self._loop.call_soon_threadsafe(self._cancel)
+
+    def is_lost(self) -> bool:
+        """Tell whether it can never end, as nobody runs its loop any more."""
+        return self._loop.is_closed()
+
+    def _cancel(self) -> None:
+        if not (self._asked or self._over):
+            self._asked = True
+            self._task.cancel()
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: object, traceback: object) -> None:
+        self._over = True
+        if not self._asked:
+            return
+        # Who else has cancelled the task, such as an outer run, gets what they want.
+        others = self._task.uncancel() > self._before
+        if kind is asyncio.CancelledError and not others:
+            raise ExecutionCancelledError(self._run_id) from None
 
 
 def _never_begun() -> RunLog:

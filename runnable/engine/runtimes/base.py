@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from runnable.tasks import Call
+
+T = TypeVar("T")
 
 BranchBody = Callable[[], Coroutine[Any, Any, None]]
 """Runs one branch, whose failure is reported, not raised."""
@@ -30,6 +32,18 @@ class Runtime(Protocol):
             StepTimeoutError: If it took longer. It is told to end: a coroutine is
                 cancelled, in a thread an exception is raised. Code that does not
                 return to Python meanwhile cannot be ended, and is left alone.
+        """
+
+    async def off_loop(self, function: Callable[[], T]) -> T:
+        """Call what may take a while, so that an event loop goes on meanwhile.
+
+        It is not ended when the run is: half of it would be worse than waiting for it.
+
+        Args:
+            function: What is called.
+
+        Returns:
+            What it returns.
         """
 
     async def wait_for(self, future: Future[None]) -> None:

@@ -4,9 +4,10 @@ import asyncio
 import contextlib
 import ctypes
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from runnable.engine.runtimes.results import make, must_wait, wait_for
+from runnable.scope import current_scope
 from runnable.tasks import Call
 
 
@@ -22,7 +23,8 @@ class RunningCall:
     thread, so it is sent only between entering and leaving the function, which a lock
     tells. One that has been sent and not yet raised when the function is left is taken
     back. What is awaited is cancelled on its loop; what knows better how to end has
-    `stop`.
+    `stop`; and a run that the function executes ends as runs do, so that no exception
+    hits the middle of its bookkeeping.
 
     Args:
         call: The call.
@@ -47,9 +49,12 @@ class RunningCall:
         Raises:
             CallInterrupted: If somebody has ended it.
         """
+        run, thread = current_scope().run, threading.get_ident()
+        calls = run.calls if run is not None else {}
+        calls[thread] = self
         try:
             try:
-                self._enter()
+                self._enter(thread)
                 result = make(self._call)
                 if self._waits and must_wait(result):
                     result = self._wait(result)
@@ -60,12 +65,14 @@ class RunningCall:
             # It may have been raised just before the function was left.
             self._leave()
             raise
+        finally:
+            calls.pop(thread, None)
 
-    def _enter(self) -> None:
+    def _enter(self, thread: int) -> None:
         with self._lock:
             if self._unwanted:
                 raise CallInterrupted
-            self._thread = threading.get_ident()
+            self._thread = thread
 
     def _leave(self) -> None:
         with self._lock:
@@ -74,17 +81,43 @@ class RunningCall:
                 _raise_in(thread, None)
 
     def interrupt(self) -> None:
-        """End the call, now or when it begins; from any thread, at any time."""
+        """End the call, now or when it begins; from any thread, at any time.
+
+        Called again, it insists: the function may have caught what was raised.
+        """
         with self._lock:
-            if self._unwanted:
-                return
-            self._unwanted = True
+            again, self._unwanted = self._unwanted, True
             if self._thread is None:
                 return
-            if self._cancel is not None:
-                self._cancel()
-            else:
+            if self._cancel is None:
                 _raise_in(self._thread, CallInterrupted)
+            elif not again:
+                self._cancel()
+
+    @contextlib.contextmanager
+    def ending_by(self, end: Callable[[], object]) -> Iterator[None]:
+        """Have the call ended in another way for the length of a block.
+
+        Args:
+            end: Called once, from any thread, in place of what ends the call else.
+
+        Raises:
+            CallInterrupted: If the call has been ended, before or within the block.
+        """
+        with self._lock:
+            before = self._cancel
+            if self._unwanted:
+                if before is None:
+                    _raise_in(threading.get_ident(), None)
+                raise CallInterrupted  # in place of what was just taken back
+            self._cancel = end
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._cancel = before
+            if self._unwanted:
+                raise CallInterrupted
 
     def _wait(self, result: object) -> object:
         # What was called where no loop ran is awaited on one that nobody else uses.

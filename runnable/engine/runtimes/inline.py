@@ -1,17 +1,18 @@
 """Call functions where we are: for synchronous runs."""
 
 import asyncio
+import contextlib
 import threading
 import time
-from collections.abc import Coroutine, Iterator, Sequence
-from concurrent.futures import Future, wait
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, InvalidStateError, wait
 from contextvars import copy_context
 from typing import Any, TypeVar
 
 from runnable.context import propagate
 from runnable.engine.runtimes.base import GRACE_SECONDS, BranchBody
 from runnable.engine.runtimes.calls import CallInterrupted, RunningCall
-from runnable.engine.runtimes.results import gives_awaitable, make, must_wait
+from runnable.engine.runtimes.results import gives_awaitable, must_wait
 from runnable.exceptions import CommandCallError, StepTimeoutError
 from runnable.tasks import Call
 from runnable.threads import Threads
@@ -36,7 +37,7 @@ class InlineRuntime:
         self._threads = threads or Threads()
         self._home = threading.get_ident()
         self._running: set[RunningCall] = set()
-        self._stopped = False
+        self._stopped: Future[None] = Future()
 
     async def invoke(self, call: Call, timeout_seconds: float | None = None) -> object:
         """Call the function here; in a thread, if it must be ended in time.
@@ -55,20 +56,18 @@ class InlineRuntime:
         at_home = threading.get_ident() == self._home
         if timeout_seconds is not None or (at_home and gives_awaitable(call)):
             return self._elsewhere(call, timeout_seconds)
-        if not at_home:
-            return self._endable(RunningCall(call))
-        result = make(call)
-        if must_wait(result):
+        result = self._endable(RunningCall(call, waits=not at_home))
+        if at_home and must_wait(result):
             return self._elsewhere(
                 call._replace(function=lambda *_, **__: result), None
             )
         return result
 
     def _endable(self, running: RunningCall) -> object:
-        """Make a call here that `stop` can end."""
+        """Make a call here that `cancel` can end."""
         self._running.add(running)
         try:
-            if self._stopped:
+            if self._stopped.done():
                 raise CallInterrupted
             return running.run()
         finally:
@@ -91,9 +90,16 @@ class InlineRuntime:
             raise StepTimeoutError(timeout_seconds)
         return future.result()
 
+    async def off_loop(self, function: Callable[[], T]) -> T:
+        """Call the function here: there is no loop."""
+        return function()
+
     async def wait_for(self, future: Future[None]) -> None:
         """Wait in this thread."""
-        _wait([future], None)
+        while not future.done():
+            wait((future, self._stopped), _PIECE_SECONDS, FIRST_COMPLETED)
+            if self._stopped.done():
+                raise CallInterrupted
 
     async def gather(self, branches: Iterator[BranchBody], limit: int) -> None:
         """Run branches, one after the other or in threads."""
@@ -107,13 +113,14 @@ class InlineRuntime:
             crew.finish(None)
         except BaseException:
             crew.stop()
-            self._stop()
+            self.cancel()
             crew.finish(GRACE_SECONDS)
             raise
 
-    def _stop(self) -> None:
-        """End every call of this run that goes on in another thread."""
-        self._stopped = True
+    def cancel(self) -> None:
+        """End the functions that are running, and call no more; from any thread."""
+        with contextlib.suppress(InvalidStateError):  # not for the first time
+            self._stopped.set_result(None)
         for running in tuple(self._running):
             running.interrupt()
 

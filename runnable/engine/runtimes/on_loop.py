@@ -1,9 +1,9 @@
 """Call functions from an event loop: for asynchronous runs."""
 
 import asyncio
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from runnable.context import propagate
 from runnable.engine.runtimes.base import GRACE_SECONDS, BranchBody
@@ -12,6 +12,8 @@ from runnable.engine.runtimes.results import gives_awaitable, make, wait_for
 from runnable.exceptions import CommandCallError, StepTimeoutError
 from runnable.tasks import Call
 from runnable.threads import Threads
+
+T = TypeVar("T")
 
 
 class LoopRuntime:
@@ -62,6 +64,11 @@ class LoopRuntime:
             raise
         return await wait_for(waiting.result(), call)
 
+    async def off_loop(self, function: Callable[[], T]) -> T:
+        """Call the function in a thread; a run that ends waits for it a while."""
+        result = await self.invoke(Call(function, stop=_let_it_finish))
+        return cast("T", result)
+
     async def wait_for(self, future: Future[None]) -> None:
         """Wait on the loop; the future is left as it is if the wait is cancelled."""
         await asyncio.shield(asyncio.wrap_future(future))
@@ -100,6 +107,10 @@ async def _in_time(made: Coroutine[Any, Any, object], seconds: float) -> object:
             await asyncio.wait({task}, timeout=GRACE_SECONDS)
         _forget(task)
     raise StepTimeoutError(seconds)
+
+
+def _let_it_finish() -> None:
+    """End nothing."""
 
 
 def _forget(future: "asyncio.Future[object]") -> None:
