@@ -92,12 +92,13 @@ async def test_a_caller_who_is_cancelled_as_well_is_cancelled():
 
 
 def test_a_function_that_catches_everything_is_told_again_and_nothing_follows():
-    app, seen, after = container_with(), [], []
+    app, trying, seen, after = container_with(), threading.Event(), [], []
     services = {**IN_MEMORY, "run_log_store": MemoryRunLogStore()}
 
     def stubborn():
         for _ in range(2):
             try:
+                trying.set()
                 while True:
                     time.sleep(0.001)
             except BaseException as error:
@@ -113,14 +114,13 @@ def test_a_function_that_catches_everything_is_told_again_and_nothing_follows():
         future = pool.submit(
             pipeline.execute, run_id="r1", services=services, container=app
         )
-        while "r1" not in app.runs().active():
-            time.sleep(0.002)
-        while len(seen) < 2:
-            app.runs().cancel("r1")
-            time.sleep(0.02)
+        for _ in range(2):
+            trying.wait(60)
+            trying.clear()
+            assert app.runs().cancel("r1")
         with pytest.raises(ExecutionCancelledError):
             future.result(60)
-    assert (set(seen), after) == ({"CallInterrupted"}, [])
+    assert (seen, after) == (["CallInterrupted"] * 2, [])
     assert get_run_log("r1", services=services).status == "CANCELLED"
 
 
