@@ -184,8 +184,9 @@ def test_a_run_is_nested_in_those_of_its_own_container_only():
     outer = PythonTask(name="o", function=other).as_pipeline()
     with ThreadPoolExecutor(4) as pool:
         futures = [pool.submit(outer.execute, services=IN_MEMORY) for _ in range(4)]
-        while len(app.runs().active()) < 4:
+        while len(app.runs().active()) < 4 or not gate.entered:
             time.sleep(0.002)
+        time.sleep(0.1)  # in which others could come in, if they might
         gate.opened.set()
         assert [it.result(60).status for it in futures] == ["SUCCESS"] * 4
     assert (gate.most, gate.entered) == (1, 4)

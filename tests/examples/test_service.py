@@ -90,6 +90,32 @@ def test_who_hangs_up_ends_the_run(client):
     assert status_of(client, run_id, "CANCELLED")
 
 
+def test_who_hangs_up_before_the_answer_ends_the_run(client):
+    known = {it["run_id"] for it in client.get("/runs").json()}
+    with pytest.raises(httpx.ReadTimeout):
+        client.post("/answers/async", json={"prompt": "so slowly"}, timeout=2)
+    found = {it["run_id"] for it in client.get("/runs").json()}
+    [begun] = found - known
+    assert status_of(client, begun, "CANCELLED")
+
+
+def test_clients_are_not_told_where_things_are(client, running):
+    def texts():
+        for prompt in ("hello", " "):
+            json = {"prompt": prompt}
+            yield client.post("/answers/stream", json=json).text
+        yield client.get("/runs/nobody").text
+
+    for text in texts():
+        assert str(running.folder) not in text
+        assert "Traceback" not in text
+        assert "catalog" not in text
+    assert (
+        "there is nothing to answer"
+        in client.post("/answers/stream", json={"prompt": " "}).text
+    )
+
+
 def test_a_run_is_resumed(client, running):
     flaky = Path(running.folder, "flaky")
     flaky.touch()
@@ -107,6 +133,15 @@ def test_who_is_refused(client):
     assert client.get("/runs", headers={"X-Tenant": "eve"}).status_code == 401
     assert client.get("/runs/nobody").status_code == 404
     assert client.post("/answers", json={}).status_code == 422
+    lone = b'{"prompt": "\\ud800"}'
+    json_text = {"Content-Type": "application/json"}
+    odd = client.post("/answers", content=lone, headers=json_text)
+    assert (odd.status_code, odd.json()["text"]) == (200, "?")
+    assert client.get("/runs", params={"status": "odd"}).status_code == 422
+    for odd in ("%2e%2e", "a%00b", "..%5cx", "a%0a", "x" * 300):
+        assert client.get(f"/runs/{odd}").status_code == 422, odd
+        assert client.post(f"/runs/{odd}/cancel").status_code == 422, odd
+        assert client.post(f"/runs/{odd}/resume").status_code == 422, odd
 
 
 def test_too_many_runs_are_refused_clearly(client):
@@ -118,12 +153,30 @@ def test_too_many_runs_are_refused_clearly(client):
             refused = client.post(path, json={"prompt": "one more"})
             assert refused.status_code == 503, path
             assert refused.headers["Retry-After"] == "1"
-            assert "32 runs go on already" in refused.json()["error"]
+            assert "32 runs go on already" in refused.json()["detail"]
     finally:
         for run_id, asking, _ in slow:
             asking.__exit__(None, None, None)
             status_of(client, run_id, "CANCELLED")
     assert client.post("/answers", json={"prompt": "one more"}).status_code == 200
+
+
+def test_of_many_at_once_each_is_answered_or_refused(client, running):
+    async def ask(asking):
+        answer = await asking.post("/answers/stream", json={"prompt": "hello there"})
+        if answer.status_code == 200:
+            assert "event: done" in answer.text
+        return answer.status_code
+
+    async def ask_all():
+        headers = {"X-Tenant": "ada"}
+        limits = httpx.Limits(max_connections=None)
+        async with httpx.AsyncClient(
+            base_url=running.url, headers=headers, timeout=60, limits=limits
+        ) as asking:
+            return await asyncio.gather(*(ask(asking) for _ in range(60)))
+
+    assert set(asyncio.run(ask_all())) <= {200, 503}
 
 
 def test_shutdown_ends_what_goes_on(tmp_path):

@@ -55,7 +55,8 @@ def service(folder: Path) -> Iterator[Service]:
         port = probe.getsockname()[1]
     process = subprocess.Popen(
         [sys.executable, "-m", "uvicorn", "app:app", "--app-dir", str(SERVICE),
-         "--port", str(port), "--log-level", "warning"],
+         "--port", str(port), "--log-level", "warning",
+         "--timeout-graceful-shutdown", "1"],
         cwd=folder,
     )  # fmt: skip
     url = f"http://127.0.0.1:{port}"
@@ -123,7 +124,7 @@ class Load:
                 "/answers", headers=headers, json={"prompt": " "}
             )
             assert answer.status_code == 422, answer.text
-            assert "there is nothing to answer" in answer.json()["error"]
+            assert "there is nothing to answer" in answer.json()["detail"]
         elif kind in {"sync", "async"}:
             path = "/answers" if kind == "sync" else "/answers/async"
             answer = await client.post(path, headers=headers, json=body)

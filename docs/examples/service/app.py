@@ -1,8 +1,8 @@
 """A service that runs a pipeline per request; what is a tenant's is theirs.
 
-Start it in this folder with
+Start it in this folder, after `pip install fastapi uvicorn`, with
 
-    uvicorn app:app
+    uvicorn app:app --timeout-graceful-shutdown 5
 
 and ask it, as one of the tenants below:
 
@@ -11,21 +11,23 @@ and ask it, as one of the tenants below:
 
 One container serves the application: it says how many runs there are at once. What is
 a tenant's own overrides it for the length of a request, or is given to the run; nothing
-of a request is in the environment.
+of a request is in the environment. Its tasks write no files: those of a task that does
+would meet in the working directory of the server, if it had not `workspace="isolated"`.
 """
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal, TypeVar
 
 from dependency_injector import providers
 from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Request
+from fastapi import Path as PathParameter
 from fastapi.responses import JSONResponse, StreamingResponse
 from pipelines import PIPELINE
-from pydantic import BaseModel
+from pydantic import BaseModel, BeforeValidator, Field
 
 from containers import RunContainer
 from runnable import get_run_log, list_runs
@@ -46,6 +48,7 @@ from runnable.secrets import BaseSecrets
 KEYS = {name: f"key-of-{name}-{number:04}" for number, name in enumerate("abc")}
 KEYS |= {"ada": "ada-has-a-key", "bob": "bob-has-another"}
 MOST_RUNS = 32
+T = TypeVar("T")
 
 
 class AppContainer(RunContainer):
@@ -66,10 +69,17 @@ class TenantSecrets(BaseSecrets):
         return KEYS[self.tenant]
 
 
+def encodable(text: object) -> object:
+    """Replace what JSON can say and nobody can send back: half a character."""
+    if not isinstance(text, str):
+        return text
+    return text.encode(errors="replace").decode()
+
+
 class Question(BaseModel):
     """What a client asks."""
 
-    prompt: str
+    prompt: Annotated[str, Field(max_length=10_000), BeforeValidator(encodable)]
 
 
 class Tenant:
@@ -110,6 +120,7 @@ def shown(run_log: RunLog) -> dict[str, object]:
         "text": values.get("text"),
         "account": values.get("account"),
         "score": values.get("score"),
+        "failed": [it.name for it in run_log.all_steps() if it.status == "FAIL"],
     }
 
 
@@ -123,14 +134,33 @@ def ask(question: Question, tenant: Asking, shared: Shared) -> dict[str, object]
 
 @router.post("/answers/async")
 async def ask_async(
-    question: Question, tenant: Asking, shared: Shared
+    question: Question, tenant: Asking, shared: Shared, request: Request
 ) -> dict[str, object]:
     """Run the pipeline on the event loop."""
     with shared.override_providers(**tenant.services):
-        run_log = await PIPELINE.execute_async(
-            parameters=question.model_dump(), container=shared
+        run_log = await while_connected(
+            request,
+            PIPELINE.execute_async(parameters=question.model_dump(), container=shared),
         )
     return shown(run_log)
+
+
+async def while_connected(request: Request, running: Coroutine[object, object, T]) -> T:
+    """Await something that ends when the client hangs up."""
+    answer = asyncio.create_task(running)
+    gone = asyncio.create_task(hung_up(request))
+    try:
+        await asyncio.wait((answer, gone), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        gone.cancel()
+        if not answer.done():
+            answer.cancel()
+    return await answer
+
+
+async def hung_up(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 @router.post("/answers/stream")
@@ -138,44 +168,59 @@ async def stream(
     question: Question, tenant: Asking, shared: Shared
 ) -> StreamingResponse:
     """Run the pipeline, and send what happens as server-sent events."""
-    if len(shared.runs().active()) >= MOST_RUNS:
-        raise EngineBusyError("runs", MOST_RUNS)  # before the answer has begun
     events = PIPELINE.execute_streaming(
         parameters=question.model_dump(),
         services=tenant.services,
         container=shared,
         lifecycle=True,
     )
-    return StreamingResponse(as_lines(events), media_type="text/event-stream")
+    first = await anext(events)  # who is refused gets that for an answer
+    return StreamingResponse(as_lines(first, events), media_type="text/event-stream")
 
 
-async def as_lines(events: AsyncGenerator[dict[str, object]]) -> AsyncIterator[str]:
+TOLD = ("type", "at", "run_id", "path", "attempt", "status", "message")
+
+
+async def as_lines(
+    first: dict[str, object], events: AsyncGenerator[dict[str, object]]
+) -> AsyncIterator[str]:
     """Write events as a client reads them; who hangs up ends the run."""
     try:
+        yield as_line(first)
         async for event in events:
-            yield f"event: {event['type']}\ndata: {json.dumps(event)}\n\n"
+            yield as_line(event)
     except (ExecutionFailedError, ExecutionCancelledError) as error:
-        said = {"type": "error", "error": str(error)}
-        yield f"event: error\ndata: {json.dumps(said)}\n\n"
+        yield as_line({"type": "error", "message": str(error)})
     finally:
         await events.aclose()
 
 
+def as_line(event: dict[str, object]) -> str:
+    """Write an event; where the server keeps things is not for clients."""
+    if "version" in event:  # it is none that a task has yielded
+        event = {name: event[name] for name in TOLD if name in event}
+    return f"event: {event['type']}\ndata: {json.dumps(event)}\n\n"
+
+
+RunId = Annotated[str, PathParameter(pattern=r"^[\w-]{1,100}$")]
+Status = Literal["CREATED", "PROCESSING", "SUCCESS", "FAIL", "CANCELLED"]
+
+
 @router.get("/runs")
-def runs(tenant: Asking, status: str = "") -> list[dict[str, object]]:
+def runs(tenant: Asking, status: Status | None = None) -> list[dict[str, object]]:
     """List the runs of a tenant."""
-    found = list_runs(services=tenant.services, status=status)
+    found = list_runs(services=tenant.services, status=status or "")
     return [run._asdict() for run in found]
 
 
 @router.get("/runs/{run_id}")
-def run(run_id: str, tenant: Asking) -> dict[str, object]:
+def run(run_id: RunId, tenant: Asking) -> dict[str, object]:
     """Show a run, finished or not."""
     return shown(get_run_log(run_id, services=tenant.services))
 
 
 @router.post("/runs/{run_id}/cancel", status_code=202)
-def cancel(run_id: str, tenant: Asking, shared: Shared) -> dict[str, object]:
+def cancel(run_id: RunId, tenant: Asking, shared: Shared) -> dict[str, object]:
     """End a run, whichever request has begun it."""
     get_run_log(run_id, services=tenant.services)  # it must be the tenant's own
     if not shared.runs().cancel(run_id):
@@ -184,7 +229,7 @@ def cancel(run_id: str, tenant: Asking, shared: Shared) -> dict[str, object]:
 
 
 @router.post("/runs/{run_id}/resume")
-def resume(run_id: str, tenant: Asking, shared: Shared) -> dict[str, object]:
+def resume(run_id: RunId, tenant: Asking, shared: Shared) -> dict[str, object]:
     """Go on with a run that has failed, or was cancelled."""
     run_log = PIPELINE.execute(
         resume=run_id, services=tenant.services, container=shared
@@ -202,16 +247,20 @@ STATUSES = {
 
 
 def explain(_: Request, error: Exception) -> JSONResponse:
-    """Answer with what an error says."""
-    status = STATUSES[type(error)]
+    """Answer with what an error says, but not where the server keeps things."""
+    status = next(it for kind, it in STATUSES.items() if isinstance(error, kind))
     headers = {"Retry-After": "1"} if status == 503 else {}
-    content = {"error": str(error), "run_id": getattr(error, "run_id", None)}
+    text = "there is no such run" if status == 404 else str(error)
+    content = {"detail": text, "run_id": getattr(error, "run_id", None)}
     return JSONResponse(content, status, headers)
 
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """End what goes on when the server stops, and wait until that is recorded."""
+    """End what still goes on when the server stops, and wait until that is recorded.
+
+    A server waits for its requests first; `--timeout-graceful-shutdown` says how long.
+    """
     yield
     runs_of_app = app.state.container.runs()
     await asyncio.to_thread(runs_of_app.shutdown, cancel=True, timeout_seconds=20)

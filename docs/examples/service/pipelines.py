@@ -18,6 +18,7 @@ def look_up(prompt: str) -> list[str]:
 
 async def answer(words: list[str]) -> AsyncIterator[dict[str, object]]:
     """Stand in for a model that is paid for with the tenant's own key."""
+    # The task names this secret, so it alone sees it here; it is in no environment.
     account = hashlib.sha256(os.environ["API_KEY"].encode()).hexdigest()[:8]
     for word in words:
         if word == "slowly":
