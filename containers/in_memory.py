@@ -8,11 +8,11 @@ from dependency_injector import providers
 from containers.run import RunContainer
 from runnable.catalog.file_system import FileSystemCatalog
 from runnable.datastore.memory import MemoryRunLogStore
-from runnable.secrets.do_nothing import DoNothingSecrets
+from runnable.secrets.environment import EnvSecrets
 
 
 def in_memory_container(folder: Callable[[], Path]) -> RunContainer:
-    """Make a container that keeps run logs in memory, and knows no secrets.
+    """Make a container that keeps run logs in memory; secrets are those it always has.
 
     Args:
         folder: Returns where the catalog keeps files; called when there are any runs.
@@ -35,7 +35,7 @@ def in_memory_container(folder: Callable[[], Path]) -> RunContainer:
     for kind, make in (
         ("run_log_store", MemoryRunLogStore),
         ("catalog", catalog),
-        ("secrets", DoNothingSecrets),
+        ("secrets", EnvSecrets),
     ):
         made.set_provider(kind, providers.ThreadSafeSingleton(make))
     return made

@@ -20,7 +20,11 @@ from dependency_injector.containers import Container
 from containers.plugins import KINDS
 from containers.providers import ContextScoped
 from runnable import defaults
-from runnable.exceptions import ConfigurationError, did_you_mean
+from runnable.exceptions import (
+    ConfigurationError,
+    RetryValidationError,
+    did_you_mean,
+)
 from runnable.options import (
     NOBODY,
     Options,
@@ -134,7 +138,7 @@ _TEXTS = {
     "run_id": str,
     "tag": str,
     "log_level": str,
-    "resume": str,
+    "resume": str | None,
 }
 
 
@@ -148,6 +152,8 @@ def _check_arguments(options: Options) -> None:
                 f"the argument {name!r} must be text; values for the pipeline are "
                 "given as execute(parameters={...})"
             )
+    if options.resume == "":
+        raise RetryValidationError("", "an empty text is no run id; None begins a run")
 
 
 def _from_file(

@@ -10,6 +10,8 @@ from runnable.scope import current_scope, set_overrides
 
 Clock = Callable[[], float]
 """Returns the seconds since 1970."""
+Wait = Callable[[float], object]
+"""Lets so many seconds go by."""
 
 
 class _Key:
@@ -19,7 +21,23 @@ class _Key:
 def seconds() -> float:
     """Return the seconds since 1970, which are the same wherever the clock stands."""
     found = current_scope().overrides.get(_Key)
-    return cast("Clock", found[-1])() if found else time.time()
+    return cast("Clock", found[0])() if found else time.time()
+
+
+def lets_time_go_by(duration: float) -> bool:
+    """Go on to a later time, if the clock that holds here can; else wait yourself.
+
+    Args:
+        duration: Seconds.
+
+    Returns:
+        Whether it is later now.
+    """
+    found = current_scope().overrides.get(_Key, (None, None))
+    if found[1] is None:
+        return False
+    cast("Wait", found[1])(duration)
+    return True
 
 
 def local_time() -> dt.datetime:
@@ -28,11 +46,13 @@ def local_time() -> dt.datetime:
 
 
 @contextmanager
-def clock_of(clock: Clock) -> Iterator[None]:
+def clock_of(clock: Clock, wait: Wait | None = None) -> Iterator[None]:
     """Have runs within the block, and in this context, ask another clock.
 
     Args:
         clock: Returns the seconds since 1970.
+        wait: Lets time go by before a step is tried again; it is really waited for
+            if None.
 
     Example:
         >>> with clock_of(lambda: 12.5):
@@ -40,7 +60,7 @@ def clock_of(clock: Clock) -> Iterator[None]:
         12.5
     """
     before = current_scope().overrides
-    set_overrides({**before, _Key: (clock,)})
+    set_overrides({**before, _Key: (clock, wait)})
     try:
         yield
     finally:

@@ -28,7 +28,7 @@ class Options(NamedTuple):
     log_level: str = ""
     parameters: Mapping[str, object] = MappingProxyType({})
     services: Mapping[str, object] = MappingProxyType({})
-    resume: str = ""
+    resume: str | None = None
     """The id of a run that is to go on."""
 
 

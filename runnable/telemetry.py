@@ -9,6 +9,7 @@ process of its own gets the trace in its environment, as W3C has it.
 """
 
 import contextlib
+import functools
 import sys
 import time
 from collections.abc import Mapping
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from contextvars import Token
 
     from opentelemetry.context import Context
+    from opentelemetry.metrics import Counter, Histogram, MeterProvider
     from opentelemetry.trace import Span
 
 _NAME = "runnable"
@@ -65,6 +67,26 @@ def carried_environment() -> dict[str, str]:
     return {_OURS + it.upper(): carrier[it] for it in _CARRIED if it in carrier}
 
 
+class _Instruments(NamedTuple):
+    """What is measured."""
+
+    runs: "Counter"
+    seconds: "Histogram"
+    attempt_seconds: "Histogram"
+
+
+@functools.lru_cache(maxsize=1)
+def _instruments(provider: "MeterProvider") -> _Instruments:
+    # Once, and not for each run: what stands in for a provider keeps all it has made.
+    meter = provider.get_meter(_NAME)
+    duration = "runnable.attempt.duration"
+    return _Instruments(
+        meter.create_counter("runnable.runs", description="Ended runs"),
+        meter.create_histogram("runnable.run.duration", "s", "How long runs take"),
+        meter.create_histogram(duration, "s", "How long attempts of steps take"),
+    )
+
+
 class _OpenStep(NamedTuple):
     """A step, which may be tried again."""
 
@@ -95,20 +117,16 @@ class Telemetry:
             for name in _CARRIED
             if _OURS + name.upper() in variables
         }
-        self._parent = extract(ours) if ours else None
+        told = extract(ours) if ours else None
+        # What is no trace is none: the run stands in the current span, as ever.
+        valid = trace.get_current_span(told).get_span_context().is_valid
+        self._parent = told if valid else None
         self._run: Span | None = None
         self._steps: dict[str, _OpenStep] = {}
         self._attempts: dict[str, tuple[Span, Token[Context]]] = {}
         self._began = time.monotonic()
         self._started: dict[str, float] = {}
-        meter = metrics.get_meter(_NAME)
-        self._count = meter.create_counter("runnable.runs", description="Ended runs")
-        self._seconds = meter.create_histogram(
-            "runnable.run.duration", "s", "How long runs take"
-        )
-        self._attempt_seconds = meter.create_histogram(
-            "runnable.attempt.duration", "s", "How long attempts of steps take"
-        )
+        self._measure = _instruments(metrics.get_meter_provider())
 
     def __call__(self, event: Event) -> None:
         """Take an event."""
@@ -189,7 +207,7 @@ class Telemetry:
             context.detach(token)
         seconds = time.monotonic() - self._started.pop(path)
         about = {"runnable.status": record.status, "runnable.step": path}
-        self._attempt_seconds.record(seconds, about)
+        self._measure.attempt_seconds.record(seconds, about)
         _set_status(span, record.status, record.message)
         if record.attempt:
             span.end()
@@ -219,8 +237,8 @@ class Telemetry:
             "runnable.status": status,
             "runnable.pipeline": graph.name if graph is not None else "",
         }
-        self._count.add(1, about)
-        self._seconds.record(time.monotonic() - self._began, about)
+        self._measure.runs.add(1, about)
+        self._measure.seconds.record(time.monotonic() - self._began, about)
 
 
 def _set_status(span: "Span", status: str, message: str) -> None:

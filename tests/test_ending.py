@@ -13,7 +13,7 @@ from runnable import AsyncPythonTask, Pipeline, PythonTask, get_run_log
 from runnable.datastore.memory import MemoryRunLogStore
 from runnable.events import listening
 from runnable.exceptions import ExecutionCancelledError
-from tests.support.gates import IN_MEMORY, Gate, container_with, pipeline_of
+from tests.support.gates import IN_MEMORY, Gate, container_with, pipeline_of, wait_until
 
 
 def at_event(app, kind, times=1):
@@ -115,7 +115,7 @@ def test_a_function_that_catches_everything_is_told_again_and_nothing_follows():
             pipeline.execute, run_id="r1", services=services, container=app
         )
         for _ in range(2):
-            trying.wait(60)
+            assert trying.wait(60)
             trying.clear()
             assert app.runs().cancel("r1")
         with pytest.raises(ExecutionCancelledError):
@@ -184,8 +184,7 @@ def test_a_run_is_nested_in_those_of_its_own_container_only():
     outer = PythonTask(name="o", function=other).as_pipeline()
     with ThreadPoolExecutor(4) as pool:
         futures = [pool.submit(outer.execute, services=IN_MEMORY) for _ in range(4)]
-        while len(app.runs().active()) < 4 or not gate.entered:
-            time.sleep(0.002)
+        wait_until(lambda: len(app.runs().active()) >= 4 and gate.entered)
         time.sleep(0.1)  # in which others could come in, if they might
         gate.opened.set()
         assert [it.result(60).status for it in futures] == ["SUCCESS"] * 4
@@ -231,7 +230,7 @@ def test_who_waits_for_another_try_lets_others_go_on():
             services=IN_MEMORY,
             container=app,
         )
-        failed.wait(60)
+        assert failed.wait(60)
         run_log = quick.execute(services=IN_MEMORY, container=app)
         assert run_log.status == "SUCCESS"
         app.runs().cancel("slow")
@@ -265,7 +264,7 @@ def test_no_place_is_lost(hasty_threads):
 
     with ThreadPoolExecutor(2) as pool:
         futures = [pool.submit(execute) for _ in range(2)]
-        while ends.count("CANCELLED") < 400:
+        while ends.count("CANCELLED") < 400 and not any(it.done() for it in futures):
             time.sleep(chance.random() * 0.002)
             for run_id in app.runs().active():
                 app.runs().cancel(run_id)

@@ -11,7 +11,7 @@ from runnable import AsyncPythonTask, Map, Pipeline, PythonTask, get_run_log
 from runnable.datastore.memory import MemoryRunLogStore
 from runnable.exceptions import EngineBusyError, ExecutionCancelledError
 from runnable.runs import Turnstile
-from tests.support.gates import IN_MEMORY, Gate, container_with, pipeline_of
+from tests.support.gates import IN_MEMORY, Gate, container_with, pipeline_of, wait_until
 
 
 def test_so_many_runs_go_on_at_once():
@@ -23,8 +23,7 @@ def test_so_many_runs_go_on_at_once():
             for _ in range(8)
         ]
         gate.wait_for(2)
-        while len(app.runs().active()) < 8:
-            time.sleep(0.002)
+        wait_until(lambda: len(app.runs().active()) >= 8)
         assert gate.inside == 2
         gate.opened.set()
         assert [it.result().status for it in futures] == ["SUCCESS"] * 8
@@ -161,8 +160,7 @@ def test_who_waits_can_be_cancelled():
             services=IN_MEMORY,
             container=app,
         )
-        while "r2" not in app.runs().active():
-            time.sleep(0.002)
+        wait_until(lambda: "r2" in app.runs().active())
         app.runs().cancel("r2")
         with pytest.raises(ExecutionCancelledError):
             second.result(60)

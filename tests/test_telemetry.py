@@ -190,6 +190,28 @@ def test_spans_on_the_stream_queue(spans):
     assert run["attributes"]["runnable.status"] == '"SUCCESS"'
 
 
+def test_what_is_no_trace_is_none(spans, monkeypatch):
+    zeros = f"00-{'0' * 32}-{'0' * 16}-01"
+    for text in (zeros, "garbage-00"):
+        monkeypatch.setenv("RUNNABLE_TRACEPARENT", text)
+        with trace.get_tracer("service").start_as_current_span("request"):
+            PythonTask(name="s", function=lambda: 1).as_pipeline().execute(
+                services=IN_MEMORY
+            )
+    assert [name for name, _ in tree(spans)] == ["request", "request"]
+    assert all(inner for _, inner in tree(spans))
+
+
+def test_runs_share_what_they_are_measured_with(spans):
+    provider = metrics.get_meter_provider()
+    pipeline = PythonTask(name="s", function=lambda: 1).as_pipeline()
+    pipeline.execute(services=IN_MEMORY)
+    meters = len(provider._meters)
+    for _ in range(3):
+        pipeline.execute(services=IN_MEMORY)
+    assert len(provider._meters) == meters
+
+
 def test_without_an_sdk_nothing_is_imported():
     code = (
         "import sys\n"

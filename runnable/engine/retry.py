@@ -1,5 +1,6 @@
 """When a step is tried again, and how long it is waited for."""
 
+from runnable.clock import lets_time_go_by
 from runnable.engine.runtimes import Runtime
 from runnable.exceptions import BindingError, DefinitionError, ParameterMissingError
 from runnable.graph import Backoff, Policy
@@ -22,7 +23,7 @@ def is_worth_another_try(policy: Policy, tries: int, error: BaseException) -> bo
 async def wait_before_retry(delay: Backoff, tries: int, runtime: Runtime) -> None:
     """Wait as long as it is to be waited after a number of tries."""
     seconds = seconds_before_retry(delay, tries)
-    if seconds > 0:
+    if seconds > 0 and not lets_time_go_by(seconds):
         import asyncio  # only who waits pays for it
 
         await runtime.invoke(Call(asyncio.sleep, (seconds,)))

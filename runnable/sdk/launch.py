@@ -26,6 +26,7 @@ from runnable.engine import (
 )
 from runnable.events import Subscriber, listeners
 from runnable.exceptions import (
+    ConfigurationError,
     ExecutionCancelledError,
     ExecutionFailedError,
     ParameterMissingError,
@@ -279,6 +280,9 @@ def _same_for_all(
 def _in_force(options: Options, container: RunContainer | None) -> RunSettings:
     # What a step sees in the environment is its own run's: the run nested in it looks
     # at the real one, and is not the run that RUNNABLE_RUN_ID names.
+    if isinstance(container, type):
+        problem = f"container: {container.__name__} is a class; give an instance of it"
+        raise ConfigurationError(problem)
     nested = live_run() is not None
     outer = enter_step(None)
     try:
@@ -287,7 +291,9 @@ def _in_force(options: Options, container: RunContainer | None) -> RunSettings:
     finally:
         restore(outer)
     if nested:
-        settings = settings._replace(run_id=options.run_id, retry_run_id=options.resume)
+        settings = settings._replace(
+            run_id=options.run_id, retry_run_id=options.resume or ""
+        )
     return settings
 
 

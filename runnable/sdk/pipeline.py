@@ -224,7 +224,7 @@ class Pipeline(AnyPipeline):
         parameters: Mapping[str, object] | None = None,
         services: Mapping[str, object] | None = None,
         container: RunContainer | None = None,
-        resume: str = "",
+        resume: str | None = None,
     ) -> RunLog:
         """Run this pipeline, and wait for its end.
 
@@ -272,7 +272,7 @@ class Pipeline(AnyPipeline):
         parameters: Mapping[str, object] | None = None,
         services: Mapping[str, object] | None = None,
         container: RunContainer | None = None,
-        resume: str = "",
+        resume: str | None = None,
     ) -> RunLog:
         """Run this pipeline without blocking the event loop; else as `execute`.
 
@@ -313,7 +313,7 @@ class Pipeline(AnyPipeline):
         parameters: Mapping[str, object] | None = None,
         services: Mapping[str, object] | None = None,
         container: RunContainer | None = None,
-        resume: str = "",
+        resume: str | None = None,
     ) -> AsyncGenerator[dict[str, object]]:
         """Run this pipeline, and yield what its tasks yield while it goes on.
 

@@ -1,6 +1,9 @@
 """Say what a run must have come to; a failure says what it did come to."""
 
+import contextlib
+import pickle
 from collections.abc import Mapping
+from typing import Protocol, runtime_checkable
 
 from runnable import defaults
 from runnable.datastore import RunLog
@@ -20,6 +23,7 @@ def assert_succeeded(run_log: RunLog) -> None:
     Example:
         >>> assert_succeeded(RunLog(run_id="r1", status="SUCCESS"))
     """
+    __tracebackhide__ = True
     if run_log.status != defaults.SUCCESS:
         why = error_of(run_log) or run_log.status
         raise AssertionError(f"the run has not succeeded: {why}\n{summarise(run_log)}")
@@ -36,6 +40,7 @@ def assert_failed(run_log: RunLog, at: str = "", message: str = "") -> None:
     Raises:
         AssertionError: With how the run went.
     """
+    __tracebackhide__ = True
     if run_log.status != defaults.FAIL:
         problem = f"the run has not failed, it is {run_log.status}"
         raise AssertionError(f"{problem}\n{summarise(run_log)}")
@@ -63,6 +68,7 @@ def assert_ran(run_log: RunLog, *paths: str) -> None:
     Raises:
         AssertionError: With the first difference.
     """
+    __tracebackhide__ = True
     ran = [
         step.internal_name
         for step in run_log.all_steps()
@@ -88,14 +94,46 @@ def assert_outputs(run_log: RunLog, path: str, expected: Mapping[str, object]) -
     Raises:
         AssertionError: With each value that differs.
     """
+    __tracebackhide__ = True
     step, _ = run_log.search_step_by_internal_name(path)
     outputs = step.attempts[-1].output_parameters if step.attempts else {}
     found = {name: parameter.get_value() for name, parameter in outputs.items()}
     lines = [
-        f"  {name}: expected {expected.get(name, 'nothing')!r}, "
-        f"got {found.get(name, 'nothing')!r}"
+        f"  {name}: expected {_shown(name, expected)}, got {_shown(name, found)}"
         for name in dict.fromkeys([*expected, *found])
-        if name not in expected or name not in found or expected[name] != found[name]
+        if name not in expected
+        or name not in found
+        or not _are_equal(found[name], expected[name])
     ]
     if lines:
         raise AssertionError(f"step {path!r} has returned\n" + "\n".join(lines))
+
+
+def _shown(name: str, values: Mapping[str, object]) -> str:
+    return repr(values[name]) if name in values else "nothing"
+
+
+def _are_equal(found: object, expected: object) -> bool:
+    """Tell whether values are equal; arrays and frames as wholes, NaN to itself."""
+    if isinstance(found, _Frame):
+        return bool(found.equals(expected))
+    if isinstance(found, _Array) and isinstance(expected, _Array):
+        found, expected = found.tolist(), expected.tolist()
+    # Arrays within something have no truth, and what contains itself has no end.
+    with contextlib.suppress(ValueError, RecursionError):
+        if found == expected:
+            return True
+    try:
+        return pickle.dumps(found) == pickle.dumps(expected)
+    except (pickle.PicklingError, TypeError, AttributeError):
+        return False  # it cannot be pickled, and has said that it is not equal
+
+
+@runtime_checkable
+class _Frame(Protocol):
+    def equals(self, other: object, /) -> object: ...
+
+
+@runtime_checkable
+class _Array(Protocol):
+    def tolist(self) -> object: ...

@@ -4,7 +4,9 @@ import datetime as dt
 
 
 class FrozenClock:
-    """Stands, until it is told to go on.
+    """Stands, until it is told to go on, or a run waits before it tries a step again.
+
+    It is the time of run logs and events; what tasks ask the machine is real.
 
     Args:
         now: The local time at which it stands.
@@ -30,4 +32,5 @@ class FrozenClock:
         Args:
             seconds: How much later it is.
         """
-        self.now += dt.timedelta(seconds=seconds)
+        later = self.now.timestamp() + seconds  # right also where summer time ends
+        self.now = dt.datetime.fromtimestamp(later)  # noqa: DTZ006 - local

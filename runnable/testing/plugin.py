@@ -76,7 +76,7 @@ def run_container(
 ) -> "Iterator[RunContainer]":
     """A container of this test's own: run logs in memory, files in a temporary folder.
 
-    Nothing is written to the working directory; override its services at will.
+    Only tasks write to the working directory; override its services at will.
     """
     from runnable import COMPOSITION_ROOT
     from runnable.context import set_run_context
@@ -154,18 +154,18 @@ def run_step(run_pipeline: RunPipeline) -> RunStep:
 
 @pytest.fixture
 def frozen_clock() -> "Iterator[FrozenClock]":
-    """A clock that stands, for the runs of this test."""
+    """A clock that stands, for the runs that are started in the thread of this test."""
     from runnable.clock import clock_of
     from runnable.testing import FrozenClock
 
     clock = FrozenClock()
-    with clock_of(clock):
+    with clock_of(clock, clock.tick):
         yield clock
 
 
 @pytest.fixture
 def run_events() -> "Iterator[list[Event]]":
-    """What the runs of this test tell, in order."""
+    """What the runs tell that are started in the thread of this test, in order."""
     from runnable.events import listening
 
     told: list[Event] = []

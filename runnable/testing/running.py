@@ -25,6 +25,11 @@ class StepResult(NamedTuple):
     path: str
 
     @property
+    def status(self) -> str:
+        """What the run of it came to."""
+        return self.run_log.status
+
+    @property
     def outputs(self) -> dict[str, object]:
         """What it has returned, by name; objects are loaded."""
         step, _ = self.run_log.search_step_by_internal_name(self.path)

@@ -9,6 +9,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 import runnable
+from containers import RunContainer
 from runnable import (
     Catalog,
     Fail,
@@ -31,6 +32,7 @@ from runnable.exceptions import (
     GraphError,
     ParameterMissingError,
     ParametersFileError,
+    RetryValidationError,
     ReturnsError,
     RunLogExistsError,
     RunLogNotFoundError,
@@ -727,3 +729,16 @@ def test_changing_the_working_directory_in_a_task_harms_nobody(tmp_path):
     assert run_log.parameters["o"].get_value() == 1
     assert (tmp_path / ".run_log_store" / "r1.json").exists()
     assert list(elsewhere.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "error", "text"),
+    [
+        ({"resume": ""}, RetryValidationError, "an empty text is no run id"),
+        ({"container": RunContainer}, ConfigurationError, "RunContainer is a class"),
+    ],
+)
+def test_what_is_probably_a_slip_is_refused(said, error, text):
+    pipeline = PythonTask(name="s", function=lambda: 1).as_pipeline()
+    with pytest.raises(error, match=text):
+        pipeline.execute(**said)

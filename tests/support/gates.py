@@ -46,8 +46,14 @@ class Gate:
             self.leave()
 
     def wait_for(self, entered):
-        while self.entered < entered:
-            time.sleep(0.002)
+        wait_until(lambda: self.entered >= entered)
+
+
+def wait_until(true):
+    end = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < end, "what is waited for does not come"
+        time.sleep(0.002)
 
 
 def pipeline_of(gate):

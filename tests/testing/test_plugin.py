@@ -103,6 +103,23 @@ def test_the_clock_stands(frozen_clock, run_pipeline):
     assert attempt.duration == dt.timedelta(seconds=90)
 
 
+def test_nobody_waits_for_another_try(frozen_clock, run_pipeline):
+    step = PythonTask(
+        name="s", function=lambda: 1 / 0, retries=2, retry_delay=3600
+    ).as_pipeline()
+    run_log = run_pipeline(step, fails=True)
+    starts = [it.start_time for it in run_log.steps["s"].attempts]
+    assert [it[11:19] for it in starts] == ["10:00:00", "11:00:00", "12:00:00"]
+
+
+def test_secrets_are_those_of_the_environment(run_pipeline, run_step, monkeypatch):
+    pipeline = PythonTask(name="s", function=whose, returns=["x"]).as_pipeline()
+    assert_failed(run_pipeline(pipeline, fails=True), "s", "TOKEN")
+    monkeypatch.setenv("TOKEN", "abc")
+    result = run_step(pipeline, "s")
+    assert (result.status, result.outputs) == ("SUCCESS", {"x": "abc"})
+
+
 def test_events_are_there(run_events, run_pipeline):
     run_pipeline(PythonTask(name="s", function=load, returns=["x"]).as_pipeline())
     assert isinstance(run_events[0], RunStarted)
@@ -174,7 +191,7 @@ def run(text, *arguments):
 def test_the_fixtures(arguments):
     finished = run(TESTS, "-p", "no:cacheprovider", *arguments)
     assert finished.returncode == 0, finished.stdout
-    assert "10 passed" in finished.stdout
+    assert "12 passed" in finished.stdout
     left = {it.name for it in Path.cwd().iterdir()} - {"__pycache__"}
     assert left == {"test_mine.py", "pytest.ini"}
 
@@ -185,12 +202,13 @@ def test_failures_say_what_happened():
         "the run has not succeeded: s: ZeroDivisionError: division by zero",
         "the run has not failed, it is SUCCESS",
         "x: expected 2, got 1",
-        "y: expected 3, got 'nothing'",
+        "y: expected 3, got nothing",
         "missing:  ['t']",
         "parameter x: 1 != 2",
         "5 failed",
     ):
         assert text in shown, text
+    assert "def assert_" not in shown  # where the helpers are is not of interest
 
 
 def test_in_eight_threads(run_container):
