@@ -98,6 +98,7 @@ class BaseCatalog(Service, abc.ABC):
             run_id=run_id,
             store_copy=store_copy,
             missing_ok=allow_file_not_found_exc,
+            replace=True,
         )
 
     @inject
@@ -118,9 +119,23 @@ class BaseCatalog(Service, abc.ABC):
 
     @abc.abstractmethod
     def put_files(
-        self, pattern: str, *, run_id: str, store_copy: bool, missing_ok: bool
+        self,
+        pattern: str,
+        *,
+        run_id: str,
+        store_copy: bool,
+        missing_ok: bool,
+        replace: bool,
     ) -> list[DataCatalog]:
-        """Keep files of the compute folder; see `put`."""
+        """Keep files of the compute folder; see `put`.
+
+        Args:
+            pattern: Which ones.
+            run_id: The run they belong to.
+            store_copy: Whether they are copied, or only recorded.
+            missing_ok: Whether it is fine that there are none.
+            replace: Whether they take the place of what is kept under their names.
+        """
 
     @abc.abstractmethod
     def get_files(self, pattern: str, *, run_id: str) -> list[DataCatalog]:
@@ -175,12 +190,13 @@ class BaseCatalog(Service, abc.ABC):
         problem = f"cannot be removed: a {type(self).__qualname__} does not know how"
         raise CatalogError(run_id, problem)
 
-    def remember(self, key: str, text: str) -> None:
+    def remember(self, key: str, text: str, *, run_id: str) -> None:
         """Keep a text for all runs: how a cached step ended; nothing may be kept.
 
         Args:
             key: Of letters and digits; what it had before is replaced.
             text: What is kept.
+            run_id: The run it comes from, and is removed with.
         """
 
     def recall(self, key: str) -> str | None:

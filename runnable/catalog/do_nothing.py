@@ -28,10 +28,16 @@ class DoNothingCatalog(BaseCatalog):
         return False
 
     def put_files(
-        self, pattern: str, *, run_id: str, store_copy: bool, missing_ok: bool
+        self,
+        pattern: str,
+        *,
+        run_id: str,
+        store_copy: bool,
+        missing_ok: bool,
+        replace: bool,
     ) -> list[DataCatalog]:
         """Keep nothing."""
-        del pattern, run_id, store_copy, missing_ok
+        del pattern, run_id, store_copy, missing_ok, replace
         return []
 
     def get_files(self, pattern: str, *, run_id: str) -> list[DataCatalog]:

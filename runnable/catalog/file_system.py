@@ -41,27 +41,44 @@ class FileSystemCatalog(KeepingCatalog):
     @contextlib.contextmanager
     def draft(self, folder: str) -> Iterator[Draft]:
         """Write beside where it will be kept."""
-        with drafting(f"{self._location}/{folder}") as file:
+        with self._no_clash(folder), drafting(str(self._path(folder))) as file:
 
             def keep(key: str, sha256: str) -> None:
                 del sha256
-                file.keep(f"{self._location}/{key}")
+                with self._no_clash(key):
+                    file.keep(str(self._path(key)))
 
             yield Draft(file.file, keep)
+
+    def _path(self, key: str) -> Path:
+        """Return where a key is; no link on the way may lead out of the catalog."""
+        path = self._location / key
+        inside, parent = (os.path.realpath(it) for it in (self._location, path.parent))
+        if parent != inside and not parent.startswith(inside + os.sep):
+            raise CatalogError(key, "is behind a link that leads out of the catalog")
+        return path
+
+    @contextlib.contextmanager
+    def _no_clash(self, key: str) -> Iterator[None]:
+        try:
+            yield
+        except (IsADirectoryError, NotADirectoryError, FileExistsError):
+            problem = f"is the name of a file and of a folder: {self.place(key)}"
+            raise CatalogError(key.partition("/")[2], problem) from None
 
     @contextlib.contextmanager
     def open(self, key: str) -> Iterator[BinaryIO]:
         """Open the file."""
-        with (self._location / key).open("rb") as file:
+        with self._path(key).open("rb") as file:
             yield file
 
     def has(self, key: str) -> bool:
         """Tell whether there is such a file."""
-        return self._is_kept(self._location / key)
+        return self._is_kept(self._path(key))
 
     def names(self, folder: str) -> Iterable[str]:
         """Walk the folder."""
-        root = self._location / folder
+        root = self._path(folder)
         for path in root.rglob("*"):
             if self._is_kept(path):
                 yield path.relative_to(root).as_posix()
@@ -73,22 +90,25 @@ class FileSystemCatalog(KeepingCatalog):
 
     def kept_hash(self, key: str, size_bytes: int) -> str:
         """Hash the file, if it may be the same."""
-        path = self._location / key
+        path = self._path(key)
         try:
             same_size = path.stat().st_size == size_bytes
             return hash_file(path) if same_size and path.is_file() else ""
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return ""
 
     def copy_key(self, source: str, target: str) -> None:
         """Copy the file."""
-        with self.open(source) as old, replacing(f"{self._location}/{target}") as new:
+        with self.open(source) as old, replacing(str(self._path(target))) as new:
             shutil.copyfileobj(old, new)
 
     def drop(self, folder: str) -> None:
         """Remove the folder."""
-        with contextlib.suppress(FileNotFoundError):
-            shutil.rmtree(self._location / folder)
+        path = self._path(folder)
+        if path.is_symlink():
+            raise CatalogError(folder, f"is a link, so it is not removed: {path}")
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            shutil.rmtree(path)
 
     def is_own(self, path: Path) -> bool:
         """Tell whether a file is in this catalog."""

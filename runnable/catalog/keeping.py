@@ -31,6 +31,8 @@ from runnable.names import check_run_id
 _OBJECTS = "_objects"
 _CACHE = ".cache"
 """No run id begins with a dot."""
+_REMEMBERED = f"{_OBJECTS}/_remembered"
+"""Where a run notes what is remembered from it."""
 _TEMPORARY = re.compile(TEMPORARY_NAME)
 _LONGEST_NAME = 120
 _EXECUTION_LOG = ".execution.log"
@@ -100,7 +102,13 @@ class KeepingCatalog(BaseCatalog):
         return f"{check_run_id(run_id)}{self._within_run}"
 
     def put_files(
-        self, pattern: str, *, run_id: str, store_copy: bool, missing_ok: bool
+        self,
+        pattern: str,
+        *,
+        run_id: str,
+        store_copy: bool,
+        missing_ok: bool,
+        replace: bool,
     ) -> list[DataCatalog]:
         """Keep files of the compute folder; see `put`."""
         folder = self._compute_folder
@@ -113,6 +121,8 @@ class KeepingCatalog(BaseCatalog):
         for path in self._files(pattern):
             name = path.relative_to(folder).as_posix()
             key = f"{root}/{name}"
+            if not replace and self.has(key):
+                continue
             digest = self._keep(path, key) if store_copy else hash_file(path)
             kept.append(_entry(name, digest, key, "put"))
         if not kept and not missing_ok:
@@ -247,7 +257,7 @@ class KeepingCatalog(BaseCatalog):
         self, name: str, sha256: str, *, run_id: str, size_bytes: int | None = None
     ) -> Iterator[BinaryIO]:
         """Open a kept object, after its bytes have been verified."""
-        key = f"{self._root(run_id)}/{name}"
+        key = f"{self._root(run_id)}/{_checked(name)}"
         with self._opened(key) as file:
             if not is_same(file, sha256, size_bytes):
                 place = self.place(key)
@@ -262,29 +272,37 @@ class KeepingCatalog(BaseCatalog):
         source, target = self._root(previous_run_id), self._root(run_id)
         if names is None:
             names = sorted(set(self.names(source)) - set(self.names(target)))
-        for name in names:
+        for name in map(_checked, names):
             try:
                 self.copy_key(f"{source}/{name}", f"{target}/{name}")
             except FileNotFoundError:
                 raise self._missing(f"{source}/{name}") from None
 
-    def remember(self, key: str, text: str) -> None:
-        """Keep a text for all runs."""
+    def remember(self, key: str, text: str, *, run_id: str) -> None:
+        """Keep a text for all runs, until its own is removed."""
         content = text.encode()
+        # The note first: what is remembered is removed with the run.
+        self.put_text(f"{_REMEMBERED}/{key}", "", run_id=run_id)
+        self.drop(f"{_CACHE}/{key}")
         with self.draft(_CACHE) as draft:
             draft.file.write(content)
-            draft.keep(f"{_CACHE}/{key}.json", hashlib.sha256(content).hexdigest())
+            digest = hashlib.sha256(content).hexdigest()
+            draft.keep(f"{_CACHE}/{key}/{run_id}/end.json", digest)
 
     def recall(self, key: str) -> str | None:
         """Return what `remember` has kept; None if there is nothing."""
-        try:
-            with self.open(f"{_CACHE}/{key}.json") as file:
+        for name in self.names(f"{_CACHE}/{key}"):
+            with (
+                contextlib.suppress(FileNotFoundError),  # just removed
+                self.open(f"{_CACHE}/{key}/{name}") as file,
+            ):
                 return file.read().decode()
-        except FileNotFoundError:
-            return None
+        return None
 
     def remove(self, run_id: str) -> None:
-        """Remove everything that is kept of a run."""
+        """Remove everything that is kept of a run, or remembered from it."""
+        for key in tuple(self.names(f"{self._root(run_id)}/{_REMEMBERED}")):
+            self.drop(f"{_CACHE}/{key}/{run_id}")
         self.drop(check_run_id(run_id))
 
 
@@ -292,6 +310,14 @@ def _entry(name: str, digest: str, path: str, stage: str) -> DataCatalog:
     return DataCatalog(
         name=name, data_hash=digest, catalog_relative_path=path, stage=stage
     )
+
+
+def _checked(name: str) -> str:
+    """Refuse the name of something kept that leads elsewhere."""
+    parts = PurePosixPath(name).parts
+    if not parts or parts[0] == "/" or ".." in parts or "\0" in name:
+        raise CatalogError(name, "is no name within the catalog of a run")
+    return name
 
 
 def _as_file_name(text: str) -> str:

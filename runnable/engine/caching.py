@@ -7,6 +7,7 @@ such a step ended, and the run it belongs to. A run that reuses it gets copies o
 objects and files, so that it can be read when the other run has been deleted.
 """
 
+import glob
 import hashlib
 import json
 import logging
@@ -64,17 +65,21 @@ class Reused(NamedTuple):
         """Give a run what that step has kept, and the compute folder its files.
 
         Raises:
-            CatalogError: If it is not there any more.
+            CatalogError: If it is not there any more, or is not what it was.
         """
-        files = [file.name for file in self.finished.files if file.stage == "put"]
-        objects = [
-            it.key
+        put = [file for file in self.finished.files if file.stage == "put"]
+        kept = {file.name: file.data_hash for file in put} | {
+            it.key: it.sha256
             for it in self.finished.outputs.values()
             if isinstance(it, ObjectParameter)
-        ]
-        catalog.sync_between_runs(self.run_id, run_id, [*files, *objects])
-        for name in files:
-            catalog.get_files(name, run_id=run_id)
+        }
+        for name, digest in kept.items():
+            # A later step of that run may have put another file of this name.
+            with catalog.open_verified(name, digest, run_id=self.run_id):
+                pass
+        catalog.sync_between_runs(self.run_id, run_id, list(kept))
+        for file in put:
+            catalog.get_files(glob.escape(file.name), run_id=run_id)
 
 
 def key_of(
@@ -167,7 +172,7 @@ def remember(
         return  # what is recorded is not what it returned
     entry = {"run_id": run_id, "record": encode(finished).decode()}
     try:
-        catalog.remember(key, json.dumps(entry))
+        catalog.remember(key, json.dumps(entry), run_id=run_id)
     except Exception:
         # The step has ended, and this is recorded: it will be run again, no more.
         logger.exception("The end of step %r is not kept for others", finished.path)

@@ -200,16 +200,17 @@ async def _try(node: Node, attempt: Attempt, scope: Scope, session: Session) -> 
         if isinstance(node, TaskNode):
             await _run_task(node, attempt, scope, session)
     except Exception:
-        # What a failing step has left behind helps to find out why it failed.
-        await _put_files(files, attempt, session, missing_ok=True)
+        # What a failing step has left behind helps to find out why it failed; what is
+        # kept already, such as what it was given, is there for the next attempt.
+        await _put_files(files, attempt, session, failed=True)
         raise
     if not attempt.cached_from:
-        await _put_files(files, attempt, session, missing_ok=False)
+        await _put_files(files, attempt, session, failed=False)
     _keep_log(attempt, session)
 
 
 async def _put_files(
-    files: CatalogSettings, attempt: Attempt, session: Session, *, missing_ok: bool
+    files: CatalogSettings, attempt: Attempt, session: Session, *, failed: bool
 ) -> None:
     for pattern in files.put:
         kept = await session.off_loop(
@@ -217,7 +218,8 @@ async def _put_files(
             pattern,
             run_id=session.context.run_id,
             store_copy=files.store_copy,
-            missing_ok=missing_ok,
+            missing_ok=failed,
+            replace=not failed,
         )
         attempt.put += kept
         for file in kept:

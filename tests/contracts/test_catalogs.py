@@ -104,6 +104,76 @@ def test_nothing_that_matches(keeping):
     assert keeping.put("*.csv", allow_file_not_found_exc=True, run_id="r1") == []
 
 
+def test_what_is_kept_may_be_left_as_it_is(keeping, folder):
+    keeping.put("c.txt", run_id="r1")
+    for name in ("c.txt", "d.txt"):
+        Path(name).write_text("other")
+    entries = keeping.put_files(
+        "*.txt", run_id="r1", store_copy=True, missing_ok=True, replace=False
+    )
+    assert [it.name for it in entries] == ["d.txt"]
+    assert kept(keeping, "r1/c.txt") == b"c"
+
+
+def test_what_is_remembered_is_removed_with_its_run(keeping):
+    keeping.remember("k1", "one", run_id="r1")
+    keeping.remember("k1", "another", run_id="r2")
+    keeping.remember("k2", "two", run_id="r1")
+    keeping.remove("r1")
+    assert [keeping.recall(key) for key in ("k1", "k2", "k3")] == [
+        "another",
+        None,
+        None,
+    ]
+
+
+@pytest.mark.parametrize("name", ["../r2/x", "/etc/passwd", "a/../../x", ""])
+def test_no_name_leads_out_of_a_run(keeping, name):
+    with pytest.raises(CatalogError, match="is no name within"):
+        keeping.sync_between_runs("r1", "r2", [name])
+    with (
+        pytest.raises(CatalogError, match="is no name within"),
+        keeping.open_verified(name, "h", run_id="r1"),
+    ):
+        pass
+
+
+def test_no_link_in_the_catalog_leads_out_of_it(folder, tmp_path_factory):
+    outside = tmp_path_factory.mktemp("outside")
+    Path(outside, "secret.txt").write_text("x")
+    catalog = FileSystemCatalog()
+    catalog.put("c.txt", run_id="r1")
+    Path(".catalog/r1/data").symlink_to(outside)
+    Path(".catalog/r2").symlink_to(outside)
+    for operation in (
+        lambda: catalog.get("data/secret.txt", run_id="r1"),
+        lambda: catalog.get("data/*", run_id="r1"),
+        lambda: catalog.put("data/a.csv", run_id="r1"),
+        lambda: catalog.put("c.txt", run_id="r2"),
+        lambda: catalog.sync_between_runs("r1", "r3", ["data/secret.txt"]),
+        lambda: catalog.remove("r2"),
+    ):
+        with pytest.raises(CatalogError, match=r"link|matches no file"):
+            operation()
+    assert [it.name for it in outside.iterdir()] == ["secret.txt"]
+
+
+def test_a_file_and_a_folder_of_one_name(folder):
+    catalog = FileSystemCatalog()
+    catalog.put("data/a.csv", run_id="r1")
+    shutil.rmtree("data")
+    Path("data").write_text("x")
+    with pytest.raises(CatalogError, match="name of a file and of a folder"):
+        catalog.put("data", run_id="r1")
+    Path("data").unlink()
+    catalog.put("c.txt", run_id="r1")
+    Path("c.txt").unlink()
+    Path("c.txt").mkdir()
+    Path("c.txt/x").write_text("x")
+    with pytest.raises(CatalogError, match="name of a file and of a folder"):
+        catalog.put("c.txt/x", run_id="r1")
+
+
 @pytest.mark.parametrize("pattern", ["../x", "/etc/passwd", "a/../../x", ""])
 def test_patterns_stay_within_the_folder(keeping, pattern):
     for operation in (keeping.put, keeping.get):

@@ -19,6 +19,7 @@ from runnable import (
     pickled,
 )
 from runnable.exceptions import DefinitionError, ExecutionFailedError
+from runnable.parameters.identity import identity_of
 
 CALLS = []
 
@@ -83,9 +84,105 @@ def test_a_run_lives_on_without_the_one_it_has_reused(services):
     second = build().execute(parameters={"rows": [1, 2]}, services=services)
     delete_runs(["r1"], services=services)
     assert second.parameters["model"].get_value() == {"weights": 2 + 0.1j}
-    # The object of the first one is gone, and is made again; the text needs nothing.
+    # What is remembered from a run, values too, is gone with it.
     build().execute(parameters={"rows": [1, 2]}, services=services)
+    assert CALLS == ["train", "use"] * 2
+
+
+def test_nothing_is_left_of_a_deleted_run(tmp_path):
+    step = PythonTask(name="s", function=lambda: "PATIENT", returns=["x"], cache=True)
+    step.as_pipeline().execute(run_id="r1")
+    delete_runs(["r1"])
+    for file in tmp_path.rglob("*"):
+        assert not file.is_file() or "PATIENT" not in file.read_text(), file
+
+
+def edit(suffix=""):
+    path = Path("d.csv")
+    path.write_text(path.read_text() + suffix)
+    return path.read_text()
+
+
+def test_a_file_that_was_replaced_later_is_made_again():
+    def make():
+        CALLS.append("make")
+        Path("d.csv").write_text("raw")
+
+    pipeline = Pipeline(
+        steps=[
+            PythonTask(
+                name="make", function=make, cache=True, catalog=Catalog(put=["d.csv"])
+            ),
+            PythonTask(
+                name="clean",
+                function=functools.partial(edit, "+cleaned"),
+                returns=["text"],
+                catalog=Catalog(get=["d.csv"], put=["d.csv"]),
+            ),
+        ]
+    )
+    for _ in range(2):
+        Path("d.csv").unlink(missing_ok=True)
+        assert pipeline.execute().parameters["text"].value == "raw+cleaned"
+
+
+def test_a_damaged_object_is_made_again():
+    build().execute(parameters={"rows": [1]})
+    for kept in Path(".catalog").rglob("*.pickle"):
+        kept.write_bytes(b"x" * kept.stat().st_size)
+    run_log = build().execute(parameters={"rows": [1]})
+    assert run_log.parameters["model"].get_value() == {"weights": 1 + 0.1j}
     assert CALLS == ["train", "use", "train"]
+
+
+def test_files_of_odd_names_are_brought():
+    def write():
+        CALLS.append("write")
+        Path("x[1].csv").write_text("kept")
+
+    step = PythonTask(
+        name="s", function=write, cache=True, catalog=Catalog(put=["*.csv"])
+    )
+    for _ in range(2):
+        step.as_pipeline().execute()
+        assert Path("x[1].csv").read_text() == "kept"
+        Path("x[1].csv").unlink()
+    assert CALLS == ["write"]
+
+
+class Adds:
+    def __init__(self, number):
+        self.number = number
+
+    def __call__(self):
+        return self.number
+
+
+def with_default(number, *, by_name=False):
+    def positional(x=number):
+        return x
+
+    def keyword(*, x=number):
+        return x
+
+    return keyword if by_name else positional
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (Adds(1), Adds(2)),
+        (with_default(1), with_default(2)),
+        (with_default(1, by_name=True), with_default(2, by_name=True)),
+        (with_default(Adds(1)), with_default(Adds(2))),
+        (lambda: 1, lambda: 2),
+        (lambda x=1: x, lambda x=2: x),
+    ],
+)
+def test_functions_that_look_alike(first, second):
+    ids = [identity_of(it) for it in (first, second)]
+    assert ids[0] != ids[1]
+    assert ids == [identity_of(it) for it in (first, second)]
 
 
 @pytest.mark.parametrize(
@@ -204,7 +301,7 @@ def test_only_functions_have_arguments():
 @pytest.mark.parametrize("damage", ["", "{", '{"run_id": "r1", "record": "x"}', "[]"])
 def test_a_damaged_entry_is_made_again(damage):
     build().execute(parameters={"rows": [1]})
-    for entry in Path(".catalog/.cache").iterdir():
+    for entry in Path(".catalog/.cache").rglob("*.json"):
         entry.write_text(damage)
     build().execute(parameters={"rows": [1]})
     build().execute(parameters={"rows": [1]})

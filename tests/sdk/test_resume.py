@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from runnable import (
+    Catalog,
     Conditional,
     ExecutionFailedError,
     Loop,
@@ -445,3 +446,45 @@ def test_branches_called_like_settings_are_compared():
         build("x", "description").execute(run_id="named")
     with pytest.raises(RetryValidationError, match="description is gone"):
         build("x").execute(resume="named")
+
+
+@pytest.mark.parametrize("resumes", [False, True])
+def test_a_failed_attempt_does_not_spoil_what_it_was_given(resumes):
+    tries = []
+
+    def make():
+        Path("d.csv").write_text("raw")
+
+    def clean():
+        path = Path("d.csv")
+        path.write_text(path.read_text() + "+cleaned")
+        Path("new.txt").write_text("why")
+        tries.append(1)
+        if len(tries) < 3:
+            raise ValueError("not yet")
+        return path.read_text()
+
+    pipeline = Pipeline(
+        steps=[
+            PythonTask(name="make", function=make, catalog=Catalog(put=["d.csv"])),
+            PythonTask(
+                name="clean",
+                function=clean,
+                returns=["text"],
+                catalog=Catalog(get=["d.csv"], put=["d.csv", "new.txt"]),
+                retries=0 if resumes else 2,
+            ),
+        ]
+    )
+    if resumes:
+        with pytest.raises(ExecutionFailedError):
+            pipeline.execute(run_id="r1")
+        assert Path(".catalog/r1/new.txt").read_text() == "why"
+        Path("d.csv").unlink()
+        with pytest.raises(ExecutionFailedError):
+            pipeline.execute(resume="r1")
+        run_log = pipeline.execute(resume="r1")
+    else:
+        run_log = pipeline.execute(run_id="r1")
+    assert run_log.parameters["text"].value == "raw+cleaned"
+    assert Path(".catalog/r1/d.csv").read_text() == "raw+cleaned"
