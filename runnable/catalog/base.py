@@ -1,7 +1,7 @@
 """The port of catalogs: keep files and objects of a run, and bring them back."""
 
 import abc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path, PurePath
 from typing import BinaryIO, NamedTuple, Self
@@ -98,7 +98,7 @@ class BaseCatalog(Service, abc.ABC):
             run_id=run_id,
             store_copy=store_copy,
             missing_ok=allow_file_not_found_exc,
-            replace=True,
+            replace=None,
         )
 
     @inject
@@ -125,7 +125,7 @@ class BaseCatalog(Service, abc.ABC):
         run_id: str,
         store_copy: bool,
         missing_ok: bool,
-        replace: bool,
+        replace: Collection[str] | None,
     ) -> list[DataCatalog]:
         """Keep files of the compute folder; see `put`.
 
@@ -134,7 +134,8 @@ class BaseCatalog(Service, abc.ABC):
             run_id: The run they belong to.
             store_copy: Whether they are copied, or only recorded.
             missing_ok: Whether it is fine that there are none.
-            replace: Whether they take the place of what is kept under their names.
+            replace: The names of those that may take the place of what is kept under
+                them, which stays else; any if None.
         """
 
     @abc.abstractmethod

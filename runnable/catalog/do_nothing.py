@@ -1,6 +1,6 @@
 """A catalog that keeps nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 from typing import BinaryIO, ClassVar
 
@@ -34,7 +34,7 @@ class DoNothingCatalog(BaseCatalog):
         run_id: str,
         store_copy: bool,
         missing_ok: bool,
-        replace: bool,
+        replace: Collection[str] | None,
     ) -> list[DataCatalog]:
         """Keep nothing."""
         del pattern, run_id, store_copy, missing_ok, replace

@@ -12,7 +12,7 @@ import contextlib
 import hashlib
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, NamedTuple, cast
@@ -108,7 +108,7 @@ class KeepingCatalog(BaseCatalog):
         run_id: str,
         store_copy: bool,
         missing_ok: bool,
-        replace: bool,
+        replace: Collection[str] | None,
     ) -> list[DataCatalog]:
         """Keep files of the compute folder; see `put`."""
         folder = self._compute_folder
@@ -121,7 +121,8 @@ class KeepingCatalog(BaseCatalog):
         for path in self._files(pattern):
             name = path.relative_to(folder).as_posix()
             key = f"{root}/{name}"
-            if not replace and self.has(key):
+            stays = replace is not None and name not in replace
+            if stays and self.has(key):
                 continue
             digest = self._keep(path, key) if store_copy else hash_file(path)
             kept.append(_entry(name, digest, key, "put"))

@@ -10,6 +10,7 @@ takes it away. `<run_id>.json` is the run log for people and other programs; it 
 an older one atomically when the run ends.
 """
 
+import glob
 import itertools
 import os
 import re
@@ -78,7 +79,9 @@ class FileSystemRunLogStore(BaseRunLogStore):
 
     def create(self, run_id: str) -> Journal:
         """Begin the journal of a new run."""
-        if os.path.exists(self._snapshot(run_id)):
+        # A second segment is what a kill has left of a deletion.
+        taken = (self._snapshot(run_id), self._segment(run_id, 2))
+        if any(map(os.path.exists, taken)):
             raise RunLogExistsError(run_id, str(self._root))
         try:
             return self._open(run_id)
@@ -123,6 +126,9 @@ class FileSystemRunLogStore(BaseRunLogStore):
         except FileExistsError:
             journal.close()
             raise RunLogContinuedError(run_id) from None
+        except FileNotFoundError:
+            journal.close()
+            raise RunLogNotFoundError(run_id, str(self._root)) from None
         except BaseException:
             journal.close()
             raise
@@ -186,16 +192,20 @@ class FileSystemRunLogStore(BaseRunLogStore):
     def remove(self, run_id: str) -> None:
         """Remove the log of a run for good.
 
-        The last segment goes first: what is left after a kill is an earlier state.
+        The first segment goes first, so that nobody can go on with an earlier state;
+        what a kill leaves behind is found by looking for it.
         """
-        files = [*self._segments(run_id)][::-1]
         snapshot = self._snapshot(run_id)
-        if os.path.exists(snapshot):
-            files.insert(0, snapshot)
+        files = [snapshot] if os.path.exists(snapshot) else []
+        files += [*self._segments(run_id)] or self._left(run_id)
         if not files:
             raise RunLogNotFoundError(run_id, str(self._root))
         for file in files:
             Path(file).unlink(missing_ok=True)
+
+    def _left(self, run_id: str) -> list[str]:
+        pattern = f"{glob.escape(self._segment(run_id, 1)[:-12])}[0-9]*.jsonl"
+        return sorted(glob.glob(pattern))  # noqa: PTH207 - paths are plain text here
 
     def ends(self, run_id: str) -> tuple[Record | None, Record | None]:
         """Read the first record and the last one alone."""

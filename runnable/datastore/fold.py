@@ -103,7 +103,7 @@ class Fold:
         step = self._steps.get(record.path)
         if step is None:
             step = self._steps[record.path] = self._new(record)
-        step["status"] = defaults.PROCESSING
+        step["status"] = self._run["status"] = defaults.PROCESSING
         if not record.attempt:
             return
         scope = parent(record.path)

@@ -19,10 +19,14 @@ _LONG_BYTES = 1024
 
 
 class _MemoryJournal:
-    def __init__(self, lines: list[bytes]) -> None:
-        self._lines = lines
+    def __init__(self, run_id: str, journals: dict[str, list[bytes]]) -> None:
+        self._run_id = run_id
+        self._journals = journals
+        self._lines = journals[run_id]
 
     def append(self, record: Record) -> None:
+        if self._journals.get(self._run_id) is not self._lines:
+            raise RunLogNotFoundError(self._run_id, "memory")  # deleted meanwhile
         # Encoded, so that nobody can change what was recorded.
         line = encode(record)
         if len(line) > _LONG_BYTES:
@@ -63,8 +67,8 @@ class MemoryRunLogStore(BaseRunLogStore):
         with self._lock:
             if run_id in self._journals:
                 raise RunLogExistsError(run_id, "memory")
-            lines = self._journals[run_id] = []
-        return _MemoryJournal(lines)
+            self._journals[run_id] = []
+            return _MemoryJournal(run_id, self._journals)
 
     @property
     def is_shared(self) -> bool:
@@ -80,10 +84,9 @@ class MemoryRunLogStore(BaseRunLogStore):
         with self._lock:
             if run_id not in self._journals:
                 raise RunLogNotFoundError(run_id, "memory")
-            lines = self._journals[run_id]
-            if len(lines) != seen:
+            if len(self._journals[run_id]) != seen:
                 raise RunLogContinuedError(run_id)
-            journal = _MemoryJournal(lines)
+            journal = _MemoryJournal(run_id, self._journals)
             journal.append(first)
             return journal
 
@@ -92,7 +95,7 @@ class MemoryRunLogStore(BaseRunLogStore):
         with self._lock:
             if run_id not in self._journals:
                 raise RunLogNotFoundError(run_id, "memory")
-            return _MemoryJournal(self._journals[run_id])
+            return _MemoryJournal(run_id, self._journals)
 
     def read(self, run_id: str) -> Iterator[Record]:
         """Yield the records of a run, in the order they were written."""

@@ -2,14 +2,14 @@
 
 Theory of operation. A record whose number is taken was preceded by others: of a
 process that has joined the run, and then it takes the number after theirs; or of one
-that goes on with a run whose owner it thought to be gone, and then this one must not
-write.
+that goes on with a run whose owner it thought to be gone, or deletes it, and then this
+one must not write.
 """
 
 import threading
 from collections.abc import Callable, Iterator
 
-from runnable.datastore.records import Record, RunResumed, encode
+from runnable.datastore.records import Record, RunDeleting, RunResumed, encode
 from runnable.exceptions import RunLogContinuedError
 
 Keep = Callable[[int, bytes], bool]
@@ -61,7 +61,8 @@ class NumberedJournal:
 
     def _catch_up(self) -> None:
         others = list(self._read_from(self._count))
-        if not others or any(isinstance(record, RunResumed) for record in others):
+        taken = (RunResumed, RunDeleting)
+        if not others or any(isinstance(record, taken) for record in others):
             raise RunLogContinuedError(self._run_id)
         self._count += len(others)
 

@@ -43,9 +43,17 @@ class S3RunLogStore(S3Place, BaseRunLogStore):
             raise RunLogExistsError(run_id, self.location)
         return self._journal(run_id, 0)
 
-    def _journal(self, run_id: str, count: int) -> NumberedJournal:
+    def _journal(
+        self, run_id: str, count: int, *, joined: bool = False
+    ) -> NumberedJournal:
         def keep(number: int, line: bytes) -> bool:
-            return self.objects.put_once(_key(run_id, number), line)
+            key = _key(run_id, number)
+            if not self.objects.put_once(key, line):
+                return False
+            if joined and not self._is_there(run_id):
+                self.objects.delete([key])  # it was deleted meanwhile
+                raise RunLogNotFoundError(run_id, self.location)
+            return True
 
         def read_from(number: int) -> Iterator[Record]:
             return self._read(run_id, self._keys(run_id)[number:])
@@ -60,7 +68,14 @@ class S3RunLogStore(S3Place, BaseRunLogStore):
 
     def join(self, run_id: str) -> Journal:
         """Write to the journal of a run that another process has."""
-        return self._journal(run_id, len(self._keys(run_id)))
+        return self._journal(run_id, len(self._keys(run_id)), joined=True)
+
+    def _is_there(self, run_id: str) -> bool:
+        try:
+            self.objects.find(_key(run_id, 0))
+        except FileNotFoundError:
+            return False
+        return True
 
     def _keys(self, run_id: str) -> list[str]:
         """List the records of a run, without its claim, in their order."""
@@ -120,10 +135,16 @@ class S3RunLogStore(S3Place, BaseRunLogStore):
     def remove(self, run_id: str) -> None:
         """Remove the log of a run for good.
 
-        The last records go first: what is left after a kill is an earlier state.
+        The claim goes first, so that nobody can go on with an earlier state; and the
+        last record last, so that nobody can write after what a kill has left.
         """
-        keys = [_key(run_id, 0), *self._keys(run_id), f"{run_id}/{run_id}.json"]
-        self.objects.delete(keys[::-1])
+        names = sorted(self.objects.names(check_run_id(run_id)))
+        if not names:
+            raise RunLogNotFoundError(run_id, self.location)
+        keys = [f"{run_id}/{name}" for name in names]
+        claim, last = _key(run_id, 0), max(it for it in keys if "/journal/" in it)
+        for some in ([claim], [it for it in keys if it not in {claim, last}], [last]):
+            self.objects.delete(some)
 
     def list_run_ids(self) -> list[str]:
         """List the ids of all runs, sorted."""

@@ -58,6 +58,38 @@ class Heartbeat(NamedTuple):
     epoch_seconds: float
 
 
+class PartStarted(NamedTuple):
+    """A process has joined the run, for one of its steps."""
+
+    at: str
+    path: str
+    """Of the step."""
+    host: str
+    process_id: int
+    process_began: str
+    epoch_seconds: float
+
+
+class PartFinished(NamedTuple):
+    """A process that has joined the run has left it."""
+
+    at: str
+    path: str
+    host: str
+    process_id: int
+    process_began: str
+
+
+class RunDeleting(NamedTuple):
+    """A process has begun to delete the run; nobody writes to it any more."""
+
+    at: str
+    host: str
+    process_id: int
+    process_began: str
+    epoch_seconds: float
+
+
 class StepStarted(NamedTuple):
     """A step has begun an attempt, with the parameters that its scope has now."""
 
@@ -117,7 +149,10 @@ class RunFinished(NamedTuple):
 Record = (
     RunStarted
     | RunResumed
+    | RunDeleting
     | Heartbeat
+    | PartStarted
+    | PartFinished
     | StepStarted
     | StepFinished
     | BranchStarted
@@ -128,7 +163,10 @@ Record = (
 KINDS: dict[str, type[Record]] = {
     "run_started": RunStarted,
     "run_resumed": RunResumed,
+    "run_deleting": RunDeleting,
     "heartbeat": Heartbeat,
+    "part_started": PartStarted,
+    "part_finished": PartFinished,
     "step_started": StepStarted,
     "step_finished": StepFinished,
     "branch_started": BranchStarted,

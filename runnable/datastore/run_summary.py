@@ -7,6 +7,7 @@ from typing import NamedTuple
 from runnable import defaults
 from runnable.datastore.records import (
     Record,
+    RunDeleting,
     RunFinished,
     RunStarted,
 )
@@ -48,7 +49,8 @@ class RunSummary(NamedTuple):
     @property
     def started(self) -> datetime | None:
         """When it began, in local time."""
-        return datetime.fromisoformat(self.started_at) if self.started_at else None
+        at = self.started_at
+        return _local(datetime.fromisoformat(at)) if at else None
 
 
 class Wanted(NamedTuple):
@@ -97,15 +99,18 @@ def summarise(run_id: str, first: Record | None, last: Record | None) -> RunSumm
     if first.at:
         datetime.fromisoformat(first.at)  # a ValueError says that it is damaged
     ended = last if isinstance(last, RunFinished) else None
+    deleting = isinstance(last, RunDeleting)
+    status = DAMAGED if deleting else defaults.PROCESSING
     graph = first.run_config.get("dag")
     name = graph.get("name") if isinstance(graph, Mapping) else ""
     return RunSummary(
         run_id,
-        ended.status if ended else defaults.PROCESSING,
+        ended.status if ended else status,
         first.tag,
         str(name or ""),
         first.at,
         ended.at if ended else "",
+        "its deletion was begun, and has not ended" if deleting else "",
     )
 
 

@@ -4,10 +4,15 @@ import contextlib
 import os
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Literal
 
 from runnable.datastore.records import DamagedLineError, Record, decode, encode
-from runnable.exceptions import RunLogContinuedError, RunLogDamagedError
+from runnable.exceptions import (
+    RunLogContinuedError,
+    RunLogDamagedError,
+    RunLogNotFoundError,
+)
 from runnable.files import locked
 
 Durability = Literal["none", "process", "disk"]
@@ -58,7 +63,12 @@ class Segment:
             if os.path.exists(self._following):
                 # This process was thought to be gone, and somebody else has gone on.
                 raise RunLogContinuedError(self._run_id)
-            size = os.fstat(self._descriptor).st_size
+            status = os.fstat(self._descriptor)
+            if not status.st_nlink:
+                # It was deleted meanwhile.
+                place = str(Path(self._following).parent)
+                raise RunLogNotFoundError(self._run_id, place)
+            size = status.st_size
             if size != self._size:  # somebody else has written
                 size -= self._take_cut_line(size)
             try:

@@ -84,5 +84,5 @@ def load_run_log(run_id: str, path: Path) -> RunLog:
     """
     try:
         return RunLog.model_validate(json.loads(path.read_bytes()))
-    except (ValueError, ValidationError) as error:
+    except (ValueError, ValidationError, RecursionError) as error:
         raise RunLogDamagedError(run_id, str(path), str(error)) from error

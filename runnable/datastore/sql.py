@@ -40,7 +40,8 @@ _RUNS = sa.Table(
 _RECORDS = sa.Table(
     "runnable_records",
     _METADATA,
-    sa.Column("run_id", sa.Text, primary_key=True),
+    # A record of a run that was deleted meanwhile is refused.
+    sa.Column("run_id", sa.Text, sa.ForeignKey(_RUNS.c.run_id), primary_key=True),
     sa.Column("number", sa.Integer, primary_key=True),
     sa.Column("line", sa.LargeBinary, nullable=False),
 )
@@ -232,6 +233,7 @@ class SqliteRunLogStore(SqlRunLogStore):
         def prepare(connection: Any, record: object) -> None:
             del record
             connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA foreign_keys=ON")
             connection.execute(f"PRAGMA synchronous={level}")
 
         event.listen(engine, "connect", prepare)

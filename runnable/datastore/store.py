@@ -141,6 +141,9 @@ class BaseRunLogStore(Service, abc.ABC):
             return None  # removed meanwhile
         except (RunLogDamagedError, DefinitionError, OSError, ValueError) as error:
             return RunSummary(run_id, DAMAGED, problem=str(error))
+        except (TypeError, RecursionError) as error:
+            why = f"its records are not what they should be: {error}"
+            return RunSummary(run_id, DAMAGED, problem=why)
 
     def ends(self, run_id: str) -> tuple[Record | None, Record | None]:
         """Read the first and the last record of a run; a store may know a short way.

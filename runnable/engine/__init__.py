@@ -1,9 +1,10 @@
 """How a pipeline is run: what comes next, the life of a step, and how it is called."""
 
 from runnable.engine.elsewhere import ByCommand, CommandProcess
+from runnable.engine.history import History
 from runnable.engine.parts import Ended, Joined, OpenBranch, joined
 from runnable.engine.places import Iteration, Part
-from runnable.engine.resume import is_under_way
+from runnable.engine.resume import deleting, is_under_way
 from runnable.engine.run import run
 from runnable.engine.runtimes import (
     CallInterrupted,
@@ -26,6 +27,7 @@ __all__ = [
     "CommandProcess",
     "Conditions",
     "Ended",
+    "History",
     "InlineRuntime",
     "Iteration",
     "Joined",
@@ -37,6 +39,7 @@ __all__ = [
     "Services",
     "Standing",
     "UnderWay",
+    "deleting",
     "in_turn",
     "is_under_way",
     "joined",

@@ -14,15 +14,13 @@ from collections.abc import Iterable, Iterator
 from runnable import defaults
 from runnable.datastore import (
     BranchFinished,
-    Heartbeat,
     Record,
     RunFinished,
-    RunResumed,
     RunStarted,
     StepFinished,
     StepStarted,
 )
-from runnable.engine.owners import Owner
+from runnable.engine.owners import Owners
 from runnable.exceptions import RunLogDamagedError
 from runnable.graph import parent
 
@@ -49,25 +47,21 @@ class History:
 
     def __init__(self, records: Iterable[Record] = ()) -> None:
         self.started: RunStarted | None = None
-        self.owner: Owner | None = None
-        """Who ran it last."""
-        self.heard_at = 0.0
-        """When that process said last that it is there, in seconds since 1970."""
-        self.ended = False
+        self.owners = Owners()
         self.count = 0
         self._steps: dict[str, Past] = {}
         self._branches: dict[str, str] = {}
         self._succeeded = False
         for record in records:
-            self.count += 1
-            self._add(record)
+            self.add(record)
 
-    def _add(self, record: Record) -> None:
+    def add(self, record: Record) -> None:
+        """Take one more record into account."""
+        self.count += 1
+        self.owners.add(record)
         match record:
-            case RunStarted() | RunResumed():
-                self._owned(record)
-            case Heartbeat():
-                self.heard_at = record.epoch_seconds
+            case RunStarted():
+                self.started = record
             case StepStarted():
                 past = self._steps.setdefault(record.path, Past())
                 past.last_attempt, past.finished = record.attempt, None
@@ -76,7 +70,6 @@ class History:
             case BranchFinished():
                 self._branches[record.path] = record.status
             case RunFinished():
-                self.ended = True
                 self._succeeded = record.status == defaults.SUCCESS
                 self._try_again()
             case _:
@@ -90,12 +83,6 @@ class History:
             raise RunLogDamagedError(run_id, "its journal", why)
         past.tries += 1
         past.finished = record
-
-    def _owned(self, record: RunStarted | RunResumed) -> None:
-        if isinstance(record, RunStarted):
-            self.started = record
-        self.owner = Owner(record.host, record.process_id, record.process_began)
-        self.heard_at, self.ended = record.epoch_seconds, False
 
     def _try_again(self) -> None:
         """Take back the ends of steps that failed: there the run goes on."""

@@ -14,6 +14,16 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from runnable.datastore import (
+    Heartbeat,
+    PartFinished,
+    PartStarted,
+    Record,
+    RunDeleting,
+    RunFinished,
+    RunResumed,
+    RunStarted,
+)
 from runnable.under_way import HEARTBEAT_SECONDS
 
 _SILENT_SECONDS = 3 * HEARTBEAT_SECONDS
@@ -34,6 +44,44 @@ class Owner(NamedTuple):
 
     def __str__(self) -> str:
         return f"process {self.process_id} on {self.host}"
+
+
+class Owners:
+    """Who has a run, as far as they have not said that they have left it."""
+
+    def __init__(self) -> None:
+        self.at_work: list[Owner] = []
+        """Who runs it, then those who run parts of it."""
+        self.heard_at = 0.0
+        """When one of them said last that it is there, in seconds since 1970."""
+        self.deleting = False
+        """Whether somebody has begun to delete it."""
+
+    def add(self, record: Record) -> None:
+        """Take one more record into account."""
+        match record:
+            case RunStarted() | RunResumed() | RunDeleting():
+                self.deleting = isinstance(record, RunDeleting)
+                self.at_work = [_owner(record)]
+                self.heard_at = record.epoch_seconds
+            case PartStarted():
+                self.at_work.append(_owner(record))
+                self.heard_at = record.epoch_seconds
+            case PartFinished():
+                if _owner(record) in self.at_work:
+                    self.at_work.remove(_owner(record))
+            case Heartbeat():
+                self.heard_at = record.epoch_seconds
+            case RunFinished():
+                self.at_work = []
+            case _:
+                pass
+
+
+def _owner(
+    record: RunStarted | RunResumed | RunDeleting | PartStarted | PartFinished,
+) -> Owner:
+    return Owner(record.host, record.process_id, record.process_began)
 
 
 @cache

@@ -15,11 +15,14 @@ from pydantic import JsonValue
 
 from runnable import defaults
 from runnable.ambient import active_run
+from runnable.clock import seconds
 from runnable.context import RunContext
 from runnable.datastore import (
     AnyParameter,
     BranchFinished,
     BranchStarted,
+    PartFinished,
+    PartStarted,
     Record,
     RunFinished,
     StepStarted,
@@ -27,6 +30,7 @@ from runnable.datastore import (
 from runnable.engine.branches import as_one, gather, run_branches
 from runnable.engine.fan_out import Branch, BranchEnd, FanOut, fan_out
 from runnable.engine.history import History
+from runnable.engine.owners import this_process
 from runnable.engine.places import Part, Place, check_turn, find
 from runnable.engine.recorder import now
 from runnable.engine.run import Begun, code_of, make_session
@@ -278,13 +282,32 @@ async def joined(
             session.recorder.record(records[0])
         for started in standing.around(place.path):
             session.recorder.adopt(started)
-        with active_run():
+        with _at_work(place.path, session), active_run():
             yield Joined(session, standing, place)
     finally:
         session.workers.close()
         session.recorder.close()
     if isinstance(place.node, SuccessNode | FailNode) and not place.scope.path:
         store.finish(store.get_run_log_by_id(run_id, loader=session.loader))
+
+
+@contextlib.contextmanager
+def _at_work(path: str, session: Session) -> Iterator[None]:
+    """Have others know that this process runs a part, so that it is left alone."""
+    store, recorder = session.services.run_log_store, session.recorder
+    under_way, key = session.services.under_way, store.key(session.context.run_id)
+    host, process_id, began = this_process()
+    recorder.record(PartStarted(now(), path, host, process_id, began, seconds()))
+    mine = under_way.claim(key)
+    if mine:
+        under_way.add(key, recorder.beat if store.is_shared else None)
+    try:
+        yield
+    finally:
+        if mine:
+            under_way.release(key)
+        if not recorder.is_over:
+            recorder.record(PartFinished(now(), path, host, process_id, began))
 
 
 async def _read(

@@ -81,6 +81,11 @@ class Recorder:
             self._over = isinstance(record, RunFinished)
             self.tell(record)
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the end of the run has been recorded."""
+        return self._over
+
     def adopt(self, started: StepStarted | BranchStarted) -> None:
         """Know of something that has begun, maybe in another process.
 

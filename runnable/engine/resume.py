@@ -6,7 +6,7 @@ on first: the store accepts the record that resumes a run only if there are as m
 records as were seen. What steps do must be what they did; how they run may change.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from pydantic import JsonValue
@@ -16,7 +16,7 @@ from runnable.datastore import (
     AnyParameter,
     CodeIdentity,
     ObjectParameter,
-    Record,
+    RunDeleting,
     RunResumed,
 )
 from runnable.engine.history import History
@@ -71,6 +71,8 @@ def check(
         raise RetryValidationError(
             run_id, f"it is under way: {owner} runs it; wait for its end, or end it"
         )
+    if history.owners.deleting:
+        raise RetryValidationError(run_id, "its deletion was begun; delete it again")
     started = history.started
     if started is None:
         raise RetryValidationError(
@@ -90,21 +92,27 @@ def check(
     return Stopped(history, started.parameters, notes)
 
 
-def is_under_way(records: Iterable[Record]) -> bool:
-    """Tell whether another process runs a run now.
+def is_under_way(history: History) -> bool:
+    """Tell whether another process runs a run now, or a part of it.
 
     Args:
-        records: Those of the run.
+        history: What is recorded of the run.
     """
-    return _owner_at_work(History(records)) is not None
+    return _owner_at_work(history) is not None
+
+
+def deleting() -> RunDeleting:
+    """Return the record by which a run is deleted, for `BaseRunLogStore.reopen`."""
+    host, process_id, began = this_process()
+    return RunDeleting(now(), host, process_id, began, seconds())
 
 
 def _owner_at_work(history: History) -> Owner | None:
-    owner = history.owner
-    if owner is None or history.ended:
-        return None
-    at_work = owner != this_process() and is_alive(owner, history.heard_at)
-    return owner if at_work else None
+    owners = history.owners
+    for owner in owners.at_work:
+        if owner != this_process() and is_alive(owner, owners.heard_at):
+            return owner
+    return None
 
 
 def _graph_of(run_config: Mapping[str, JsonValue]) -> JsonValue:

@@ -97,6 +97,8 @@ class Session:
     """The processes that run parts of it."""
     files: dict[str, tuple[str, str]] = field(default_factory=dict)
     """The branch and the hash that each file was put with last, by name."""
+    left_behind: dict[str, set[str]] = field(default_factory=dict)
+    """The names of files that failed attempts have put, by the path of the step."""
     stores_objects: bool = False
     """Whether objects may have to be loaded from the catalog."""
 

@@ -200,8 +200,8 @@ async def _try(node: Node, attempt: Attempt, scope: Scope, session: Session) -> 
         if isinstance(node, TaskNode):
             await _run_task(node, attempt, scope, session)
     except Exception:
-        # What a failing step has left behind helps to find out why it failed; what is
-        # kept already, such as what it was given, is there for the next attempt.
+        # What a failing step has left behind helps to find out why it failed; what was
+        # kept before, such as what it was given, is there for the next attempt.
         await _put_files(files, attempt, session, failed=True)
         raise
     if not attempt.cached_from:
@@ -212,6 +212,7 @@ async def _try(node: Node, attempt: Attempt, scope: Scope, session: Session) -> 
 async def _put_files(
     files: CatalogSettings, attempt: Attempt, session: Session, *, failed: bool
 ) -> None:
+    left = session.left_behind.setdefault(attempt.path, set()) if failed else set()
     for pattern in files.put:
         kept = await session.off_loop(
             session.services.catalog.put_files,
@@ -219,8 +220,10 @@ async def _put_files(
             run_id=session.context.run_id,
             store_copy=files.store_copy,
             missing_ok=failed,
-            replace=not failed,
+            replace=left if failed else None,
         )
+        if failed:
+            left.update(file.name for file in kept)
         attempt.put += kept
         for file in kept:
             _warn_if_replaced(file, attempt, session)

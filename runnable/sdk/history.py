@@ -1,5 +1,6 @@
 """Read the logs of runs, list them, and delete them."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple, cast
@@ -13,9 +14,10 @@ from runnable.datastore import (
     Wanted,
 )
 from runnable.datastore.run_summary import STATUSES
-from runnable.engine import UnderWay, is_under_way
+from runnable.engine import History, UnderWay, deleting, is_under_way
 from runnable.exceptions import (
     DefinitionError,
+    RunLogContinuedError,
     RunLogDamagedError,
     RunLogNotFoundError,
     RunUnderWayError,
@@ -165,16 +167,18 @@ def delete_runs(
         raise DefinitionError(f"keep={keep}: it is how many runs stay, 0 or more")
     kept, owned = _open(configuration_file, services, container)
     try:
-        chosen = dict.fromkeys(run_ids)
-        for run_id in run_ids:
-            if kept.is_under_way(run_id):
+        chosen = {run_id: kept.look(run_id) for run_id in run_ids}
+        for run_id, found in chosen.items():
+            if found.under_way:
                 raise RunUnderWayError(run_id)
+        old: dict[str, _Found] = {}
         if older_than is not None or keep is not None:
-            old = _old(kept.store.list_runs(), older_than, keep)
-            chosen |= dict.fromkeys(it for it in old if not kept.is_under_way(it))
-        for run_id in () if dry_run else chosen:
-            kept.delete(run_id)
-        return list(chosen)
+            old = kept.old(older_than, keep)
+        if dry_run:
+            return list(chosen | old)
+        for run_id, found in chosen.items():
+            kept.delete(run_id, found)
+        return [*chosen, *(it for it in old if kept.delete_unless_used(it, old[it]))]
     finally:
         close_all(owned)
 
@@ -190,6 +194,15 @@ def _old(
     return [run.run_id for run in beyond]
 
 
+class _Found(NamedTuple):
+    """What is found of a run that is to be deleted."""
+
+    under_way: bool
+    """Whether a process runs it."""
+    seen: int | None
+    """How many records it has; None if they cannot be read, or it has none."""
+
+
 class _Kept(NamedTuple):
     """Where runs are kept."""
 
@@ -197,30 +210,69 @@ class _Kept(NamedTuple):
     catalog: BaseCatalog
     pickler: BasePickler
 
-    def delete(self, run_id: str) -> None:
-        """Delete a run, which nobody in this process can begin to resume meanwhile."""
+    def old(self, older_than: timedelta | None, keep: int | None) -> dict[str, _Found]:
+        """Find runs by age and number, of those that can be read and deleted."""
+        old = _old(self.store.list_runs(), older_than, keep)
+        found: dict[str, _Found] = {}
+        for run_id in old:
+            with contextlib.suppress(RunLogNotFoundError):  # just deleted
+                found[run_id] = self.look(run_id)
+        return {
+            run_id: it
+            for run_id, it in found.items()
+            if not it.under_way and not (it.seen is None and self._has_records(run_id))
+        }
+
+    def _has_records(self, run_id: str) -> bool:
+        try:
+            self.store.read(run_id)
+        except RunLogNotFoundError:
+            return False  # of version 0.50, which kept a copy only
+        except RunLogDamagedError:
+            pass
+        return True
+
+    def delete(self, run_id: str, found: _Found) -> None:
+        """Delete a run, which nobody can begin to resume meanwhile."""
         under_way, key = runs_under_way(), self.store.key(run_id)
         if not under_way.claim(key):
             raise RunUnderWayError(run_id)
         try:
+            if found.seen is not None:
+                # As who resumes it does: of all who want to, one has it.
+                self.store.reopen(run_id, deleting(), found.seen).close()
             # The log last: what is left after a failure is listed, and deleted again.
             self.catalog.remove(run_id)
             self.store.remove(run_id)
+        except RunLogContinuedError:
+            raise RunUnderWayError(run_id) from None
         finally:
             under_way.release(key)
 
-    def is_under_way(self, run_id: str) -> bool:
-        """Tell whether a process runs it."""
-        if runs_under_way().has(self.store.key(run_id)):
-            return True
+    def delete_unless_used(self, run_id: str, found: _Found) -> bool:
+        """Delete a run that nobody has asked for by its id; say whether it was."""
         try:
-            return is_under_way(self.store.read(run_id))
+            self.delete(run_id, found)
+        except (RunUnderWayError, RunLogNotFoundError):
+            return False  # others were faster
+        return True
+
+    def look(self, run_id: str) -> _Found:
+        """Read what there is of a run."""
+        if runs_under_way().has(self.store.key(run_id)):
+            return _Found(under_way=True, seen=None)
+        history = History()
+        try:
+            for record in self.store.read(run_id):
+                history.add(record)
         except RunLogDamagedError:
-            return False
+            # What comes before the damage tells who runs it, if anybody does.
+            return _Found(is_under_way(history), None)
         except RunLogNotFoundError:
             if run_id in self.store.list_run_ids():
-                return False  # of version 0.50, which kept no records
+                return _Found(under_way=False, seen=None)  # of version 0.50
             raise
+        return _Found(is_under_way(history), history.count)
 
 
 def _open(

@@ -109,10 +109,14 @@ def test_what_is_kept_may_be_left_as_it_is(keeping, folder):
     for name in ("c.txt", "d.txt"):
         Path(name).write_text("other")
     entries = keeping.put_files(
-        "*.txt", run_id="r1", store_copy=True, missing_ok=True, replace=False
+        "*.txt", run_id="r1", store_copy=True, missing_ok=True, replace=[]
     )
     assert [it.name for it in entries] == ["d.txt"]
     assert kept(keeping, "r1/c.txt") == b"c"
+    keeping.put_files(
+        "*.txt", run_id="r1", store_copy=True, missing_ok=True, replace=["c.txt"]
+    )
+    assert kept(keeping, "r1/c.txt") == b"other"
 
 
 def test_what_is_remembered_is_removed_with_its_run(keeping):

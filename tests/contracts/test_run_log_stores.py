@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from runnable.datastore import (
     JsonParameter,
     MetricParameter,
+    RunDeleting,
     RunFinished,
     RunResumed,
     RunStarted,
@@ -27,6 +28,7 @@ from runnable.exceptions import (
     RunLogContinuedError,
     RunLogExistsError,
     RunLogNotFoundError,
+    StoreError,
 )
 
 RECORDS = [
@@ -176,6 +178,36 @@ def test_who_joined_before_a_run_was_resumed_cannot_write_any_more(store):
     owner.append(RECORDS[3])
     owner.close()
     assert list(store.read("r1")) == [RECORDS[0], first, *RECORDS[2:]]
+
+
+def test_nobody_writes_to_a_run_that_was_deleted(store):
+    write(store)
+    joined = store.join("r1")
+    store.remove("r1")
+    with pytest.raises(StoreError):
+        joined.append(RECORDS[1])
+        joined.close()
+    assert store.list_run_ids() == []
+    write(store)
+    assert list(store.read("r1")) == RECORDS
+
+
+def test_a_run_whose_deletion_has_begun_is_nobodys(store):
+    write(store, records=RECORDS[:1])
+    joined = store.join("r1")
+    deletion = RunDeleting("2026-01-31 11:00:00.000000", "h", 1, "", 0.0)
+    store.reopen("r1", deletion, 1).close()
+    if not isinstance(store, MemoryRunLogStore):
+        with pytest.raises(RunLogContinuedError):
+            joined.append(RECORDS[1])
+            joined.close()
+    with pytest.raises(RunLogContinuedError):
+        store.reopen("r1", deletion, 1)
+    [listed] = store.list_runs()
+    assert (listed.status, listed.started_at) == ("DAMAGED", RECORDS[0].at)
+    assert "its deletion was begun" in listed.problem
+    store.remove("r1")
+    assert store.list_run_ids() == []
 
 
 def write(store, run_id="r1", records=RECORDS):

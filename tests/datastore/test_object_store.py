@@ -130,3 +130,5 @@ def test_a_record_that_is_missing(services):
         "r1": "DAMAGED",
         "r2": "SUCCESS",
     }
+    assert delete_runs(["r1", "r2"], services=services) == ["r1", "r2"]
+    assert store.list_run_ids() == []

@@ -6,7 +6,14 @@ import sys
 import threading
 import time
 
-from runnable.datastore import Heartbeat, RunStarted
+from runnable.datastore import (
+    Heartbeat,
+    PartFinished,
+    PartStarted,
+    RunFinished,
+    RunResumed,
+    RunStarted,
+)
 from runnable.engine.history import History
 from runnable.engine.owners import Owner, is_alive, this_process
 from runnable.engine.recorder import Recorder
@@ -41,8 +48,23 @@ def test_on_another_host_what_is_heard_tells():
 def test_a_heartbeat_is_heard():
     start = RunStarted("", "r1", "", "", {}, {}, [], "elsewhere", 1, "", 5.0)
     history = History([start, Heartbeat("", 100.0)])
-    assert (history.heard_at, history.count) == (100.0, 2)
-    assert history.owner == Owner("elsewhere", 1, "")
+    assert (history.owners.heard_at, history.count) == (100.0, 2)
+    assert history.owners.at_work == [Owner("elsewhere", 1, "")]
+
+
+def test_who_runs_a_part_is_known_until_it_leaves():
+    start = RunStarted("", "r1", "", "", {}, {}, [], "h", 1, "", 5.0)
+    joined = PartStarted("", "s", "h", 2, "", 7.0)
+    left = PartFinished("", "s", "h", 2, "")
+    first, part = Owner("h", 1, ""), Owner("h", 2, "")
+    for records, at_work in (
+        ([start, joined, joined], [first, part, part]),
+        ([start, joined, joined, left], [first, part]),
+        ([start, joined, RunFinished("", "FAIL"), joined], [part]),
+        ([start, joined, RunResumed("", [], "h", 3)], [Owner("h", 3, "")]),
+        ([start, left], [first]),
+    ):
+        assert History(records).owners.at_work == at_work
 
 
 class Kept(list):

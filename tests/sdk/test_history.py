@@ -1,6 +1,10 @@
 """Lists of runs, and their deletion."""
 
+import runpy
+import subprocess
+import sys
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,13 +23,17 @@ from runnable import (
     list_runs,
     pickled,
 )
+from runnable.catalog.file_system import FileSystemCatalog
+from runnable.datastore import RunStarted, StepStarted
 from runnable.datastore.memory import MemoryRunLogStore
 from runnable.exceptions import (
     DefinitionError,
     RetryValidationError,
+    RunLogExistsError,
     RunLogNotFoundError,
     RunUnderWayError,
 )
+from tests.support.gates import wait_until
 
 
 @pytest.fixture(params=["file-system", "memory", "sqlite"])
@@ -213,3 +221,185 @@ def test_a_status_that_no_run_has(status):
 def test_a_negative_number_of_runs_to_keep():
     with pytest.raises(DefinitionError, match="0 or more"):
         delete_runs(keep=-1)
+
+
+PARTS = """
+import time
+from pathlib import Path
+
+from runnable import Pipeline, PythonTask
+
+
+def first():
+    return 1
+
+
+def second(x):
+    Path("begun").touch()
+    while not Path("go on").exists():
+        time.sleep(0.01)
+    return x + 1
+
+
+PIPELINE = Pipeline(
+    steps=[
+        PythonTask(name="a", function=first, returns=["x"]),
+        PythonTask(name="b", function=second, returns=["y"]),
+    ]
+)
+
+
+def main():
+    return PIPELINE.execute()
+
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+def part(step):
+    command = [sys.executable, "-m", "runnable.cli", "execute-single-node"]
+    return subprocess.Popen([*command, "r1", "parts.py", step])
+
+
+@pytest.mark.parametrize("kind", ["file-system", "sqlite"])
+def test_a_run_of_which_a_part_is_under_way_stays(kind):
+    Path("parts.py").write_text(PARTS)
+    Path("runnable-config.yaml").write_text(f"run-log-store:\n  type: {kind}\n")
+    assert part("a").wait(60) == 0
+    pipeline = runpy.run_path("parts.py")["PIPELINE"]
+    with part("b") as running:
+        wait_until(Path("begun").exists)
+        with pytest.raises(RunUnderWayError):
+            delete_runs(["r1"])
+        assert delete_runs(keep=0) == []
+        with pytest.raises(RetryValidationError, match="is under way"):
+            pipeline.execute(resume="r1")
+        Path("go on").touch()
+        assert running.wait(60) == 0
+    assert part("success").wait(60) == 0
+    assert get_run_log("r1").parameters["y"].value == 2
+    assert [it.status for it in list_runs()] == ["SUCCESS"]
+    assert delete_runs(["r1"]) == ["r1"]
+
+
+class Slow(FileSystemCatalog):
+    """Has somebody do something while a run is being removed."""
+
+    meanwhile: Callable[[], object]
+
+    def remove(self, run_id):
+        self.meanwhile()
+        super().remove(run_id)
+
+
+@pytest.mark.parametrize("kind", ["file-system", "sqlite"])
+def test_who_resumes_a_run_that_is_being_deleted_comes_too_late(kind):
+    Path("parts.py").write_text(PARTS.replace("return x + 1", "return x / 0"))
+    Path("go on").touch()
+    config = f"run-log-store:\n  type: {kind}\n"
+    Path("runnable-config.yaml").write_text(config)
+    pipeline = runpy.run_path("parts.py")["PIPELINE"]
+    with pytest.raises(ExecutionFailedError):
+        pipeline.execute(run_id="r1")
+    said = []
+
+    def resume():
+        code = "import parts; parts.PIPELINE.execute(resume='r1')"
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=False
+        )
+        said.append(done.stderr)
+
+    assert delete_runs(["r1"], services={"catalog": Slow(meanwhile=resume)}) == ["r1"]
+    assert "Run 'r1' cannot be retried: it is under way" in said[0]
+    assert list_runs() == []
+    assert not Path(".catalog/r1").exists()
+
+
+def test_a_deletion_that_failed_is_begun_again():
+    run("a", {})
+
+    def fail():
+        raise OSError("the disk is gone")
+
+    with pytest.raises(OSError, match="the disk is gone"):
+        delete_runs(["a"], services={"catalog": Slow(meanwhile=fail)})
+    [listed] = list_runs()
+    assert (listed.status, listed.problem) == (
+        "DAMAGED",
+        "its deletion was begun, and has not ended",
+    )
+    with pytest.raises(RetryValidationError, match="its deletion was begun"):
+        Pipeline(steps=[Stub(name="s")]).execute(resume="a")
+    assert delete_runs(keep=0) == ["a"]
+    assert list_runs() == []
+
+
+def test_what_a_kill_has_left_of_a_deletion_is_deleted():
+    run("a", {})
+    Path(".run_log_store/a.000001.jsonl").rename(".run_log_store/a.000002.jsonl")
+    Path(".run_log_store/a.json").unlink()
+    with pytest.raises(RunLogExistsError):
+        run("a", {})
+    assert delete_runs(["a"]) == ["a"]
+    run("a", {})
+
+
+def test_damage_in_the_middle_takes_no_protection_away():
+    Path("parts.py").write_text(PARTS)
+    code = "import parts; parts.PIPELINE.execute(run_id='r1')"
+    with subprocess.Popen([sys.executable, "-c", code]) as running:
+        wait_until(Path("begun").exists)
+        journal = Path(".run_log_store/r1.000001.jsonl")
+        sound = journal.read_bytes()
+        lines = sound.splitlines(keepends=True)
+        lines[1] = lines[1].replace(b"step_started", b"step_starteD")
+        journal.write_bytes(b"".join(lines))
+        with pytest.raises(RunUnderWayError):
+            delete_runs(["r1"])
+        assert delete_runs(keep=0) == []
+        journal.write_bytes(sound)
+        Path("go on").touch()
+        assert running.wait(60) == 0
+    journal.write_bytes(b"".join(lines))
+    assert delete_runs(keep=0) == []  # it cannot be read
+    assert delete_runs(["r1"]) == ["r1"]
+
+
+@pytest.mark.parametrize("content", ["[" * 100_000, "{}", "null"])
+def test_odd_files_hide_no_run(content):
+    run("good", {})
+    Path(".run_log_store/odd.json").write_text(content)
+    assert "good" in [it.run_id for it in list_runs(since=datetime(2020, 1, 1))]
+    assert "good" in delete_runs(keep=0)
+
+
+def test_a_run_may_have_been_recorded_with_a_zone():
+    store = MemoryRunLogStore()
+    journal = store.create("a")
+    journal.append(RunStarted("2026-01-31T10:00:00+02:00", "a", "", "", {}, {}, []))
+    services = {"run_log_store": store}
+    since = datetime(2026, 1, 30)
+    assert ids(services, since=since) == ["a"]
+
+
+def test_three_who_delete_all_at_once():
+    for number in range(20):
+        run(f"r{number}", {})
+    with ThreadPoolExecutor(3) as pool:
+        deleted = list(pool.map(lambda _: delete_runs(keep=0), range(3)))
+    assert sorted(it for some in deleted for it in some) == sorted(
+        f"r{number}" for number in range(20)
+    )
+    assert list_runs() == []
+
+
+def test_a_step_after_the_end_of_a_run_begins_it_again():
+    store = MemoryRunLogStore()
+    services = {"run_log_store": store, "catalog": {"type": "do-nothing"}}
+    run("a", services)
+    store.join("a").append(StepStarted("", "late", "late", "task", 1))
+    assert get_run_log("a", services=services).status == "PROCESSING"
+    assert [it.status for it in list_runs(services=services)] == ["PROCESSING"]
