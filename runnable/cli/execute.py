@@ -129,6 +129,9 @@ def run_file(file: Path, options: "Options", answer: Answer) -> None:
                 call_script(file)
             else:
                 _run_yaml(file, logs, answer)
+        except SystemExit as left:
+            if left.code:
+                raise  # with the status of the script's own
         finally:
             for run_log in logs:
                 answer.give(_described(run_log))

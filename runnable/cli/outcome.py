@@ -99,6 +99,12 @@ def told_to_the_shell(
             # Whoever reads has seen enough; nothing more can be said.
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             raise SystemExit(Exit.UNHEARD) from None
+        except SystemExit as left:
+            if left.code and not answer.has_given:
+                status = left.code if isinstance(left.code, int) else Exit.FAILED
+                why = f"the script has left by sys.exit({left.code!r})"
+                answer.give({"error": why, "exit_status": int(status)})
+            raise
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last frame
             why, code = _explained(error, answer.run_id)
             if verbose:

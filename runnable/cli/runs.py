@@ -60,11 +60,12 @@ def list_(
         )
         shown = found[:limit] if limit else found
         answer.give([run._asdict() for run in shown])
-        answer.say(table(_HEADS, [_row(run) for run in shown]) if shown else "No runs.")
+        answer.say(table(_HEADS, [_row(run) for run in shown]) if shown else _NONE)
         if len(shown) < len(found):
             answer.say(f"... and {len(found) - len(shown)} more; see --limit")
 
 
+_NONE = "No such runs here; --config names the configuration of another place."
 _HEADS = ("run", "status", "pipeline", "tag", "started", "took")
 
 

@@ -226,7 +226,8 @@ class RunLog(_Record):
             where = self.search_branch_by_internal_name(parent(i_name))[0]
             return where.steps[i_name], where if isinstance(where, BranchLog) else None
         except (KeyError, BranchLogNotFoundError):
-            raise StepLogNotFoundError(self.run_id, i_name) from None
+            known = [step.internal_name for step in self.all_steps()]
+            raise StepLogNotFoundError(self.run_id, i_name, known) from None
 
     def search_branch_by_internal_name(
         self, i_name: str

@@ -1,6 +1,8 @@
 """Errors of what is kept: it is missing, there already, or damaged."""
 
-from runnable.exceptions.base import RunnableError
+from collections.abc import Sequence
+
+from runnable.exceptions.base import RunnableError, did_you_mean
 
 
 class StoreError(RunnableError):
@@ -75,7 +77,7 @@ class RunLogNotFoundError(StoreError):
         place = f" in {self.place}" if self.place else ""
         return (
             f"There is no run {self.run_id!r}{place}. If it was kept elsewhere, name "
-            "the same configuration_file or services as for its execution."
+            "the same configuration_file (--config) or services as for its execution."
         )
 
 
@@ -95,13 +97,15 @@ class RunLogDamagedError(StoreError):
 class StepLogNotFoundError(StoreError):
     """A run log has no step of this name."""
 
-    def __init__(self, run_id: str, step_name: str) -> None:
-        super().__init__(run_id, step_name)
+    def __init__(self, run_id: str, step_name: str, known: Sequence[str] = ()) -> None:
+        super().__init__(run_id, step_name, known)
         self.run_id = run_id
         self.step_name = step_name
+        self.known = known
 
     def __str__(self) -> str:
-        return f"Run {self.run_id!r} has no step {self.step_name!r}"
+        hint = did_you_mean(self.step_name, self.known)
+        return f"Run {self.run_id!r} has no step {self.step_name!r}. {hint}"
 
 
 class BranchLogNotFoundError(StoreError):

@@ -170,8 +170,8 @@ def _made(
     except ValidationError as error:
         finding = error.errors(include_input=False, include_url=False)[0]
         option = ".".join(map(str, finding["loc"]))
-        problem = f"patches: step {name!r}: {option}: {finding['msg']}"
+        problem = f"patched step {name!r}: {option}: {finding['msg']}"
         raise ConfigurationError(problem) from None
     except DefinitionError as error:
-        raise ConfigurationError(f"patches: step {name!r}: {error}") from error
+        raise ConfigurationError(f"patched step {name!r}: {error}") from error
     return task

@@ -43,9 +43,10 @@ from runnable.graph.paths import (
     parent,
     shortened_name,
 )
-from runnable.graph.validation import find_problems, validate
+from runnable.graph.validation import EDGES, find_problems, validate
 
 __all__ = [
+    "EDGES",
     "FAIL_NODE",
     "KEEP_LIST",
     "NO_FILES",

@@ -16,6 +16,9 @@ from runnable.graph.nodes import (
     SuccessNode,
 )
 
+EDGES = ("next", "on_failure")
+"""What leads from a step to others, as files call it."""
+
 
 class Finding(NamedTuple):
     """Something that is wrong with a graph."""
@@ -23,6 +26,8 @@ class Finding(NamedTuple):
     text: str
     steps: tuple[str, ...] = ()
     """The step that it is about, after the steps and branches that it stands in."""
+    edge: str = ""
+    """What of the step it is about: `next` or `on_failure`."""
 
     def __str__(self) -> str:
         text = self.text
@@ -67,8 +72,8 @@ def find_problems(graph: Graph) -> Iterator[Finding]:
     for node in graph.nodes.values():
         branches = node.branches if isinstance(node, CompositeNode) else {}
         for name, branch in branches.items():
-            for text, steps in find_problems(branch):
-                yield Finding(text, (node.name, name, *steps))
+            for text, steps, edge in find_problems(branch):
+                yield Finding(text, (node.name, name, *steps), edge)
 
 
 def _missing_ends(graph: Graph) -> Iterator[Finding]:
@@ -89,11 +94,11 @@ def _unknown_edges(graph: Graph) -> Iterator[Finding]:
         hint = did_you_mean(graph.start_at, graph.nodes)
         yield Finding(f"it starts at {graph.start_at!r}, which is no step. {hint}")
     for node in graph.nodes.values():
-        for name in successors(node):
+        for edge, name in zip(EDGES, successors(node), strict=False):
             if name not in graph.nodes:
                 hint = did_you_mean(name, graph.nodes)
                 text = f"step {node.name!r} leads to {name!r}, which is no step. {hint}"
-                yield Finding(text, (node.name,))
+                yield Finding(text, (node.name,), edge)
 
 
 def _cycles(graph: Graph) -> Iterator[Finding]:

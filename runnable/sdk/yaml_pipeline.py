@@ -7,6 +7,7 @@ the fields of that class, but for `next` and `on_failure`, which name other step
 with its place.
 """
 
+import difflib
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -23,6 +24,7 @@ from runnable.exceptions import (
     did_you_mean,
 )
 from runnable.graph import (
+    EDGES,
     FAIL_NODE,
     SUCCESS_NODE,
     TERMINAL_NAMES,
@@ -46,7 +48,7 @@ from runnable.sdk.steps import FindPlugin, Stub, Task, settings_of
 from runnable.yaml_files import Document, Key, read_document
 
 GRAPH_KEYS = ("start_at", "steps", "description", "name")
-EDGES = ("type", "next", "on_failure")
+ALWAYS = ("type", *EDGES)
 """Keys of all steps that no class has."""
 _PLACEHOLDERS = {MAP_PLACEHOLDER: "branch", LOOP_PLACEHOLDER: "branch"}
 
@@ -130,8 +132,8 @@ class _Reader:
         for found in find_problems(graph) if self._knows_edges else ():
             path = tuple(_PLACEHOLDERS.get(name, name) for name in found.steps)
             # What is said of a graph is about its start: its ends are there.
-            at = self._places[path]
-            self._note(found.text, *at, *([] if len(path) % 2 else ["start_at"]))
+            key = found.edge if len(path) % 2 else "start_at"
+            self._note(found.text, *self._places[path], *([key] if key else []))
         if self._findings:
             (first, place), *others = self._findings
             raise PipelineFileError(first, place, others)
@@ -184,7 +186,9 @@ class _Reader:
     ) -> str:
         value = content.get(key, default)
         if value is None and content:
-            self._note(f"{what} needs the key {key!r}", *at)
+            close = difflib.get_close_matches(key, map(str, content), n=1)
+            hint = f"; is it {close[0]!r} that says so?" if close else ""
+            self._note(f"{what} needs the key {key!r}{hint}", *at, *close)
         elif value is not None and not isinstance(value, str | int | float):
             self._note(f"{key!r} of {what} must be text", *at, key)
         return str(value if value is not None else "")
@@ -208,7 +212,7 @@ class _Reader:
         settings = {
             str(key): self._branches(str(key), value, (*at, key), path)
             for key, value in described.items()
-            if key not in EDGES
+            if key not in ALWAYS
         }
         step = self._step(name, kind, settings, at) if kind else None
         if step is None or len(self._findings) > before:
@@ -244,17 +248,21 @@ class _Reader:
         self, name: str, kind: str, settings: dict[str, object], at: Keys
     ) -> Step | None:
         """Make the step that an author would write in Python."""
+        key = "type"  # the one that is looked at
         try:
             found = find_step(kind)
+            key = "command_type"
             self._drop_unknown(name, found, settings, at)
+            key = "max_attempts"
             _count_attempts(settings)
+            key = ""
             step = found.model_validate({"name": name, **settings})
         except ValidationError as error:
             for keys, problem in _explain(error, settings):
                 self._note(f"step {name!r}: {problem}", *at, *keys)
             return None
         except RunnableError as error:
-            self._note(str(error), *at)
+            self._note(str(error), *at, key)
             return None
         return step if self._can_run(step, at) else None
 
@@ -307,7 +315,7 @@ def find_step(kind: str, *, find: FindPlugin = Provide["find_plugin"]) -> type[S
 
 def keys_of(found: type[Step], command_type: str = "") -> set[str]:
     """Return the keys that a step of a class may have in a file."""
-    keys = {*EDGES, *settings_of(found, command_type)}
+    keys = {*ALWAYS, *settings_of(found, command_type)}
     return keys | {"max_attempts"} if "retries" in keys else keys
 
 
@@ -337,6 +345,8 @@ def _explain(
         keys = tuple(_in_the_file(keys, settings))
         where = ".".join(str(key) for key in keys)
         message = finding["msg"].removeprefix("Value error, ")
+        if finding["type"] == "missing":
+            message = "this key is needed"
         yield keys, f"{where}: {message}" if where else message
 
 

@@ -76,6 +76,8 @@ class AsyncPythonTaskType(PythonTaskType):
 
 def _import(command: str) -> Callable[..., object]:
     module, _, name = command.rpartition(".")
+    if not command:
+        raise DefinitionError("it needs a `command`: a function, as module.function")
     if not module:
         problem = (
             f"{command!r} names no function; write its module too, module.{command}"

@@ -66,9 +66,12 @@ def assert_ran(run_log: RunLog, *paths: str) -> None:
         paths: Paths of steps, without those that have branches and the ends of graphs.
 
     Raises:
-        AssertionError: With the first difference.
+        AssertionError: With what differs.
+        TypeError: If a path is no text.
     """
     __tracebackhide__ = True
+    if not all(isinstance(path, str) for path in paths):
+        raise TypeError('write the paths one by one: assert_ran(run_log, "a", "b")')
     ran = [
         step.internal_name
         for step in run_log.all_steps()

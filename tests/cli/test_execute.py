@@ -1,5 +1,6 @@
 """`runnable execute`: what a script comes to, for the shell."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -42,8 +43,9 @@ def test_exit_statuses(body, arguments, code, text):
     assert finished.stdout == ("done\n" if code == 0 else "")
 
 
-def test_a_script_that_executes_nothing_is_no_success():
-    Path("script.py").write_text(PIPELINE.format(body="pass"))
+@pytest.mark.parametrize("more", ["", "import sys; sys.exit(0)"])
+def test_a_script_that_executes_nothing_is_no_success(more):
+    Path("script.py").write_text(PIPELINE.format(body="pass") + more)
     finished = execute("execute", "script.py")
     assert finished.returncode == 2
     assert "has executed no pipeline" in finished.stderr
@@ -159,3 +161,13 @@ def test_a_reader_that_has_seen_enough():
 
 def test_the_version():
     assert execute("--version").stdout.startswith("1.0")
+
+
+def test_programs_are_told_that_a_script_has_left():
+    Path("script.py").write_text("import sys\nsys.exit('usage: ...')\n")
+    finished = execute("execute", "script.py", "--json")
+    assert finished.returncode == 1
+    assert finished.stderr == "usage: ...\n"
+    told = json.loads(finished.stdout)
+    assert told["exit_status"] == 1
+    assert "sys.exit('usage: ...')" in told["error"]

@@ -145,9 +145,16 @@ def one(step):
             "it starts at 't'",
         ),
         (one("{next: success}"), "s: {next", "needs the key 'type'"),
-        (one("{type: tsak, next: success}"), "s: {type", "Did you mean 'task'?"),
+        (one("{type: tsak, next: success}"), "type: tsak", "Did you mean 'task'?"),
         (one("{type: stub}"), "s: {type", "needs the key 'next'"),
-        (one("{type: stub, next: nowhere}"), "s: {type", "leads to 'nowhere'"),
+        (one("{type: stub, next: nowhere}"), "next: nowhere", "leads to 'nowhere'"),
+        (
+            one("{type: stub, next: success, on_failure: nowhere}"),
+            "on_failure: nowhere",
+            "leads to 'nowhere'",
+        ),
+        (one("{tpye: stub, next: success}"), "tpye", "is it 'tpye' that says so?"),
+        (one("{type: task, next: success}"), "s: {type", "needs a `command`"),
         (one("{type: stub, next: s}"), "s: {type", "in a circle: s -> s"),
         (
             one("{type: task, command: nowhere.f, next: success}"),
@@ -166,17 +173,17 @@ def one(step):
         ),
         (
             one("{type: task, command_type: shel, command: x, next: success}"),
-            "s: {type",
+            "command_type",
             "Did you mean 'shell'?",
         ),
         (
             one("{type: task, command: math.sqrt, returns: [{kind: json}], next: success}"),
             "{kind: json}",
-            "name: Field required",
+            "name: this key is needed",
         ),
         (
             one("{type: task, command: math.sqrt, max_attempts: 0, next: success}"),
-            "s: {type",
+            "max_attempts: 0",
             "must be 1 or more",
         ),
         (
@@ -188,13 +195,13 @@ def one(step):
         (
             one("{type: parallel, next: success, branches: {a: {start_at: b, "
                 "steps: {b: {type: stub, next: c}}}}}"),
-            "b: {type",
+            "next: c",
             "step 'b' leads to 'c'",
         ),
         (
             one("{type: map, iterate_on: x, iterate_as: y, next: success, branch: "
                 "{start_at: b, steps: {b: {type: stub, next: c}}}}"),
-            "b: {type",
+            "next: c",
             "step 'b' leads to 'c'",
         ),
         (one("{type: fail}"), "s: {type", "must have the name 'fail'"),
@@ -229,11 +236,11 @@ def test_everything_that_is_wrong_is_listed():
         "    d: {type: stub, next: e}\n"
     )
     assert [line.split(": ")[0] for line in found] == [
-        "pipeline.yaml:4:5",
+        "pipeline.yaml:4:9",
         "pipeline.yaml:5:21",
         "pipeline.yaml:2:3",
-        "pipeline.yaml:5:5",
-        "pipeline.yaml:6:5",
+        "pipeline.yaml:5:44",
+        "pipeline.yaml:6:21",
     ]
     assert "it starts at 'nowhere'" in found[2]
     assert "step 'b' leads to 'c'" in found[3]

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from runnable import PythonTask, pickled
-from runnable.testing import assert_outputs
+from runnable.exceptions import StepLogNotFoundError
+from runnable.testing import assert_outputs, assert_ran
 
 
 class Stubborn:
@@ -69,3 +70,11 @@ def test_equal(run_pipeline, make):
 def test_different(run_pipeline, found, expected):
     with pytest.raises(AssertionError, match=r"(?s)x: expected .*, got "):
         assert_outputs(returned(run_pipeline, found), "s", {"x": expected})
+
+
+def test_slips_are_explained(run_pipeline):
+    run_log = returned(run_pipeline, 1)
+    with pytest.raises(TypeError, match="one by one"):
+        assert_ran(run_log, ["s"])
+    with pytest.raises(StepLogNotFoundError, match=r"no step 't'.*Known: .*s"):
+        assert_outputs(run_log, "t", {})

@@ -45,6 +45,7 @@ class Runtime(Protocol):
         Returns:
             What it returns.
         """
+        ...
 
     async def wait_for(self, future: Future[None]) -> None:
         """Wait until something is done.
