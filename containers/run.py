@@ -67,6 +67,9 @@ class RunContainer(containers.DeclarativeContainer):
     under_way: providers.Provider[UnderWay] = providers.ThreadSafeSingleton(UnderWay)
     runs: providers.Provider[Runs] = providers.ThreadSafeSingleton(Runs)
     threads: providers.Provider[Threads] = providers.ThreadSafeSingleton(Threads)
+    io_threads: providers.Provider[Threads] = providers.ThreadSafeSingleton(
+        Threads, limit=32
+    )
 
 
 container = RunContainer()

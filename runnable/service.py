@@ -26,6 +26,10 @@ class Service(BaseModel):
     """Whether one instance without options can serve any number of runs at once, in any
     working directory; it is then made once, and has nothing to close."""
 
+    is_local: ClassVar[bool] = False
+    """Whether its calls return soon, since they ask nobody but this machine. Others are
+    made where no event loop waits for them."""
+
     def describe(self) -> dict[str, JsonValue]:
         """Return what the run log records of this service: its name and options."""
         described: dict[str, JsonValue] = self.model_dump(

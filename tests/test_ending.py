@@ -124,6 +124,36 @@ def test_a_function_that_catches_everything_is_told_again_and_nothing_follows():
     assert get_run_log("r1", services=services).status == "CANCELLED"
 
 
+def test_a_function_in_a_thread_is_waited_for_also_by_who_is_cancelled_twice():
+    app, inside, leaves, left = container_with(), *(threading.Event() for _ in "abc")
+
+    def slow_to_leave():
+        try:
+            inside.set()
+            while True:
+                time.sleep(0.001)
+        finally:
+            leaves.wait(60)
+            left.set()
+
+    pipeline = PythonTask(name="s", function=slow_to_leave).as_pipeline()
+
+    async def main():
+        running = asyncio.create_task(
+            pipeline.execute_async(run_id="r1", services=IN_MEMORY, container=app)
+        )
+        await asyncio.to_thread(inside.wait, 60)
+        for _ in range(2):
+            running.cancel()
+            await asyncio.sleep(0.01)
+        leaves.set()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        assert left.is_set()
+
+    asyncio.run(main())
+
+
 def nested_in(inner, handled, app, *, kind=PythonTask):
     def outer():
         return inner.execute(run_id="inner", services=IN_MEMORY, container=app).status

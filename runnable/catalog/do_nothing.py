@@ -21,6 +21,7 @@ class DoNothingCatalog(BaseCatalog):
 
     stateless: ClassVar[bool] = True
     service_name: str = "do-nothing"
+    is_local: ClassVar[bool] = True
 
     @property
     def keeps_objects(self) -> bool:

@@ -5,7 +5,7 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, ClassVar
 
 from pydantic import PrivateAttr
 
@@ -28,6 +28,7 @@ class FileSystemCatalog(KeepingCatalog):
     """
 
     service_name: str = "file-system"
+    is_local: ClassVar[bool] = True
     catalog_location: str = defaults.CATALOG_LOCATION_FOLDER
     """Relative to the working directory in which the run starts."""
 

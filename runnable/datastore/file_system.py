@@ -16,6 +16,7 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import PrivateAttr
 
@@ -64,6 +65,7 @@ class FileSystemRunLogStore(BaseRunLogStore):
     """
 
     service_name: str = "file-system"
+    is_local: ClassVar[bool] = True
     log_folder: str = defaults.LOG_LOCATION_FOLDER
     """Relative to the working directory in which the run starts."""
     durability: Durability = "process"

@@ -3,7 +3,7 @@
 import threading
 import zlib
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import PrivateAttr
 
@@ -50,6 +50,7 @@ class MemoryRunLogStore(BaseRunLogStore):
     """
 
     service_name: str = "buffered"
+    is_local: ClassVar[bool] = True
     _journals: dict[str, list[bytes]] = PrivateAttr(default_factory=dict)
     _lock: Any = PrivateAttr(default_factory=threading.Lock)
 

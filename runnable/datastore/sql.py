@@ -212,6 +212,7 @@ class SqliteRunLogStore(SqlRunLogStore):
     """
 
     service_name: str = "sqlite"
+    is_local: ClassVar[bool] = True
     location: str = ".run_log_store/runs.sqlite"
     """Relative to the working directory in which the run starts."""
     _file: Path = PrivateAttr()

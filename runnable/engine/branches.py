@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
 
 from runnable import defaults
@@ -77,14 +77,11 @@ async def run_branches(
     failed: dict[int, tuple[str, Failure | None]] = {}
     limit, run = _how(node, branches, scope, session)
 
-    def bodies() -> Iterator[BranchBody]:
+    async def bodies() -> AsyncIterator[BranchBody]:
         for number, branch in enumerate(branches):
             inner = _scope_of(branch, attempt.path, scope)
-            session.recorder.record(
-                BranchStarted(
-                    at=now(), path=inner.path, variables=dict(branch.variables)
-                )
-            )
+            variables = dict(branch.variables)
+            await session.record(BranchStarted(now(), inner.path, variables))
             yield partial(one, number, branch, inner)
 
     async def one(number: int, branch: Branch, inner: Scope) -> None:
@@ -142,9 +139,7 @@ async def _run_one(run: RunGraph, graph: Graph, scope: Scope, session: Session) 
         succeeded = await run(graph, scope, session)
         status = defaults.SUCCESS if succeeded else defaults.FAIL
     finally:
-        session.recorder.record(
-            BranchFinished(at=now(), path=scope.path, status=status)
-        )
+        await session.record(BranchFinished(now(), scope.path, status))
     return succeeded
 
 

@@ -101,7 +101,7 @@ class Joined:
         session.history.forget_failure(place.path)
         outcome = await run_step(place.node, place.scope, session, run_branches)
         if isinstance(place.node, SuccessNode | FailNode):
-            session.recorder.record(_end_of(place.scope.path, _status(place.node)))
+            await session.record(_end_of(place.scope.path, _status(place.node)))
         return Ended(outcome is Outcome.SUCCEEDED, _reason(place.scope))
 
     async def open_branches(self) -> list[OpenBranch]:

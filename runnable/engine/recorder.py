@@ -48,6 +48,8 @@ class Recorder:
         self._subscribers = subscribers
         # Reentrant, since a subscriber may be interrupted, or tell something itself.
         self._lock = threading.RLock()
+        # Another one: what is told waits for no store.
+        self._telling = threading.RLock()
         self._open: dict[str, StepStarted | BranchStarted] = {}
         # How much of it stands in a branch, or is one, by what it stands in.
         self._open_within: dict[str, int] = {}
@@ -67,6 +69,12 @@ class Recorder:
             UnrecordedError: If it could not be kept.
         """
         with self._lock:
+            self.keep(record)
+            self.tell(record)
+
+    def keep(self, record: Record) -> None:
+        """Keep a record, which whoever calls this tells then; else as `record`."""
+        with self._lock:
             if self._over:
                 raise TooLateError(f"the run is over; not recorded: {record}")
             if isinstance(record, StepFinished | BranchFinished):
@@ -79,7 +87,6 @@ class Recorder:
             if isinstance(record, StepStarted | BranchStarted):
                 self.adopt(record)
             self._over = isinstance(record, RunFinished)
-            self.tell(record)
 
     @property
     def is_over(self) -> bool:
@@ -122,7 +129,7 @@ class Recorder:
         pause = None
         if not self._subscribers:
             return pause
-        with self._lock:
+        with self._telling:
             for subscriber in self._subscribers:
                 try:
                     pause = subscriber(event) or pause

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple, ParamSpec
 
 from runnable import defaults
@@ -26,6 +27,7 @@ from runnable.engine.session import (
     Conditions,
     Services,
     Session,
+    ask,
     run_started,
 )
 from runnable.engine.step import in_one_line, run_step
@@ -97,7 +99,7 @@ async def run(
         succeeded = await _run_recorded(work, scope, session, problems)
     except BaseException as interruption:
         # The log of an interrupted run is there for whoever reads it.
-        _conclude(session, problems)
+        await _concluded(session, problems)
         for problem in problems:
             interruption.add_note(f"could not be recorded: {in_one_line(problem)}")
         raise
@@ -114,10 +116,7 @@ async def _outcome(
     succeeded: bool,
 ) -> RunLog:
     """Return what a run came to; raise if that is no success."""
-    if session.recorder.count > _MANY_RECORDS:
-        run_log = await session.off_loop(_conclude, session, problems)
-    else:
-        run_log = _conclude(session, problems)
+    run_log = await _concluded(session, problems)
     if problems or not succeeded or run_log is None:
         raise _failed(session, run_log, failure, problems)
     return run_log
@@ -183,7 +182,8 @@ async def _run_recorded(
     try:
         if session.history.started is None:
             code = await code_of(session.services, session.runtime)
-            _record_start(scope, code, session)
+            parameters = scope.parameters.copy()
+            await session.record(run_started(session.context, parameters, code))
         with active_run():
             if isinstance(work, Graph):
                 succeeded = await traverse(work, scope, session)
@@ -198,17 +198,16 @@ async def _run_recorded(
         problems.append(_unwrapped(problem))
         status = defaults.FAIL
     finally:
-        recorder = session.recorder
         _collect(problems, session.workers.close)
-        # What could not be ended in time: it can say nothing more from here on.
-        _collect(problems, recorder.end_open, status, "it was left behind")
-        _collect(problems, recorder.record, RunFinished(at=now(), status=status))
+        store = session.services.run_log_store
+        await session.ask(store, _record_end, session.recorder, status, problems)
     return succeeded
 
 
-def _record_start(scope: Scope, code: CodeIdentity, session: Session) -> None:
-    parameters = scope.parameters.copy()
-    session.recorder.record(run_started(session.context, parameters, code))
+def _record_end(recorder: Recorder, status: str, problems: list[Exception]) -> None:
+    # What could not be ended in time: it can say nothing more from here on.
+    _collect(problems, recorder.end_open, status, "it was left behind")
+    _collect(problems, recorder.record, RunFinished(at=now(), status=status))
 
 
 class Begun(NamedTuple):
@@ -229,8 +228,9 @@ async def _begin(
     context: RunContext,
 ) -> Begun:
     """Begin a new run."""
-    del work, runtime
-    journal = services.run_log_store.create(context.run_id)
+    del work
+    store, run_id = services.run_log_store, context.run_id
+    journal = await ask(runtime, store, partial(store.create, run_id))
     return Begun(journal, NO_HISTORY, (), parameters)
 
 
@@ -252,7 +252,8 @@ async def _resume(
     history = await runtime.off_loop(read)
     stopped = check(run_id, history, work, given)
     first = stopped.record(await code_of(services, runtime))
-    journal = store.reopen(run_id, first, history.count)
+    reopen = partial(store.reopen, run_id, first, history.count)
+    journal = await runtime.off_loop(reopen)
     notes = [first.message] if first.message else []
     return Begun(journal, history, notes, stopped.parameters)
 
@@ -269,6 +270,13 @@ async def code_of(services: Services, runtime: Runtime) -> CodeIdentity:
     if version is None:
         version = await runtime.off_loop(versions.ask)
     return CodeIdentity.of(version)
+
+
+async def _concluded(session: Session, problems: list[Exception]) -> RunLog | None:
+    if session.recorder.count > _MANY_RECORDS:
+        return await session.off_loop(_conclude, session, problems)
+    store = session.services.run_log_store
+    return await session.ask(store, _conclude, session, problems)
 
 
 def _conclude(session: Session, problems: list[Exception]) -> RunLog | None:

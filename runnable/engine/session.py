@@ -17,6 +17,7 @@ from runnable.datastore import (
     CodeIdentity,
     CodeVersions,
     ObjectLoader,
+    Record,
     RunStarted,
 )
 from runnable.engine.history import History
@@ -110,6 +111,52 @@ class Session:
         It is not ended when the run is: half of it would be worse than waiting for it.
         """
         return await self.runtime.off_loop(partial(function, *args, **kwargs))
+
+    async def ask(
+        self,
+        service: object,
+        function: Callable[P, T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """Call something of a service; see `ask`."""
+        called = partial(function, *args, **kwargs)
+        return await ask(self.runtime, service, called)
+
+    async def record(self, record: Record) -> None:
+        """Keep a record, then tell it, in the context of the caller."""
+        store, kept = self.services.run_log_store, list[Record]()
+        if _is_local(store):
+            self.recorder.record(record)
+            return
+
+        def keep() -> None:
+            self.recorder.keep(record)
+            kept.append(record)
+
+        try:
+            await self.off_loop(keep)
+        finally:
+            # Also if the run was ended while this waited.
+            for it in kept:
+                self.recorder.tell(it)
+
+
+async def ask(runtime: Runtime, service: object, function: Callable[[], T]) -> T:
+    """Call something of a service; off the loop, unless the service is local.
+
+    Args:
+        runtime: Knows of a loop.
+        service: The service.
+        function: What is called.
+    """
+    if _is_local(service):
+        return function()
+    return await runtime.off_loop(function)
+
+
+def _is_local(service: object) -> bool:
+    return bool(getattr(service, "is_local", False))  # a stand-in need not say
 
 
 def script() -> str:

@@ -158,7 +158,7 @@ def _note_failure(node: Node, failure: Failure, scope: Scope) -> None:
 async def _try_and_record(
     node: Node, attempt: Attempt, scope: Scope, session: Session, body: Body
 ) -> Outcome:
-    session.recorder.record(
+    await session.record(
         StepStarted(now(), attempt.path, node.name, node.node_type, attempt.number)
     )
     try:
@@ -180,7 +180,7 @@ async def _try_and_record(
         attempt.status, attempt.error, attempt.outputs = defaults.CANCELLED, error, {}
         raise
     finally:
-        _finish(attempt, session)
+        await _finish(attempt, session)
     scope.parameters.update(attempt.outputs)
     return Outcome.FAILED if attempt.error else Outcome.SUCCEEDED
 
@@ -189,7 +189,7 @@ async def _try(node: Node, attempt: Attempt, scope: Scope, session: Session) -> 
     if not isinstance(node, ExecutableNode):
         if scope.outer is None:
             # In a branch, nothing can have been printed at its end.
-            _keep_log(attempt, session)
+            await _keep_log(attempt, session)
         return
     files = node.catalog or NO_FILES
     for pattern in files.get:
@@ -206,7 +206,7 @@ async def _try(node: Node, attempt: Attempt, scope: Scope, session: Session) -> 
         raise
     if not attempt.cached_from:
         await _put_files(files, attempt, session, failed=False)
-    _keep_log(attempt, session)
+    await _keep_log(attempt, session)
 
 
 async def _put_files(
@@ -254,7 +254,10 @@ async def _run_task(
     if not isinstance(task, BaseTaskType):
         kind = type(task).__qualname__
         raise DefinitionError(f"step {node.name!r} runs a {kind}, not a BaseTaskType")
-    secrets = {name: session.services.secrets.get(name) for name in task.secrets}
+    manager = session.services.secrets
+    secrets = {
+        name: await session.ask(manager, manager.get, name) for name in task.secrets
+    }
     session.masker.add(secrets.values())
     variables = {
         **scope.environment,
@@ -309,16 +312,19 @@ async def _reuse(attempt: Attempt, session: Session) -> bool:
     return True
 
 
-def _keep_log(attempt: Attempt, session: Session, traceback_text: str = "") -> None:
+async def _keep_log(attempt: Attempt, session: Session, error_text: str = "") -> None:
     attempt.output.close()
-    session.services.catalog.put_text(
+    catalog = session.services.catalog
+    await session.ask(
+        catalog,
+        catalog.put_text,
         execution_log_name(attempt.path, attempt.number),
-        attempt.output.text() + session.masker.text(traceback_text),
+        attempt.output.text() + session.masker.text(error_text),
         run_id=session.context.run_id,
     )
 
 
-def _finish(attempt: Attempt, session: Session) -> None:
+async def _finish(attempt: Attempt, session: Session) -> None:
     attempt.output.close()
     error, text = attempt.error, ""
     # The errors of branches stand with their steps.
@@ -326,7 +332,7 @@ def _finish(attempt: Attempt, session: Session) -> None:
         text = "".join(traceback.format_exception(error))
     if error is not None and attempt.number:
         try:
-            _keep_log(attempt, session, text)
+            await _keep_log(attempt, session, text)
         except Exception as problem:  # noqa: BLE001 - the step has failed already
             error.add_note(f"its execution log could not be kept: {problem!r}")
     recorded = masked(attempt.outputs, session.masker)
@@ -345,14 +351,11 @@ def _finish(attempt: Attempt, session: Session) -> None:
         cached_from=attempt.cached_from,
     )
     # If this cannot be recorded, the run ends; the error of the step stays known.
-    session.recorder.record(finished)
+    await session.record(finished)
     if attempt.cache_key and error is None and not attempt.cached_from:
-        remember(
-            attempt.cache_key,
-            session.context.run_id,
-            finished,
-            session.services.catalog,
-        )
+        run_id, catalog = session.context.run_id, session.services.catalog
+        key = attempt.cache_key
+        await session.ask(catalog, remember, key, run_id, finished, catalog)
 
 
 def in_one_line(error: BaseException | None) -> str:

@@ -99,6 +99,12 @@ def worker_threads(*, threads: Threads = Provide["threads"]) -> Threads:
     return threads
 
 
+@inject
+def io_threads(*, threads: Threads = Provide["io_threads"]) -> Threads:
+    """Return the threads in which runs on event loops wait for stores."""
+    return threads
+
+
 @contextmanager
 def launch(
     work: Work,
@@ -214,7 +220,8 @@ async def execute_async(
     with launch(work, options, container) as launched:
         if subscriber is not None:
             launched.context.subscribe(subscriber)
-        runtime, runs = LoopRuntime(worker_threads()), runs_of_container()
+        runtime = LoopRuntime(worker_threads(), io_threads())
+        runs = runs_of_container()
         run, ending = current_run("the run"), _Ending(launched.context.run_id)
         with runs.knowing(ActiveRun(run, ending.ask, ending.is_lost)), ending:
             return await launched.execute(runtime, runs)

@@ -15,6 +15,7 @@ class DoNothingSecrets(BaseSecrets):
 
     stateless: ClassVar[bool] = True
     service_name: str = "do-nothing"
+    is_local: ClassVar[bool] = True
 
     def get(self, name: str) -> str:
         """Return an empty text."""

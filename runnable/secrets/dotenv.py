@@ -2,7 +2,7 @@
 
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import PrivateAttr
 
@@ -22,6 +22,7 @@ class DotEnvSecrets(BaseSecrets):
     """
 
     service_name: str = "dotenv"
+    is_local: ClassVar[bool] = True
     location: str = defaults.DOTENV_FILE_LOCATION
     """The file, relative to the working directory in which the run starts."""
 

@@ -12,6 +12,7 @@ class EnvSecrets(BaseSecrets):
 
     stateless: ClassVar[bool] = True
     service_name: str = "env-secrets"
+    is_local: ClassVar[bool] = True
 
     def get(self, name: str) -> str:
         """Return the variable of this name."""

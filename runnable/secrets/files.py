@@ -1,6 +1,7 @@
 """Secrets that are mounted as files, as containers and clusters do it."""
 
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import PrivateAttr
 
@@ -19,6 +20,7 @@ class FileSecrets(BaseSecrets):
     """
 
     service_name: str = "files"
+    is_local: ClassVar[bool] = True
     folder: str = "/run/secrets"
     """Where the files are, relative to the working directory where the run starts."""
 

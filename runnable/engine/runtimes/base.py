@@ -1,6 +1,6 @@
 """The port of runtimes: how functions are called, and how branches overlap."""
 
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any, Protocol, TypeVar
 
@@ -54,7 +54,7 @@ class Runtime(Protocol):
             future: What is done by somebody else.
         """
 
-    async def gather(self, branches: Iterator[BranchBody], limit: int) -> None:
+    async def gather(self, branches: AsyncIterator[BranchBody], limit: int) -> None:
         """Run branches, as many at once as there is room for.
 
         Args:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, InvalidStateError, wait
 from contextvars import copy_context
 from typing import Any, TypeVar
@@ -101,21 +101,21 @@ class InlineRuntime:
             if self._stopped.done():
                 raise CallInterrupted
 
-    async def gather(self, branches: Iterator[BranchBody], limit: int) -> None:
+    async def gather(self, branches: AsyncIterator[BranchBody], limit: int) -> None:
         """Run branches, one after the other or in threads."""
         if limit == 1:
-            for branch in branches:
+            async for branch in branches:
                 _run_apart(branch)
             return
         crew = _Crew(branches, limit, self._threads)
         try:
             crew.work()
             crew.finish(None)
-        except BaseException:
+        except BaseException as error:  # noqa: BLE001 - raised again
             crew.stop()
             self.cancel()
             crew.finish(GRACE_SECONDS)
-            raise
+            raise crew.error or error from None
 
     def cancel(self) -> None:
         """End the functions that are running, and call no more; from any thread."""
@@ -129,14 +129,15 @@ class _Crew:
     """The threads that run the branches of one step, the caller's among them."""
 
     def __init__(
-        self, branches: Iterator[BranchBody], limit: int, threads: Threads
+        self, branches: AsyncIterator[BranchBody], limit: int, threads: Threads
     ) -> None:
         self._branches = branches
         self._helpers_wanted = limit - 1
         self._threads = threads
         self._lock = threading.Lock()
         self._helpers: list[Future[object]] = []
-        self._error: BaseException | None = None
+        self.error: BaseException | None = None
+        """Why a branch could not go on; what was ended is no reason."""
         self._over = False
         self._help = propagate(self.work)
 
@@ -147,7 +148,8 @@ class _Crew:
                 _run_apart(branch)
         except BaseException as error:
             with self._lock:
-                self._error = self._error or error
+                if self.error is None or isinstance(self.error, CallInterrupted):
+                    self.error = error
             self.stop()
             raise
 
@@ -155,7 +157,7 @@ class _Crew:
         with self._lock:
             if self._over:
                 return None
-            branch = next(self._branches, None)
+            branch = run_by_hand(_next_of(self._branches))
             if branch is None:
                 self._over = True
             elif len(self._helpers) < self._helpers_wanted:
@@ -170,8 +172,12 @@ class _Crew:
     def finish(self, timeout_seconds: float | None) -> None:
         """Wait for the helpers that have begun; raise what a branch raised."""
         _wait([it for it in self._helpers if not it.cancel()], timeout_seconds)
-        if self._error is not None and timeout_seconds is None:
-            raise self._error
+        if self.error is not None and timeout_seconds is None:
+            raise self.error
+
+
+async def _next_of(branches: AsyncIterator[BranchBody]) -> BranchBody | None:
+    return await anext(branches, None)
 
 
 def _run_apart(branch: BranchBody) -> None:

@@ -1,7 +1,7 @@
 """Call functions from an event loop: for asynchronous runs."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any, TypeVar, cast
 
@@ -23,19 +23,20 @@ class LoopRuntime:
 
     Args:
         threads: Where functions that are no coroutines are called.
+        io_threads: Where services are waited for, whatever functions are doing.
     """
 
-    def __init__(self, threads: Threads | None = None) -> None:
-        self._threads = threads or Threads()
+    def __init__(self, threads: Threads, io_threads: Threads) -> None:
+        self._threads, self._io_threads = threads, io_threads
 
     async def invoke(self, call: Call, timeout_seconds: float | None = None) -> object:
         """Await the function, or call it in a thread."""
         try:
-            if timeout_seconds is not None:
-                return await _in_time(self._in_thread_or_here(call), timeout_seconds)
-            if gives_awaitable(call):
-                return await wait_for(make(call), call)
-            return await self._in_thread(call)
+            if timeout_seconds is None:
+                return await self._made(call)
+            # At once: its time does not begin when a thread is free.
+            made = self._made(call, urgent=True)
+            return await _in_time(made, timeout_seconds)
         except asyncio.CancelledError as error:
             current = asyncio.current_task()
             if current is None or current.cancelling():
@@ -44,13 +45,12 @@ class LoopRuntime:
             problem = "something that it awaited was cancelled"
             raise CommandCallError(problem) from error
 
-    async def _in_thread_or_here(self, call: Call) -> object:
+    async def _made(self, call: Call, *, urgent: bool | None = None) -> object:
         if gives_awaitable(call):
             return await wait_for(make(call), call)
-        # At once: its time does not begin when a thread is free.
-        return await self._in_thread(call, urgent=True)
+        return await self._in_thread(call, urgent=urgent)
 
-    async def _in_thread(self, call: Call, *, urgent: bool | None = None) -> object:
+    async def _in_thread(self, call: Call, *, urgent: bool | None) -> object:
         running = RunningCall(call, waits=False)
         future = self._threads.submit(propagate(running.run), urgent=urgent)
         waiting = asyncio.wrap_future(future)
@@ -59,24 +59,31 @@ class LoopRuntime:
         except asyncio.CancelledError:
             if not future.cancel():
                 running.interrupt()
-                await asyncio.wait({waiting}, timeout=GRACE_SECONDS)
+                await _wait_a_while(waiting)
             _forget(waiting)
             raise
         return await wait_for(waiting.result(), call)
 
     async def off_loop(self, function: Callable[[], T]) -> T:
         """Call the function in a thread; a run that ends waits for it a while."""
-        result = await self.invoke(Call(function, stop=_let_it_finish))
-        return cast("T", result)
+        future = self._io_threads.submit(propagate(function))
+        waiting = asyncio.wrap_future(future)
+        try:
+            await asyncio.wait({waiting})
+        except asyncio.CancelledError:
+            await _wait_a_while(waiting)
+            _forget(waiting)
+            raise
+        return cast("T", waiting.result())
 
     async def wait_for(self, future: Future[None]) -> None:
         """Wait on the loop; the future is left as it is if the wait is cancelled."""
         await asyncio.shield(asyncio.wrap_future(future))
 
-    async def gather(self, branches: Iterator[BranchBody], limit: int) -> None:
+    async def gather(self, branches: AsyncIterator[BranchBody], limit: int) -> None:
         """Run branches, one after the other or as asyncio tasks."""
         if limit == 1:
-            for branch in branches:
+            async for branch in branches:
                 # A task: a branch keeps what it sets in contexts to itself.
                 await asyncio.create_task(branch())
             return
@@ -84,7 +91,7 @@ class LoopRuntime:
         try:
             async with asyncio.TaskGroup() as group:
                 await room.acquire()
-                for branch in branches:
+                async for branch in branches:
                     task = group.create_task(branch())
                     task.add_done_callback(lambda _: room.release())
                     await room.acquire()
@@ -104,13 +111,22 @@ async def _in_time(made: Coroutine[Any, Any, object], seconds: float) -> object:
     finally:
         if not task.done():
             task.cancel()
-            await asyncio.wait({task}, timeout=GRACE_SECONDS)
+            await _wait_a_while(task)
         _forget(task)
     raise StepTimeoutError(seconds)
 
 
-def _let_it_finish() -> None:
-    """End nothing."""
+async def _wait_a_while(future: "asyncio.Future[Any]") -> None:
+    """Wait for what was told to end; whoever cancels meanwhile is heard after that."""
+    loop, cancelled = asyncio.get_running_loop(), None
+    until = loop.time() + GRACE_SECONDS
+    while not future.done() and (left := until - loop.time()) > 0:
+        try:
+            await asyncio.wait({future}, timeout=left)
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled
 
 
 def _forget(future: "asyncio.Future[object]") -> None:
