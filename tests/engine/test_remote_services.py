@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import itertools
 import threading
 from typing import ClassVar
 
@@ -24,7 +23,7 @@ from runnable.datastore.memory import MemoryRunLogStore
 from runnable.events import listening
 from runnable.exceptions import ExecutionCancelledError
 from runnable.secrets import BaseSecrets
-from tests.support.gates import container_with
+from tests.support.gates import Gate, container_with, pipeline_of
 
 
 class Watched:
@@ -197,19 +196,21 @@ def test_branches_begin_in_their_order(colour):
     assert list(run_log.steps["each"].branches) == [f"each.{it}" for it in items]
 
 
-def test_a_store_that_fails_within_branches_of_branches_is_why_the_run_failed():
-    def branches(inner):
-        return Parallel(name="p", branches={"a": inner, "b": inner}).as_pipeline()
+@pytest.mark.parametrize("order", [("a", "b"), ("b", "a")])
+def test_a_store_that_fails_within_branches_of_branches_is_why_the_run_failed(order):
+    def parallel(**branches):
+        return Parallel(name="p", branches=branches).as_pipeline()
 
-    inner = PythonTask(name="s", function=lambda: 1, returns=["x"]).as_pipeline()
-    pipeline = branches(branches(inner))
-    for number in range(2, 30):
-        store, count = LocalStore(), itertools.count()
+    gate, store = Gate(), LocalStore()
+    returning = PythonTask(name="s", function=lambda: 1).as_pipeline()
+    given = {"a": parallel(c=returning, d=returning), "b": pipeline_of(gate)}
+    pipeline = parallel(**{name: given[name] for name in order})
 
-        def fail(record, number=number, count=count):
-            if next(count) >= number:
-                raise OSError("the disk is full")
+    def fail(record):
+        if isinstance(record, StepFinished) and record.path.endswith("c.s"):
+            gate.wait_for(1)
+            raise OSError("the disk is full")
 
-        store._before = fail
-        with pytest.raises(ExecutionFailedError, match="the disk is full"):
-            pipeline.execute(services={"run_log_store": store})
+    store._before = fail
+    with pytest.raises(ExecutionFailedError, match="the disk is full"):
+        pipeline.execute(services={"run_log_store": store})
