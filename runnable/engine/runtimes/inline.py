@@ -111,11 +111,13 @@ class InlineRuntime:
         try:
             crew.work()
             crew.finish(None)
-        except BaseException as error:  # noqa: BLE001 - raised again
+        except BaseException as error:
             crew.stop()
             self.cancel()
             crew.finish(GRACE_SECONDS)
-            raise crew.error or error from None
+            if isinstance(error, CallInterrupted):
+                crew.fail()
+            raise
 
     def cancel(self) -> None:
         """End the functions that are running, and call no more; from any thread."""
@@ -136,8 +138,7 @@ class _Crew:
         self._threads = threads
         self._lock = threading.Lock()
         self._helpers: list[Future[object]] = []
-        self.error: BaseException | None = None
-        """Why a branch could not go on; what was ended is no reason."""
+        self._error: BaseException | None = None
         self._over = False
         self._help = propagate(self.work)
 
@@ -148,8 +149,9 @@ class _Crew:
                 _run_apart(branch)
         except BaseException as error:
             with self._lock:
-                if self.error is None or isinstance(self.error, CallInterrupted):
-                    self.error = error
+                # That others were ended for it is not why a branch could not go on.
+                if self._error is None or isinstance(self._error, CallInterrupted):
+                    self._error = error
             self.stop()
             raise
 
@@ -172,8 +174,13 @@ class _Crew:
     def finish(self, timeout_seconds: float | None) -> None:
         """Wait for the helpers that have begun; raise what a branch raised."""
         _wait([it for it in self._helpers if not it.cancel()], timeout_seconds)
-        if self.error is not None and timeout_seconds is None:
-            raise self.error
+        if timeout_seconds is None:
+            self.fail()
+
+    def fail(self) -> None:
+        """Raise what a branch raised, if one did."""
+        if self._error is not None:
+            raise self._error
 
 
 async def _next_of(branches: AsyncIterator[BranchBody]) -> BranchBody | None:
