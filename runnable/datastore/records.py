@@ -36,6 +36,8 @@ class RunStarted(NamedTuple):
     """Tells the process from another one of the same number; empty if not known."""
     epoch_seconds: float = 0.0
     """When, wherever the clock stands."""
+    in_parts: bool = False
+    """Whether its steps are run by other processes, which join it."""
 
 
 class RunResumed(NamedTuple):
@@ -49,6 +51,7 @@ class RunResumed(NamedTuple):
     epoch_seconds: float = 0.0
     message: str = ""
     """What is not as it was."""
+    in_parts: bool = False
 
 
 class Heartbeat(NamedTuple):
@@ -91,7 +94,7 @@ class RunDeleting(NamedTuple):
 
 
 class StepStarted(NamedTuple):
-    """A step has begun an attempt, with the parameters that its scope has now."""
+    """A step has begun an attempt."""
 
     at: str
     path: str
@@ -140,7 +143,7 @@ class BranchFinished(NamedTuple):
 
 
 class RunFinished(NamedTuple):
-    """A run has ended; nothing follows, unless it is resumed."""
+    """A run has ended; nothing follows, unless it is resumed or deleted."""
 
     at: str
     status: str

@@ -9,11 +9,11 @@ elsewhere, only what is heard tells: it says every now and then that it is there
 import os
 import socket
 import sys
-import time
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from runnable.clock import seconds
 from runnable.datastore import (
     Heartbeat,
     PartFinished,
@@ -46,14 +46,25 @@ class Owner(NamedTuple):
         return f"process {self.process_id} on {self.host}"
 
 
+class Claim(NamedTuple):
+    """That a process runs a run, or a step of it."""
+
+    owner: Owner
+    path: str = ""
+    """Of the step; empty for the run."""
+    at: str = ""
+
+
 class Owners:
     """Who has a run, as far as they have not said that they have left it."""
 
     def __init__(self) -> None:
-        self.at_work: list[Owner] = []
-        """Who runs it, then those who run parts of it."""
-        self.heard_at = 0.0
+        self.claims: list[Claim] = []
+        """Who runs it, then those who run parts of it, in the order they came."""
+        self.last_heartbeat = 0.0
         """When one of them said last that it is there, in seconds since 1970."""
+        self.in_parts = False
+        """Whether who runs it leaves the steps to others."""
         self.deleting = False
         """Whether somebody has begun to delete it."""
 
@@ -62,20 +73,60 @@ class Owners:
         match record:
             case RunStarted() | RunResumed() | RunDeleting():
                 self.deleting = isinstance(record, RunDeleting)
-                self.at_work = [_owner(record)]
-                self.heard_at = record.epoch_seconds
+                self.in_parts = getattr(record, "in_parts", False)
+                self.claims = [Claim(_owner(record))]
+                self.last_heartbeat = record.epoch_seconds
             case PartStarted():
-                self.at_work.append(_owner(record))
-                self.heard_at = record.epoch_seconds
+                self.claims.append(claim_of(record))
+                self.last_heartbeat = record.epoch_seconds
             case PartFinished():
-                if _owner(record) in self.at_work:
-                    self.at_work.remove(_owner(record))
+                self._leave(_owner(record), record.path)
             case Heartbeat():
-                self.heard_at = record.epoch_seconds
+                self.last_heartbeat = record.epoch_seconds
             case RunFinished():
-                self.at_work = []
+                self.claims = []
             case _:
                 pass
+
+    def _leave(self, owner: Owner, path: str) -> None:
+        left = [it for it in self.claims if (it.owner, it.path) == (owner, path)]
+        if left:
+            self.claims.remove(left[0])
+
+    def other_at_work(self) -> Owner | None:
+        """Return another process that runs the run now, or a part of it, if any."""
+        for claim in self.claims:
+            if claim.owner != this_process() and self._is_alive(claim):
+                return claim.owner
+        return None
+
+    def in_the_way(
+        self, path: str, mine: Claim | None, *, runs_here: bool
+    ) -> Owner | None:
+        """Return who has a step already, so that it cannot be run as a part, if any.
+
+        Args:
+            path: That of the step.
+            mine: The claim of who asks; of several, the first one has the step.
+            runs_here: Whether the run is under way in this process.
+        """
+        for claim in self.claims:
+            if claim == mine:
+                return None
+            whole = not (claim.path or self.in_parts)
+            if whole and claim.owner == this_process():
+                whole = runs_here
+            if (whole or claim.path == path) and self._is_alive(claim):
+                return claim.owner
+        return None
+
+    def _is_alive(self, claim: Claim) -> bool:
+        return is_alive(claim.owner, self.last_heartbeat)
+
+
+def claim_of(record: PartStarted) -> Claim:
+    """Return what a record claims."""
+    return Claim(_owner(record), record.path, record.at)
 
 
 def _owner(
@@ -101,12 +152,12 @@ def this_process() -> Owner:
     return Owner(_host(), process_id, _began_here(process_id))
 
 
-def is_alive(owner: Owner, heard_at: float) -> bool:
+def is_alive(owner: Owner, last_heartbeat: float) -> bool:
     """Tell whether the process that runs a run is still there.
 
     Args:
         owner: The process.
-        heard_at: When something was last heard of it, in seconds since 1970.
+        last_heartbeat: When it said last that it is there, in seconds since 1970.
 
     Returns:
         Whether it is there, as far as can be known: from another host, what has not
@@ -114,7 +165,7 @@ def is_alive(owner: Owner, heard_at: float) -> bool:
     """
     other = bool(owner.numbering) and owner.numbering != this_process().numbering
     if other or owner.host != _host() or sys.platform == "win32":
-        return time.time() - heard_at < _SILENT_SECONDS
+        return seconds() - last_heartbeat < _SILENT_SECONDS
     try:
         os.kill(owner.process_id, 0)
     except ProcessLookupError:

@@ -8,7 +8,7 @@ ends the branch, or the run. The first part of a run begins it.
 """
 
 import contextlib
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from pydantic import JsonValue
@@ -30,13 +30,13 @@ from runnable.datastore import (
 from runnable.engine.branches import as_one, gather, run_branches
 from runnable.engine.fan_out import Branch, BranchEnd, FanOut, fan_out
 from runnable.engine.history import History
-from runnable.engine.owners import this_process
-from runnable.engine.places import Part, Place, check_turn, find
-from runnable.engine.recorder import now
-from runnable.engine.run import Begun, code_of, make_session
+from runnable.engine.owners import claim_of, this_process
+from runnable.engine.places import Part, check_turn, find
+from runnable.engine.recorder import UnrecordedError, now
+from runnable.engine.run import Begun, claimed, code_of, make_session, unwrapped
 from runnable.engine.runtimes import Runtime
 from runnable.engine.scopes import Failure, Scope
-from runnable.engine.session import Conditions, Services, Session, run_started
+from runnable.engine.session import Conditions, Services, Session, Who, run_started
 from runnable.engine.standing import Standing
 from runnable.engine.step import Attempt, Body, in_one_line, run_step
 from runnable.engine.traversal import Outcome
@@ -84,19 +84,19 @@ class Joined:
 
     Args:
         session: The run.
-        standing: Where it stands.
-        place: The step.
+        seen: What is recorded of it.
     """
 
-    def __init__(self, session: Session, standing: Standing, place: Place) -> None:
+    def __init__(self, session: Session, seen: "_Seen") -> None:
         self._session = session
-        self._standing = standing
-        self._place = place
+        self._standing = seen.standing
+        self._place = seen.place
+        self._has_ended = seen.has_ended()
 
     async def run(self) -> Ended:
         """Run the step, with all its branches if it has any."""
         session, place = self._session, self._place
-        if self._has_ended():
+        if self._has_ended:
             return Ended(succeeded=True, reason="")
         session.history.forget_failure(place.path)
         outcome = await run_step(place.node, place.scope, session, run_branches)
@@ -117,7 +117,7 @@ class Joined:
         """
         place, record = self._place, self._session.recorder.record
         node = self._composite()
-        if self._has_ended():
+        if self._has_ended:
             return []
         try:
             branches = fan_out(node, place.scope, place.path)
@@ -146,7 +146,7 @@ class Joined:
             NodeMethodCallError: If the step has none.
         """
         place, node = self._place, self._composite()
-        if self._has_ended():
+        if self._has_ended:
             return Ended(succeeded=True, reason="")
         branches = fan_out(node, place.scope, place.path)
         ends = [(path, status) for _, path, status in self._replayed(branches)]
@@ -162,15 +162,6 @@ class Joined:
         closing = _closing(branches, reasons)
         outcome = await run_step(node, place.scope, self._session, closing)
         return Ended(outcome is Outcome.SUCCEEDED, _reason(place.scope))
-
-    def _has_ended(self) -> bool:
-        """Tell whether the step has succeeded: whoever asks again gets that answer."""
-        place, standing = self._place, self._standing
-        if isinstance(place.node, SuccessNode | FailNode):
-            return _status(place.node) == standing.status_of(place.scope.path)
-        past = self._session.history.of(place.path)
-        ended = past.finished if past is not None else None
-        return ended is not None and ended.status == defaults.SUCCESS
 
     def _begun(self) -> list[str]:
         return self._standing.branches_of(self._place.path)
@@ -270,44 +261,101 @@ async def joined(
     context.set_graph(part.graph)
     store, run_id = services.run_log_store, context.run_id
     begins, records = await _read(parameters, runtime, services, context)
-    history, standing = History(records), Standing(records)
-    _check_same(run_id, history, part.graph)
-    place = find(part, standing, context)
-    check_turn(place, history, standing)
+    runs_here = services.under_way.has(store.key(run_id))
+    seen = _Seen(part, records, context, runs_here=runs_here)
     journal = store.create(run_id) if begins else store.join(run_id)
-    begun = Begun(journal, history, (), parameters)
+    begun = Begun(journal, seen.history, (), parameters)
     session = make_session(begun, runtime, services, context, conditions)
     try:
         if begins:
             session.recorder.record(records[0])
-        for started in standing.around(place.path):
-            session.recorder.adopt(started)
-        with _at_work(place.path, session), active_run():
-            yield Joined(session, standing, place)
+        if seen.has_ended():
+            yield Joined(session, seen)
+        else:
+            path = seen.place.path
+            working = _at_work(part, path, session, runs_here=runs_here)
+            with working as seen, active_run():
+                yield Joined(session, seen)
+    except UnrecordedError as error:
+        raise unwrapped(error) from error
     finally:
         session.workers.close()
         session.recorder.close()
-    if isinstance(place.node, SuccessNode | FailNode) and not place.scope.path:
+    if isinstance(seen.place.node, SuccessNode | FailNode) and not seen.branch:
         store.finish(store.get_run_log_by_id(run_id, loader=session.loader))
 
 
+class _Seen:
+    """What is recorded of a run, as far as a part of it is concerned.
+
+    Args:
+        part: The step.
+        records: All records of the run.
+        context: Describes the run.
+        mine: The claim of this process, if it has claimed the step already.
+        runs_here: Whether the run was under way in this process before that.
+
+    Raises:
+        RunnableError: If the step cannot be run: it is not there, not its turn,
+            somebody else's, or its pipeline has changed.
+    """
+
+    def __init__(
+        self,
+        part: Part,
+        records: Sequence[Record],
+        context: RunContext,
+        mine: PartStarted | None = None,
+        *,
+        runs_here: bool,
+    ) -> None:
+        self.history, self.standing = History(records), Standing(records)
+        _check_same(context.run_id, self.history, part.graph)
+        self.place = find(part, self.standing, context)
+        self.branch = self.place.scope.path
+        check_turn(self.place, self.history, self.standing)
+        path, claim = self.place.path, claim_of(mine) if mine else None
+        owners = self.history.owners
+        owner = owners.in_the_way(path, claim, runs_here=runs_here)
+        if owner is not None and not self.has_ended():
+            why = f"{owner} runs it; wait for its end, or end it"
+            raise RunError(f"step {path!r} cannot be run: {why}")
+
+    def has_ended(self) -> bool:
+        """Tell whether the step has succeeded: whoever asks again gets that answer."""
+        node = self.place.node
+        if isinstance(node, SuccessNode | FailNode):
+            return _status(node) == self.standing.status_of(self.branch)
+        past = self.history.of(self.place.path)
+        ended = past.finished if past is not None else None
+        return ended is not None and ended.status == defaults.SUCCESS
+
+
 @contextlib.contextmanager
-def _at_work(path: str, session: Session) -> Iterator[None]:
-    """Have others know that this process runs a part, so that it is left alone."""
+def _at_work(
+    part: Part, path: str, session: Session, *, runs_here: bool
+) -> Iterator[_Seen]:
+    """Have others know that this process runs a part, so that it is left alone.
+
+    Yields:
+        Where the run stands: what was seen before may have been changed by others.
+    """
     store, recorder = session.services.run_log_store, session.recorder
-    under_way, key = session.services.under_way, store.key(session.context.run_id)
-    host, process_id, began = this_process()
-    recorder.record(PartStarted(now(), path, host, process_id, began, seconds()))
-    mine = under_way.claim(key)
-    if mine:
-        under_way.add(key, recorder.beat if store.is_shared else None)
+    context, owner = session.context, this_process()
+    claim = PartStarted(now(), path, *owner, seconds())
+    recorder.record(claim)
     try:
-        yield
+        with claimed(session.services, context.run_id) as beat_by:
+            beat_by(recorder)
+            records = list(store.read(context.run_id))
+            seen = _Seen(part, records, context, claim, runs_here=runs_here)
+            session.history = seen.history
+            for started in seen.standing.around(path):
+                recorder.adopt(started)
+            yield seen
     finally:
-        if mine:
-            under_way.release(key)
         if not recorder.is_over:
-            recorder.record(PartFinished(now(), path, host, process_id, began))
+            recorder.record(PartFinished(now(), path, *owner))
 
 
 async def _read(
@@ -321,10 +369,12 @@ async def _read(
         return False, list(services.run_log_store.read(context.run_id))
     except RunLogNotFoundError:
         code = await code_of(services, runtime)
-        return True, [run_started(context, dict(parameters), code)]
+        return True, [run_started(context, dict(parameters), Who(code, in_parts=True))]
 
 
 def _check_same(run_id: str, history: History, graph: Graph) -> None:
+    if history.owners.deleting:
+        raise RetryValidationError(run_id, "its deletion was begun; delete it again")
     started = history.started
     if started is None:
         why = "it has only just begun, or its store keeps nothing before its end"

@@ -20,8 +20,9 @@ from runnable.datastore import (
     RunResumed,
 )
 from runnable.engine.history import History
-from runnable.engine.owners import Owner, is_alive, this_process
+from runnable.engine.owners import this_process
 from runnable.engine.recorder import now
+from runnable.engine.session import Who
 from runnable.exceptions import RetryValidationError
 from runnable.graph import Graph, changes
 
@@ -37,12 +38,11 @@ class Stopped(NamedTuple):
     notes: tuple[str, ...]
     """What is not as it was."""
 
-    def record(self, code: CodeIdentity) -> RunResumed:
+    def record(self, who: Who) -> RunResumed:
         """Return the record that resumes the run."""
-        host, process_id, began = this_process()
-        notes = [*self.notes, *_other_code(self.history, code)]
-        message = "; ".join(notes)
-        return RunResumed(now(), [code], host, process_id, began, seconds(), message)
+        notes = [*self.notes, *_other_code(self.history, who.code)]
+        said = seconds(), "; ".join(notes), who.in_parts
+        return RunResumed(now(), [who.code], *this_process(), *said)
 
 
 def check(
@@ -66,7 +66,7 @@ def check(
         RetryValidationError: If it is under way, its graph has changed, or something
             that it needs has not been kept.
     """
-    owner = _owner_at_work(history)
+    owner = history.owners.other_at_work()
     if owner is not None:
         raise RetryValidationError(
             run_id, f"it is under way: {owner} runs it; wait for its end, or end it"
@@ -98,21 +98,12 @@ def is_under_way(history: History) -> bool:
     Args:
         history: What is recorded of the run.
     """
-    return _owner_at_work(history) is not None
+    return history.owners.other_at_work() is not None
 
 
 def deleting() -> RunDeleting:
     """Return the record by which a run is deleted, for `BaseRunLogStore.reopen`."""
-    host, process_id, began = this_process()
-    return RunDeleting(now(), host, process_id, began, seconds())
-
-
-def _owner_at_work(history: History) -> Owner | None:
-    owners = history.owners
-    for owner in owners.at_work:
-        if owner != this_process() and is_alive(owner, owners.heard_at):
-            return owner
-    return None
+    return RunDeleting(now(), *this_process(), seconds())
 
 
 def _graph_of(run_config: Mapping[str, JsonValue]) -> JsonValue:

@@ -1,7 +1,8 @@
 """One run, from its first record to its last."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import NamedTuple, ParamSpec
 
@@ -27,6 +28,7 @@ from runnable.engine.session import (
     Conditions,
     Services,
     Session,
+    Who,
     ask,
     run_started,
 )
@@ -36,7 +38,6 @@ from runnable.events import Warned
 from runnable.exceptions import ExecutionFailedError, RetryValidationError
 from runnable.graph import Graph, JobNode
 from runnable.runs import Turnstile
-from runnable.under_way import UnderWay
 
 logger = logging.getLogger(__name__)
 
@@ -78,34 +79,60 @@ async def run(
     """
     if isinstance(work, Graph):
         context.set_graph(work)
+    begin = _resume if continued else _begin
+    with claimed(services, context.run_id, continued=continued) as beat_by:
+        # First: what has been begun is said at once to be whose it is.
+        code = await code_of(services, runtime)
+        who = Who(code, in_parts=conditions.elsewhere is not None)
+        begun = await begin(work, parameters, runtime, services, context, who)
+        scope = Scope("", dict(begun.parameters), environment=context.environment())
+        session = make_session(begun, runtime, services, context, conditions)
+        _tell_notes(begun.notes, session)
+        problems: list[Exception] = []
+        beat_by(session.recorder)
+        try:
+            succeeded = await _run_recorded(work, scope, session, who, problems)
+        except BaseException as interruption:
+            # The log of an interrupted run is there for whoever reads it.
+            await _concluded(session, problems)
+            for problem in problems:
+                interruption.add_note(f"could not be recorded: {in_one_line(problem)}")
+            raise
+    return await _outcome(session, scope.failure, problems, succeeded=succeeded)
+
+
+@contextmanager
+def claimed(
+    services: Services, run_id: str, *, continued: bool = False
+) -> Iterator[Callable[[Recorder], None]]:
+    """Have this process know that it has a run, for the length of a block.
+
+    Args:
+        services: Where the run is kept, and who knows of it.
+        run_id: Its id.
+        continued: Whether it was begun before, so that nobody here may have it.
+
+    Yields:
+        What has the run say, from then on, that this process is still there.
+
+    Raises:
+        RetryValidationError: If the process has it already, and it is to go on.
+    """
     store, under_way = services.run_log_store, services.under_way
-    key = store.key(context.run_id)
+    key = store.key(run_id)
     mine = under_way.claim(key)
     if continued and not mine:
-        why = "it is under way, in this very process"
-        raise RetryValidationError(context.run_id, why)
-    begin = _resume if continued else _begin
+        raise RetryValidationError(run_id, "it is under way, in this very process")
+
+    def beat_by(recorder: Recorder) -> None:
+        if mine:
+            under_way.add(key, recorder.beat if store.is_shared else None)
+
     try:
-        begun = await begin(work, parameters, runtime, services, context)
-    except BaseException:
-        _release(under_way, key, mine=mine)
-        raise
-    scope = Scope("", dict(begun.parameters), environment=context.environment())
-    session = make_session(begun, runtime, services, context, conditions)
-    _tell_notes(begun.notes, session)
-    problems: list[Exception] = []
-    under_way.add(key, session.recorder.beat if store.is_shared else None)
-    try:
-        succeeded = await _run_recorded(work, scope, session, problems)
-    except BaseException as interruption:
-        # The log of an interrupted run is there for whoever reads it.
-        await _concluded(session, problems)
-        for problem in problems:
-            interruption.add_note(f"could not be recorded: {in_one_line(problem)}")
-        raise
+        yield beat_by
     finally:
-        _release(under_way, key, mine=mine)
-    return await _outcome(session, scope.failure, problems, succeeded=succeeded)
+        if mine:
+            under_way.release(key)
 
 
 async def _outcome(
@@ -163,11 +190,6 @@ def _step_turns(services: Services, context: RunContext) -> Turnstile | None:
     return None if has_place else turns
 
 
-def _release(under_way: UnderWay, key: str, *, mine: bool) -> None:
-    if mine:
-        under_way.release(key)
-
-
 def _tell_notes(notes: Sequence[str], session: Session) -> None:
     for note in notes:
         logger.warning("Run %r is resumed: %s", session.context.run_id, note)
@@ -175,15 +197,18 @@ def _tell_notes(notes: Sequence[str], session: Session) -> None:
 
 
 async def _run_recorded(
-    work: Graph | JobNode, scope: Scope, session: Session, problems: list[Exception]
+    work: Graph | JobNode,
+    scope: Scope,
+    session: Session,
+    who: Who,
+    problems: list[Exception],
 ) -> bool:
     """Run something between the first record of a run and its last."""
     status, succeeded = defaults.CANCELLED, False
     try:
         if session.history.started is None:
-            code = await code_of(session.services, session.runtime)
             parameters = scope.parameters.copy()
-            await session.record(run_started(session.context, parameters, code))
+            await session.record(run_started(session.context, parameters, who))
         with active_run():
             if isinstance(work, Graph):
                 succeeded = await traverse(work, scope, session)
@@ -195,7 +220,7 @@ async def _run_recorded(
             await session.off_loop(session.workers.close)
         status = defaults.SUCCESS if succeeded else defaults.FAIL
     except Exception as problem:  # noqa: BLE001 - a store failed; collected, raised later
-        problems.append(_unwrapped(problem))
+        problems.append(unwrapped(problem))
         status = defaults.FAIL
     finally:
         _collect(problems, session.workers.close)
@@ -226,9 +251,10 @@ async def _begin(
     runtime: Runtime,
     services: Services,
     context: RunContext,
+    who: Who,
 ) -> Begun:
     """Begin a new run."""
-    del work
+    del work, who
     store, run_id = services.run_log_store, context.run_id
     journal = await ask(runtime, store, partial(store.create, run_id))
     return Begun(journal, NO_HISTORY, (), parameters)
@@ -240,6 +266,7 @@ async def _resume(
     runtime: Runtime,
     services: Services,
     context: RunContext,
+    who: Who,
 ) -> Begun:
     """Go on with a run that was begun before, if that may be."""
     assert isinstance(work, Graph)  # noqa: S101 - a job is not resumed
@@ -251,7 +278,7 @@ async def _resume(
     # A long journal takes a while to be read: not on an event loop.
     history = await runtime.off_loop(read)
     stopped = check(run_id, history, work, given)
-    first = stopped.record(await code_of(services, runtime))
+    first = stopped.record(who)
     reopen = partial(store.reopen, run_id, first, history.count)
     journal = await runtime.off_loop(reopen)
     notes = [first.message] if first.message else []
@@ -301,10 +328,11 @@ def _collect(
     try:
         function(*args, **kwargs)
     except Exception as problem:  # noqa: BLE001 - collected, raised later
-        problems.append(_unwrapped(problem))
+        problems.append(unwrapped(problem))
 
 
-def _unwrapped(problem: Exception) -> Exception:
+def unwrapped(problem: Exception) -> Exception:
+    """Return why something could not be recorded, if that is what the problem is."""
     cause = problem.__cause__ if isinstance(problem, UnrecordedError) else None
     return cause if isinstance(cause, Exception) else problem
 

@@ -63,6 +63,14 @@ class Elsewhere(Protocol):
         ...
 
 
+class Who(NamedTuple):
+    """What a run says of the process that begins it or goes on with it."""
+
+    code: CodeIdentity
+    in_parts: bool
+    """Whether others run the steps."""
+
+
 class Services(NamedTuple):
     """The services of a run, resolved once."""
 
@@ -171,7 +179,7 @@ def script() -> str:
 def run_started(
     context: RunContext,
     parameters: dict[str, AnyParameter],
-    code: CodeIdentity,
+    who: Who,
 ) -> RunStarted:
     """Make the first record of a run."""
     graph, owner = context.dag, this_process()
@@ -187,9 +195,10 @@ def run_started(
         dag_hash=context.dag_hash,
         parameters=parameters,
         run_config=config,
-        code=[code],
+        code=[who.code],
         host=owner.host,
         process_id=owner.process_id,
         process_began=owner.process_began,
         epoch_seconds=seconds(),
+        in_parts=who.in_parts,
     )

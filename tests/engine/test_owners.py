@@ -48,8 +48,8 @@ def test_on_another_host_what_is_heard_tells():
 def test_a_heartbeat_is_heard():
     start = RunStarted("", "r1", "", "", {}, {}, [], "elsewhere", 1, "", 5.0)
     history = History([start, Heartbeat("", 100.0)])
-    assert (history.owners.heard_at, history.count) == (100.0, 2)
-    assert history.owners.at_work == [Owner("elsewhere", 1, "")]
+    assert (history.owners.last_heartbeat, history.count) == (100.0, 2)
+    assert [it.owner for it in history.owners.claims] == [Owner("elsewhere", 1, "")]
 
 
 def test_who_runs_a_part_is_known_until_it_leaves():
@@ -64,7 +64,7 @@ def test_who_runs_a_part_is_known_until_it_leaves():
         ([start, joined, RunResumed("", [], "h", 3)], [Owner("h", 3, "")]),
         ([start, left], [first]),
     ):
-        assert History(records).owners.at_work == at_work
+        assert [it.owner for it in History(records).owners.claims] == at_work
 
 
 class Kept(list):

@@ -1,6 +1,8 @@
 """Runs whose steps are run one by one, as a cluster would."""
 
+import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,11 +17,14 @@ from runnable import (
     Parallel,
     Pipeline,
     PythonTask,
+    delete_runs,
     get_run_log,
+    list_runs,
 )
+from runnable.datastore.file_system import FileSystemRunLogStore
 from runnable.datastore.memory import MemoryRunLogStore
 from runnable.defaults import LOOP_PLACEHOLDER, MAP_PLACEHOLDER
-from runnable.engine import Iteration
+from runnable.engine import Iteration, deleting
 from runnable.exceptions import (
     DefinitionError,
     NodeMethodCallError,
@@ -33,6 +38,9 @@ from runnable.exceptions import (
 from runnable.graph import CompositeNode, LoopNode, MapNode
 from runnable.options import Options
 from runnable.sdk.parts import Asked, fan_in, fan_out, run_step
+from tests.support.gates import wait_until
+
+COMMAND = ["-m", "runnable.cli"]
 
 
 class Driver:
@@ -345,3 +353,89 @@ def test_branches_whose_names_are_no_paths():
         "x": 1,
         "y": 1,
     }
+
+
+SCRIPT = """
+from pathlib import Path
+from runnable import Pipeline, PythonTask
+
+def wait():
+    Path("inside").touch()
+    while not Path("go on").exists():
+        time.sleep(0.01)
+    return os.getpid()
+
+import os, sys, time
+pipeline = Pipeline(steps=[
+    PythonTask(name="a", function=lambda: 1, returns=["x"]),
+    PythonTask(name="b", function=wait, returns=["y"]),
+])
+if __name__ == "__main__":
+    pipeline.execute(run_id="r1")
+"""
+
+
+@contextmanager
+def another_process(*arguments):
+    """Has another process run `b`, which goes on until the block is left."""
+    Path("script.py").write_text(SCRIPT)
+    process = subprocess.Popen([sys.executable, *arguments])
+    try:
+        wait_until(Path("inside").exists)
+        yield process
+    finally:
+        Path("go on").touch()
+        process.wait()
+
+
+def part(name):
+    return [*COMMAND, "execute-single-node", "r1", "script.py", name]
+
+
+def finished(command):
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+def test_a_step_of_a_run_that_a_process_runs_by_itself_is_left_alone():
+    with another_process("script.py") as owner:
+        refused = finished([sys.executable, *part("b")])
+        assert refused.returncode == 2
+        assert f"process {owner.pid}" in refused.stderr
+    run_log = get_run_log("r1")
+    assert run_log.status == "SUCCESS"
+    assert run_log.parameters["y"].value == owner.pid
+    (attempt,) = run_log.steps["b"].attempts
+    assert attempt.status == "SUCCESS"
+
+
+def test_of_two_processes_that_run_a_step_the_first_one_has_it():
+    Path("script.py").write_text(SCRIPT)
+    assert finished([sys.executable, *part("a")]).returncode == 0
+    with another_process(*part("b")) as owner:
+        refused = finished([sys.executable, *part("b")])
+        assert refused.returncode == 2
+        assert f"process {owner.pid}" in refused.stderr
+    assert owner.returncode == 0
+    assert get_run_log("r1").parameters["y"].value == owner.pid
+
+
+def test_a_run_whose_deletion_was_begun_is_not_revived():
+    Path("script.py").write_text(SCRIPT)
+    assert finished([sys.executable, *part("a")]).returncode == 0
+    store = FileSystemRunLogStore()
+    store.reopen("r1", deleting(), len(list(store.read("r1")))).close()
+    refused = finished([sys.executable, *part("b")])
+    assert refused.returncode == 2
+    assert "its deletion was begun" in refused.stderr
+    assert [it.status for it in list_runs()] == ["DAMAGED"]
+    assert delete_runs(["r1"]) == ["r1"]
+
+
+def test_the_end_that_is_asked_for_again_changes_nothing():
+    Path("go on").touch()
+    Path("script.py").write_text(SCRIPT)
+    for name in ("a", "b", "success", "success"):
+        assert finished([sys.executable, *part(name)]).returncode == 0
+    assert [it.status for it in list_runs()] == ["SUCCESS"]

@@ -60,7 +60,6 @@ class LoopRuntime:
             if not future.cancel():
                 running.interrupt()
                 await _wait_a_while(waiting)
-            _forget(waiting)
             raise
         return await wait_for(waiting.result(), call)
 
@@ -72,7 +71,6 @@ class LoopRuntime:
             await asyncio.wait({waiting})
         except asyncio.CancelledError:
             await _wait_a_while(waiting)
-            _forget(waiting)
             raise
         return cast("T", waiting.result())
 
@@ -112,7 +110,6 @@ async def _in_time(made: Coroutine[Any, Any, object], seconds: float) -> object:
         if not task.done():
             task.cancel()
             await _wait_a_while(task)
-        _forget(task)
     raise StepTimeoutError(seconds)
 
 
@@ -125,6 +122,7 @@ async def _wait_a_while(future: "asyncio.Future[Any]") -> None:
             await asyncio.wait({future}, timeout=left)
         except asyncio.CancelledError as error:
             cancelled = error
+    _forget(future)
     if cancelled is not None:
         raise cancelled
 
