@@ -62,6 +62,10 @@ EXAMPLES = [
     (exceptions.RetryValidationError("r1", "changed"), "cannot be retried: changed"),
     (exceptions.StoreError("text"), "text"),
     (exceptions.RunUnderWayError("r1"), "'r1' is under way"),
+    (
+        exceptions.RunsNotDeletedError(["r1"], {"r2": OSError("no")}),
+        "Deleted: r1. Not deleted:\n  - r2: no",
+    ),
     (exceptions.RunLogContinuedError("r1"), "continued by somebody else"),
     (exceptions.RunLogExistsError("r1", "here"), "'r1' exists already in here"),
     (exceptions.RunLogNotFoundError("r1", "here"), "no run 'r1' in here"),

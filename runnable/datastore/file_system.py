@@ -158,9 +158,12 @@ class FileSystemRunLogStore(BaseRunLogStore):
 
     def read(self, run_id: str) -> Iterator[Record]:
         """Yield the records of a run, in the order they were written."""
-        if not os.path.exists(self._segment(run_id, 1)):
-            raise RunLogNotFoundError(run_id, str(self._root))
-        return self._read(run_id)
+        if os.path.exists(self._segment(run_id, 1)):
+            return self._read(run_id)
+        if left := self._left(run_id):
+            why = "its beginning is gone, since its deletion was begun; delete it again"
+            raise RunLogDamagedError(run_id, left[0], why)
+        raise RunLogNotFoundError(run_id, str(self._root))
 
     def _read(self, run_id: str) -> Iterator[Record]:
         for number in itertools.count(1):
@@ -190,19 +193,22 @@ class FileSystemRunLogStore(BaseRunLogStore):
         target = self._snapshot(run_log.run_id)
         with replacing(target, to_disk=self.durability == "disk") as file:
             file.writelines(dump_run_log(run_log))
+        if not os.path.exists(self._segment(run_log.run_id, 1)):
+            Path(target).unlink(missing_ok=True)  # the run was deleted meanwhile
 
     def remove(self, run_id: str) -> None:
         """Remove the log of a run for good.
 
-        The first segment goes first, so that nobody can go on with an earlier state;
-        what a kill leaves behind is found by looking for it.
+        The first segment goes before the others, so that nobody can go on with an
+        earlier state; what a kill leaves behind is found by looking for it.
         """
         snapshot = self._snapshot(run_id)
-        files = [snapshot] if os.path.exists(snapshot) else []
-        files += [*self._segments(run_id)] or self._left(run_id)
-        if not files:
+        segments = [*self._segments(run_id)] or self._left(run_id)
+        if not segments and not os.path.exists(snapshot):
             raise RunLogNotFoundError(run_id, str(self._root))
-        for file in files:
+        # The copy first, or it would stand for the run; and who has just finished the
+        # run may have written it again.
+        for file in (snapshot, *segments, snapshot):
             Path(file).unlink(missing_ok=True)
 
     def _left(self, run_id: str) -> list[str]:

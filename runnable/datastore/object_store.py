@@ -43,14 +43,12 @@ class S3RunLogStore(S3Place, BaseRunLogStore):
             raise RunLogExistsError(run_id, self.location)
         return self._journal(run_id, 0)
 
-    def _journal(
-        self, run_id: str, count: int, *, joined: bool = False
-    ) -> NumberedJournal:
+    def _journal(self, run_id: str, count: int, claim: bytes = b"") -> NumberedJournal:
         def keep(number: int, line: bytes) -> bool:
             key = _key(run_id, number)
             if not self.objects.put_once(key, line):
                 return False
-            if joined and not self._is_there(run_id):
+            if claim and self._claim(run_id) != claim:
                 self.objects.delete([key])  # it was deleted meanwhile
                 raise RunLogNotFoundError(run_id, self.location)
             return True
@@ -68,14 +66,15 @@ class S3RunLogStore(S3Place, BaseRunLogStore):
 
     def join(self, run_id: str) -> Journal:
         """Write to the journal of a run that another process has."""
-        return self._journal(run_id, len(self._keys(run_id)), joined=True)
+        claim = self._claim(run_id)
+        return self._journal(run_id, len(self._keys(run_id)), claim)
 
-    def _is_there(self, run_id: str) -> bool:
+    def _claim(self, run_id: str) -> bytes:
+        """Return what tells a run from another one of its id; nothing if it is gone."""
         try:
-            self.objects.find(_key(run_id, 0))
+            return self.objects.get(_key(run_id, 0))
         except FileNotFoundError:
-            return False
-        return True
+            return b""
 
     def _keys(self, run_id: str) -> list[str]:
         """List the records of a run, without its claim, in their order."""
@@ -135,15 +134,19 @@ class S3RunLogStore(S3Place, BaseRunLogStore):
     def remove(self, run_id: str) -> None:
         """Remove the log of a run for good.
 
-        The claim goes first, so that nobody can go on with an earlier state; and the
-        last record last, so that nobody can write after what a kill has left.
+        The first record goes first, so that nobody can go on with an earlier state; the
+        last one last, so that nobody can write after what a kill has left, and with it
+        the claim, so that nobody begins a run of this id before.
         """
         names = sorted(self.objects.names(check_run_id(run_id)))
         if not names:
             raise RunLogNotFoundError(run_id, self.location)
+        claim, first = _key(run_id, 0), _key(run_id, 1)
         keys = [f"{run_id}/{name}" for name in names]
-        claim, last = _key(run_id, 0), max(it for it in keys if "/journal/" in it)
-        for some in ([claim], [it for it in keys if it not in {claim, last}], [last]):
+        journal = [it for it in keys if "/journal/" in it and it != claim]
+        last = [*journal[-1:], claim]
+        between = [it for it in keys if it not in {first, *last}]
+        for some in ([first] if len(journal) > 1 else [], between, last):
             self.objects.delete(some)
 
     def list_run_ids(self) -> list[str]:

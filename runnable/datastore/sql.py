@@ -3,10 +3,12 @@
 Theory of operation. A row is a record, by run and number; a run has a row of its own
 before its first record. The database refuses a second row of the same run, and a second
 record of the same number: so of two that begin or continue a run at once, one succeeds,
-and a process that was thought to be gone cannot write any more.
+and a process that was thought to be gone cannot write any more. A key that is used once
+tells a run from a later one of the same id.
 """
 
 import abc
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,13 +37,16 @@ Durability = Literal["none", "process", "disk"]
 
 _METADATA = sa.MetaData()
 _RUNS = sa.Table(
-    "runnable_runs", _METADATA, sa.Column("run_id", sa.Text, primary_key=True)
+    "runnable_runs",
+    _METADATA,
+    sa.Column("run_id", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, nullable=False, unique=True),
 )
 _RECORDS = sa.Table(
     "runnable_records",
     _METADATA,
     # A record of a run that was deleted meanwhile is refused.
-    sa.Column("run_id", sa.Text, sa.ForeignKey(_RUNS.c.run_id), primary_key=True),
+    sa.Column("run", sa.Text, sa.ForeignKey(_RUNS.c.key), primary_key=True),
     sa.Column("number", sa.Integer, primary_key=True),
     sa.Column("line", sa.LargeBinary, nullable=False),
 )
@@ -101,19 +106,20 @@ class SqlRunLogStore(BaseRunLogStore, abc.ABC):
 
     def create(self, run_id: str) -> Journal:
         """Begin the journal of a new run."""
-        engine = self._engine
+        engine, key = self._engine, os.urandom(16).hex()
+        row = {"run_id": check_run_id(run_id), "key": key}
         try:
             with engine.begin() as connection:
-                connection.execute(sa.insert(_RUNS), {"run_id": check_run_id(run_id)})
+                connection.execute(sa.insert(_RUNS), row)
         except IntegrityError:
             raise RunLogExistsError(run_id, self._place()) from None
-        return self._journal(run_id, 0)
+        return self._journal(run_id, key, 0)
 
-    def _journal(self, run_id: str, count: int) -> NumberedJournal:
+    def _journal(self, run_id: str, key: str, count: int) -> NumberedJournal:
         engine = self._engine
 
         def keep(number: int, line: bytes) -> bool:
-            row = {"run_id": run_id, "number": number, "line": line}
+            row = {"run": key, "number": number, "line": line}
             try:
                 with engine.begin() as connection:
                     connection.execute(sa.insert(_RECORDS), row)
@@ -122,40 +128,43 @@ class SqlRunLogStore(BaseRunLogStore, abc.ABC):
             return True
 
         return NumberedJournal(
-            run_id, count, keep, lambda after: self._read(run_id, after)
+            run_id, count, keep, lambda after: self._read(run_id, key, after)
         )
 
     def reopen(self, run_id: str, first: Record, seen: int) -> Journal:
         """Continue the journal of a run that was begun before."""
-        if self._count(run_id) != seen:
+        key, count = self._count(run_id)
+        if count != seen:
             raise RunLogContinuedError(run_id)
-        return self._journal(run_id, seen).taken(first)
+        return self._journal(run_id, key, seen).taken(first)
 
     def join(self, run_id: str) -> Journal:
         """Write to the journal of a run that another process has."""
-        return self._journal(run_id, self._count(run_id))
+        return self._journal(run_id, *self._count(run_id))
 
-    def _count(self, run_id: str) -> int:
+    def _count(self, run_id: str) -> tuple[str, int]:
         with self._engine.connect() as connection:
-            self._check_exists(connection, run_id)
-            return connection.scalar(_of(sa.func.count(), run_id)) or 0
+            key = self._key_of(connection, run_id)
+            return key, connection.scalar(_of(sa.func.count(), key)) or 0
 
-    def _check_exists(self, connection: sa.Connection, run_id: str) -> None:
+    def _key_of(self, connection: sa.Connection, run_id: str) -> str:
         known = check_run_id(run_id)
-        query = sa.select(_RUNS.c.run_id).where(_RUNS.c.run_id == known)
-        if connection.scalar(query) is None:
+        query = sa.select(_RUNS.c.key).where(_RUNS.c.run_id == known)
+        key: str | None = connection.scalar(query)
+        if key is None:
             raise RunLogNotFoundError(run_id, self._place())
+        return key
 
     def read(self, run_id: str) -> Iterator[Record]:
         """Yield the records of a run, in the order they were written."""
         with self._engine.connect() as connection:
-            self._check_exists(connection, run_id)
-        return self._read(run_id)
+            key = self._key_of(connection, run_id)
+        return self._read(run_id, key)
 
-    def _read(self, run_id: str, read: int = 0) -> Iterator[Record]:
+    def _read(self, run_id: str, key: str, read: int = 0) -> Iterator[Record]:
         while True:
             # In pieces, so that no connection is held while records are looked at.
-            query = _of(_RECORDS.c.line, run_id).add_columns(_RECORDS.c.number)
+            query = _of(_RECORDS.c.line, key).add_columns(_RECORDS.c.number)
             query = query.where(_RECORDS.c.number > read)
             query = query.order_by(_RECORDS.c.number).limit(_READ_AT_ONCE)
             with self._engine.connect() as connection:
@@ -178,9 +187,8 @@ class SqlRunLogStore(BaseRunLogStore, abc.ABC):
 
     def ends(self, run_id: str) -> tuple[Record | None, Record | None]:
         """Read the first record and the last one alone."""
-        lines = _of(_RECORDS.c.line, run_id).limit(1)
         with self._engine.connect() as connection:
-            self._check_exists(connection, run_id)
+            lines = _of(_RECORDS.c.line, self._key_of(connection, run_id)).limit(1)
             first = connection.scalar(lines.order_by(_RECORDS.c.number))
             last = connection.scalar(lines.order_by(_RECORDS.c.number.desc()))
         if first is None or last is None:
@@ -190,9 +198,9 @@ class SqlRunLogStore(BaseRunLogStore, abc.ABC):
     def remove(self, run_id: str) -> None:
         """Remove the log of a run for good."""
         with self._engine.begin() as connection:
-            self._check_exists(connection, run_id)
-            for table in (_RECORDS, _RUNS):
-                connection.execute(sa.delete(table).where(table.c.run_id == run_id))
+            key = self._key_of(connection, run_id)
+            for column in (_RECORDS.c.run, _RUNS.c.key):
+                connection.execute(sa.delete(column.table).where(column == key))
 
     def list_run_ids(self) -> list[str]:
         """List the ids of all runs, sorted."""
@@ -286,9 +294,8 @@ class PostgresRunLogStore(SqlRunLogStore):
         return {"Type": self.service_name, "Location": str(self._target())}
 
 
-def _of(column: Any, run_id: str) -> sa.Select[Any]:
-    query = sa.select(column).select_from(_RECORDS)
-    return query.where(_RECORDS.c.run_id == run_id)
+def _of(column: Any, key: str) -> sa.Select[Any]:
+    return sa.select(column).select_from(_RECORDS).where(_RECORDS.c.run == key)
 
 
 def _make_tables(engine: sa.Engine) -> None:

@@ -196,7 +196,7 @@ class BaseRunLogStore(Service, abc.ABC):
         except KeyError as missing:
             why = f"the start of step {missing} is missing"
             raise RunLogDamagedError(run_id, "its journal", why) from None
-        except (TypeError, ValueError, AttributeError) as error:
+        except (TypeError, ValueError, AttributeError, IndexError) as error:
             why = f"its records do not fit together: {error}"
             raise RunLogDamagedError(run_id, "its journal", why) from error
 

@@ -32,7 +32,7 @@ The tree of their classes::
     └── StoreError                 something kept is missing, present or damaged
         ├── StoreAccessError
         ├── RunLogExistsError, RunLogNotFoundError, RunLogDamagedError,
-        │   RunLogContinuedError, RunUnderWayError
+        │   RunLogContinuedError, RunUnderWayError, RunsNotDeletedError
         ├── StepLogNotFoundError, BranchLogNotFoundError, JobLogNotFoundError
         ├── EntityNotFoundError
         └── CatalogError
@@ -93,6 +93,7 @@ from runnable.exceptions.stores import (
     RunLogDamagedError,
     RunLogExistsError,
     RunLogNotFoundError,
+    RunsNotDeletedError,
     RunUnderWayError,
     StepLogNotFoundError,
     StoreAccessError,
@@ -133,6 +134,7 @@ __all__ = [
     "RunLogNotFoundError",
     "RunUnderWayError",
     "RunnableError",
+    "RunsNotDeletedError",
     "SecretNotFoundError",
     "ServiceNotFoundError",
     "StepLogNotFoundError",

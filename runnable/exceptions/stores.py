@@ -1,6 +1,6 @@
 """Errors of what is kept: it is missing, there already, or damaged."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from runnable.exceptions.base import RunnableError, did_you_mean
 
@@ -63,6 +63,23 @@ class RunUnderWayError(StoreError):
 
     def __str__(self) -> str:
         return f"Run {self.run_id!r} is under way; wait for its end, or end it."
+
+
+class RunsNotDeletedError(StoreError):
+    """Some runs could not be deleted; the others are."""
+
+    def __init__(
+        self, deleted: Sequence[str], problems: Mapping[str, Exception]
+    ) -> None:
+        super().__init__(deleted, problems)
+        self.deleted = deleted
+        self.problems = problems
+        """Why not, by the id of the run."""
+
+    def __str__(self) -> str:
+        lines = "".join(f"\n  - {run_id}: {it}" for run_id, it in self.problems.items())
+        deleted = ", ".join(self.deleted) or "none"
+        return f"Deleted: {deleted}. Not deleted:{lines}"
 
 
 class RunLogNotFoundError(StoreError):

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple, cast
 
 from runnable.catalog import BaseCatalog
+from runnable.clock import local_time
 from runnable.datastore import (
     BaseRunLogStore,
     ObjectLoader,
@@ -20,6 +21,7 @@ from runnable.exceptions import (
     RunLogContinuedError,
     RunLogDamagedError,
     RunLogNotFoundError,
+    RunsNotDeletedError,
     RunUnderWayError,
 )
 from runnable.injection import Provide, inject
@@ -159,6 +161,7 @@ def delete_runs(
     Raises:
         RunLogNotFoundError: If there is no run of a given id.
         RunUnderWayError: If a run of a given id is under way.
+        RunsNotDeletedError: If some could not be deleted; all others are.
         ConfigurationError: If the configuration is wrong.
     """
     if isinstance(run_ids, str):
@@ -176,11 +179,29 @@ def delete_runs(
             old = kept.old(older_than, keep)
         if dry_run:
             return list(chosen | old)
-        for run_id, found in chosen.items():
-            kept.delete(run_id, found)
-        return [*chosen, *(it for it in old if kept.delete_unless_used(it, old[it]))]
+        return _delete_all(kept, chosen, old)
     finally:
         close_all(owned)
+
+
+def _delete_all(
+    kept: "_Kept", chosen: "Mapping[str, _Found]", old: "Mapping[str, _Found]"
+) -> list[str]:
+    """Delete runs; one that cannot be deleted keeps no other."""
+    deleted: list[str] = []
+    problems: dict[str, Exception] = {}
+    for run_id, found in {**chosen, **old}.items():
+        delete = kept.delete if run_id in chosen else kept.delete_unless_used
+        try:
+            if delete(run_id, found):
+                deleted.append(run_id)
+        except Exception as problem:  # noqa: BLE001 - raised when all others are gone
+            problems[run_id] = problem
+    if len(problems) == 1 and not deleted:
+        raise next(iter(problems.values()))
+    if problems:
+        raise RunsNotDeletedError(deleted, problems) from next(iter(problems.values()))
+    return deleted
 
 
 def _old(
@@ -189,7 +210,7 @@ def _old(
     readable = [run for run in runs if run.started is not None]
     beyond = readable[keep:] if keep is not None else []
     if older_than is not None:
-        limit = datetime.now() - older_than  # noqa: DTZ005 - local, as run logs are
+        limit = local_time() - older_than
         beyond += [run for run in readable if run.started and run.started < limit]
     return [run.run_id for run in beyond]
 
@@ -201,6 +222,7 @@ class _Found(NamedTuple):
     """Whether a process runs it."""
     seen: int | None
     """How many records it has; None if they cannot be read, or it has none."""
+    is_damaged: bool = False
 
 
 class _Kept(NamedTuple):
@@ -220,19 +242,10 @@ class _Kept(NamedTuple):
         return {
             run_id: it
             for run_id, it in found.items()
-            if not it.under_way and not (it.seen is None and self._has_records(run_id))
+            if not (it.under_way or it.is_damaged)
         }
 
-    def _has_records(self, run_id: str) -> bool:
-        try:
-            self.store.read(run_id)
-        except RunLogNotFoundError:
-            return False  # of version 0.50, which kept a copy only
-        except RunLogDamagedError:
-            pass
-        return True
-
-    def delete(self, run_id: str, found: _Found) -> None:
+    def delete(self, run_id: str, found: _Found) -> bool:
         """Delete a run, which nobody can begin to resume meanwhile."""
         under_way, key = runs_under_way(), self.store.key(run_id)
         if not under_way.claim(key):
@@ -248,14 +261,14 @@ class _Kept(NamedTuple):
             raise RunUnderWayError(run_id) from None
         finally:
             under_way.release(key)
+        return True
 
     def delete_unless_used(self, run_id: str, found: _Found) -> bool:
         """Delete a run that nobody has asked for by its id; say whether it was."""
         try:
-            self.delete(run_id, found)
+            return self.delete(run_id, found)
         except (RunUnderWayError, RunLogNotFoundError):
             return False  # others were faster
-        return True
 
     def look(self, run_id: str) -> _Found:
         """Read what there is of a run."""
@@ -267,7 +280,7 @@ class _Kept(NamedTuple):
                 history.add(record)
         except RunLogDamagedError:
             # What comes before the damage tells who runs it, if anybody does.
-            return _Found(is_under_way(history), None)
+            return _Found(is_under_way(history), None, is_damaged=True)
         except RunLogNotFoundError:
             if run_id in self.store.list_run_ids():
                 return _Found(under_way=False, seen=None)  # of version 0.50

@@ -192,6 +192,20 @@ def test_nobody_writes_to_a_run_that_was_deleted(store):
     assert list(store.read("r1")) == RECORDS
 
 
+def test_who_wrote_to_a_run_does_not_write_to_a_later_one_of_its_id(store):
+    write(store)
+    joined = store.join("r1")
+    store.remove("r1")
+    later = store.create("r1")
+    later.append(RECORDS[0])
+    with pytest.raises((RunLogNotFoundError, RunLogContinuedError)):
+        joined.append(RECORDS[1])
+        joined.close()
+    later.append(RECORDS[1])
+    later.close()
+    assert list(store.read("r1")) == RECORDS[:2]
+
+
 def test_a_run_whose_deletion_has_begun_is_nobodys(store):
     write(store, records=RECORDS[:1])
     joined = store.join("r1")

@@ -25,12 +25,15 @@ from runnable import (
 )
 from runnable.catalog.file_system import FileSystemCatalog
 from runnable.datastore import RunStarted, StepStarted
+from runnable.datastore.file_system import FileSystemRunLogStore
 from runnable.datastore.memory import MemoryRunLogStore
+from runnable.engine import deleting
 from runnable.exceptions import (
     DefinitionError,
     RetryValidationError,
     RunLogExistsError,
     RunLogNotFoundError,
+    RunsNotDeletedError,
     RunUnderWayError,
 )
 from tests.support.gates import wait_until
@@ -345,6 +348,56 @@ def test_what_a_kill_has_left_of_a_deletion_is_deleted():
         run("a", {})
     assert delete_runs(["a"]) == ["a"]
     run("a", {})
+
+
+def test_what_a_kill_has_left_of_a_deletion_is_listed():
+    run("r1", {})
+    store = FileSystemRunLogStore()
+    store.reopen("r1", deleting(), len(list(store.read("r1")))).close()
+    Path(".run_log_store/r1.json").unlink()
+    Path(".run_log_store/r1.000001.jsonl").unlink()
+    (listed,) = list_runs()
+    assert (listed.run_id, listed.status) == ("r1", "DAMAGED")
+    assert "its deletion was begun" in listed.problem
+    assert delete_runs(["r1"]) == ["r1"]
+    assert list_runs() == []
+
+
+def test_one_run_that_cannot_be_deleted_keeps_no_other():
+    for number in range(4):
+        run(f"r{number}", {})
+    Path("elsewhere").mkdir()
+    Path(".catalog/r2").rename("elsewhere/r2")
+    Path(".catalog/r2").symlink_to(Path("elsewhere/r2").absolute())
+    with pytest.raises(RunsNotDeletedError, match="Not deleted:\n  - r2: ") as error:
+        delete_runs(keep=1)
+    assert error.value.deleted == ["r1", "r0"]
+    assert [(it.run_id, it.status) for it in list_runs()] == [
+        ("r3", "SUCCESS"),
+        ("r2", "DAMAGED"),
+    ]
+    Path(".catalog/r2").unlink()
+    assert delete_runs(["r2"]) == ["r2"]
+
+
+def test_who_finishes_a_run_that_was_deleted_brings_nothing_back(monkeypatch):
+    finish = FileSystemRunLogStore.finish
+
+    def finish_late(store, run_log):
+        store.remove("r1")
+        finish(store, run_log)
+
+    monkeypatch.setattr(FileSystemRunLogStore, "finish", finish_late)
+    run("r1", {})
+    assert list_runs() == []
+    assert not [it for it in Path(".run_log_store").iterdir() if "r1" in it.name]
+
+
+def test_age_is_by_the_clock_that_runs_have(frozen_clock):
+    run("r1", {})
+    assert delete_runs(older_than=timedelta(days=1)) == []
+    frozen_clock.tick(2 * 86400)
+    assert delete_runs(older_than=timedelta(days=1)) == ["r1"]
 
 
 def test_damage_in_the_middle_takes_no_protection_away():
