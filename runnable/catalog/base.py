@@ -3,6 +3,7 @@
 import abc
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import BinaryIO, NamedTuple, Self
 
@@ -26,6 +27,19 @@ class StoredObject(NamedTuple):
     sha256: str
     """Of the bytes, 64 hexadecimal digits."""
     size_bytes: int
+
+
+@dataclass(slots=True)
+class PutBy:
+    """An attempt of a step that puts files."""
+
+    attempt: str
+    """What it is called; of letters, digits and what else may name a file."""
+    may_replace: Collection[str] | None = None
+    """The names of files that may be replaced for good; if None, all may be, and come
+    back if the attempt does not succeed."""
+    replaced: list[str] = field(default_factory=list)
+    """Gets the names of files that come back then."""
 
 
 class BaseCatalog(Service, abc.ABC):
@@ -98,7 +112,6 @@ class BaseCatalog(Service, abc.ABC):
             run_id=run_id,
             store_copy=store_copy,
             missing_ok=allow_file_not_found_exc,
-            replace=None,
         )
 
     @inject
@@ -125,7 +138,7 @@ class BaseCatalog(Service, abc.ABC):
         run_id: str,
         store_copy: bool,
         missing_ok: bool,
-        replace: Collection[str] | None,
+        by: "PutBy | None" = None,
     ) -> list[DataCatalog]:
         """Keep files of the compute folder; see `put`.
 
@@ -134,9 +147,28 @@ class BaseCatalog(Service, abc.ABC):
             run_id: The run they belong to.
             store_copy: Whether they are copied, or only recorded.
             missing_ok: Whether it is fine that there are none.
-            replace: The names of those that may take the place of what is kept under
-                them, which stays else; any if None.
+            by: The attempt of a step that puts them, if one does.
         """
+
+    def settle(
+        self, attempts: Collection[str], *, run_id: str, succeeded: bool
+    ) -> None:
+        """Bring back what attempts have replaced, unless they have succeeded.
+
+        Args:
+            attempts: Their names; see `PutBy`.
+            run_id: The run they belong to.
+            succeeded: Whether they have.
+        """
+
+    def unsettled(self, run_id: str) -> list[str]:
+        """List the attempts that have replaced something, and were not settled.
+
+        Args:
+            run_id: The run they belong to.
+        """
+        del run_id
+        return []
 
     @abc.abstractmethod
     def get_files(self, pattern: str, *, run_id: str) -> list[DataCatalog]:

@@ -1,10 +1,10 @@
 """A catalog that keeps nothing."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import BinaryIO, ClassVar
 
-from runnable.catalog.base import BaseCatalog, StoredObject, Write
+from runnable.catalog.base import BaseCatalog, PutBy, StoredObject, Write
 from runnable.datastore import DataCatalog
 from runnable.exceptions import CatalogError
 
@@ -35,10 +35,10 @@ class DoNothingCatalog(BaseCatalog):
         run_id: str,
         store_copy: bool,
         missing_ok: bool,
-        replace: Collection[str] | None,
+        by: PutBy | None = None,
     ) -> list[DataCatalog]:
         """Keep nothing."""
-        del pattern, run_id, store_copy, missing_ok, replace
+        del pattern, run_id, store_copy, missing_ok, by
         return []
 
     def get_files(self, pattern: str, *, run_id: str) -> list[DataCatalog]:

@@ -20,9 +20,10 @@ from urllib.parse import quote
 
 from pydantic import PrivateAttr
 
-from runnable.catalog.base import BaseCatalog, StoredObject, Write
+from runnable.catalog.base import BaseCatalog, PutBy, StoredObject, Write
 from runnable.catalog.hashing import HashingFile, copy_and_hash, hash_file, is_same
 from runnable.catalog.patterns import is_literal, literal_folder, matches, parse
+from runnable.catalog.replaced import Keys, Replaced
 from runnable.datastore import DataCatalog
 from runnable.exceptions import CatalogError, ObjectDamagedError
 from runnable.files import TEMPORARY_NAME, replacing
@@ -108,7 +109,7 @@ class KeepingCatalog(BaseCatalog):
         run_id: str,
         store_copy: bool,
         missing_ok: bool,
-        replace: Collection[str] | None,
+        by: PutBy | None = None,
     ) -> list[DataCatalog]:
         """Keep files of the compute folder; see `put`."""
         folder = self._compute_folder
@@ -121,10 +122,10 @@ class KeepingCatalog(BaseCatalog):
         for path in self._files(pattern):
             name = path.relative_to(folder).as_posix()
             key = f"{root}/{name}"
-            stays = replace is not None and name not in replace
+            stays = by and by.may_replace is not None and name not in by.may_replace
             if stays and self.has(key):
                 continue
-            digest = self._keep(path, key) if store_copy else hash_file(path)
+            digest = self._keep(path, name, root, by) if store_copy else hash_file(path)
             kept.append(_entry(name, digest, key, "put"))
         if not kept and not missing_ok:
             hint = ""
@@ -159,15 +160,36 @@ class KeepingCatalog(BaseCatalog):
         del path
         return False
 
-    def _keep(self, path: Path, key: str) -> str:
+    def _keep(self, path: Path, name: str, root: str, by: PutBy | None) -> str:
         """Keep one file, unless it is kept already; return its hash."""
+        key = f"{root}/{name}"
         known = self.kept_hash(key, path.stat().st_size)
         if known and hash_file(path) == known:
             return known
         with path.open("rb") as source, self.draft(os.path.dirname(key)) as draft:  # noqa: PTH120 - a key
             digest = copy_and_hash(source, draft.file)
+            # What may be replaced anyway need not come back.
+            lasts = by is not None and by.may_replace is None
+            if by and lasts and self._replaced(root).keep(name, by.attempt, digest):
+                by.replaced.append(name)
             draft.keep(key, digest)
         return digest
+
+    def _replaced(self, root: str) -> Replaced:
+        keys = Keys(self.has, self.names, self.open, self.copy_key, self.drop)
+        return Replaced(root, keys)
+
+    def settle(
+        self, attempts: Collection[str], *, run_id: str, succeeded: bool
+    ) -> None:
+        """Bring back what attempts have replaced, unless they have succeeded."""
+        replaced = self._replaced(self._root(run_id))
+        settle = replaced.forget if succeeded else replaced.bring_back
+        settle(attempts)
+
+    def unsettled(self, run_id: str) -> list[str]:
+        """List the attempts that have replaced something, and were not settled."""
+        return self._replaced(self._root(run_id)).attempts()
 
     def get_files(self, pattern: str, *, run_id: str) -> list[DataCatalog]:
         """Bring kept files back; see `get`."""
@@ -235,7 +257,7 @@ class KeepingCatalog(BaseCatalog):
         root = self._root(run_id)
         with self.draft(root) as draft:
             draft.file.write(content)
-            draft.keep(f"{root}/{name}", hashlib.sha256(content).hexdigest())
+            draft.keep(f"{root}/{_checked(name)}", hashlib.sha256(content).hexdigest())
 
     def put_object(
         self, folder: str, name: str, write: Write, *, run_id: str

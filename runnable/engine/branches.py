@@ -7,13 +7,14 @@ from functools import partial
 
 from runnable import defaults
 from runnable.datastore import BranchFinished, BranchStarted, JsonParameter
+from runnable.engine.attempt import Attempt
 from runnable.engine.fan_out import Branch, BranchEnd, FanOut, Gathered, fan_out
 from runnable.engine.recorder import now
 from runnable.engine.remote import Remote
 from runnable.engine.runtimes.base import BranchBody
 from runnable.engine.scopes import Failure, Scope
 from runnable.engine.session import Session
-from runnable.engine.step import Attempt, in_one_line, run_step
+from runnable.engine.step import in_one_line, run_step
 from runnable.engine.traversal import Finish, RunNode, Traversal
 from runnable.engine.values import reduced
 from runnable.events import Warned

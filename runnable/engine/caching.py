@@ -1,6 +1,6 @@
 """Reuse what a step returned before, if nothing that it depends on has changed.
 
-Theory of operation. The key of a step is a hash over what it does (the source of a
+Theory of operation. The key of a step is a hash over what it does (the code of a
 function, the text of a command), what it is given (values, and the hashes of objects),
 and the files it has fetched. The catalog keeps, under that key, the record in which
 such a step ended, and the run it belongs to. A run that reuses it gets copies of the
@@ -26,13 +26,13 @@ from runnable.datastore.parameters import to_plain
 from runnable.datastore.records import DamagedLineError, decode, encode
 from runnable.engine.scopes import Scope
 from runnable.exceptions import CatalogError
-from runnable.graph import CatalogSettings, TaskNode
+from runnable.graph import NO_FILES, TaskNode
 from runnable.parameters import Offer, to_json
 from runnable.tasks import BaseTaskType, Call
 
 logger = logging.getLogger(__name__)
 
-_FORMAT = 1
+_FORMAT = 2
 """Part of every key: what another format has kept is not found."""
 
 
@@ -89,6 +89,7 @@ def key_of(
     used: Used,
     scope: Scope,
     fetched: Sequence[DataCatalog],
+    environment: Mapping[str, str],
 ) -> str:
     """Return what tells whether a step would do the same again.
 
@@ -99,6 +100,7 @@ def key_of(
         used: What it was offered.
         scope: Where its parameters are.
         fetched: The files that it has got.
+        environment: The variables that it sees of the branches it stands in.
 
     Returns:
         64 hexadecimal digits; empty if it was given an object that is in memory only.
@@ -113,8 +115,11 @@ def key_of(
     ):
         return ""
     else:
-        given = {
-            name: it.sha256 if isinstance(it, ObjectParameter) else to_plain({"": it})
+        seen: dict[str, JsonValue] = {**environment}
+        given = seen | {
+            f"parameter {name}": it.sha256
+            if isinstance(it, ObjectParameter)
+            else to_plain({"": it})
             for name, it in inputs.items()
         }
     content = {
@@ -122,7 +127,7 @@ def key_of(
         "does": task.identity(),
         "given": given,
         "fetched": sorted([file.name, file.data_hash] for file in fetched),
-        "puts": (node.catalog or CatalogSettings()).describe(),
+        "puts": (node.catalog or NO_FILES).describe(),
     }
     text = json.dumps(content, sort_keys=True)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -27,6 +27,7 @@ from runnable.datastore import (
     RunFinished,
     StepStarted,
 )
+from runnable.engine.attempt import Attempt, settle_all
 from runnable.engine.branches import as_one, gather, run_branches
 from runnable.engine.fan_out import Branch, BranchEnd, FanOut, fan_out
 from runnable.engine.history import History
@@ -38,7 +39,7 @@ from runnable.engine.runtimes import Runtime
 from runnable.engine.scopes import Failure, Scope
 from runnable.engine.session import Conditions, Services, Session, Who, run_started
 from runnable.engine.standing import Standing
-from runnable.engine.step import Attempt, Body, in_one_line, run_step
+from runnable.engine.step import Body, in_one_line, run_step
 from runnable.engine.traversal import Outcome
 from runnable.exceptions import (
     BranchFailedError,
@@ -350,6 +351,7 @@ def _at_work(
             records = list(store.read(context.run_id))
             seen = _Seen(part, records, context, claim, runs_here=runs_here)
             session.history = seen.history
+            settle_all(session.services.catalog, context.run_id, seen.history, path)
             for started in seen.standing.around(path):
                 recorder.adopt(started)
             yield seen

@@ -17,6 +17,7 @@ from runnable.datastore import (
     RunFinished,
     RunLog,
 )
+from runnable.engine.attempt import settle_all
 from runnable.engine.branches import run_branches, traverse
 from runnable.engine.history import NO_HISTORY, History
 from runnable.engine.recorder import Recorder, UnrecordedError, now
@@ -180,6 +181,7 @@ def make_session(
         history=begun.past,
         step_turns=_step_turns(services, context),
         objects=None if keeps_objects else in_memory,
+        stores_objects=keeps_objects and begun.past.count > 0,
     )
 
 
@@ -281,6 +283,8 @@ async def _resume(
     first = stopped.record(who)
     reopen = partial(store.reopen, run_id, first, history.count)
     journal = await runtime.off_loop(reopen)
+    settle = partial(settle_all, services.catalog, run_id, history)
+    await runtime.off_loop(settle)
     notes = [first.message] if first.message else []
     return Begun(journal, history, notes, stopped.parameters)
 

@@ -2,8 +2,8 @@
 
 import functools
 import inspect
+import types
 from collections.abc import Callable
-from types import CodeType
 
 from pydantic import JsonValue
 
@@ -13,13 +13,17 @@ from runnable.parameters.binding import name_of
 from runnable.parameters.values import to_json
 
 
-def identity_of(function: Callable[..., object]) -> JsonValue:
-    """Return what a function is made of: its source, and the values it holds.
+def identity_of(
+    function: Callable[..., object], within: tuple[object, ...] = ()
+) -> JsonValue:
+    """Return what a function is made of: its code, and the values it holds.
 
-    What it calls, and global variables, are not looked at.
+    The code as it was loaded, since a file may have been changed after that. What the
+    function calls, and global variables, are not looked at.
 
     Args:
         function: Anything that can be called.
+        within: What holds it, from the outside in.
 
     Raises:
         DefinitionError: If it has bound a value that is no JSON.
@@ -28,34 +32,37 @@ def identity_of(function: Callable[..., object]) -> JsonValue:
         >>> identity_of(functools.partial(abs, -1))["bound"]
         [[-1], {}]
     """
+    if any(function is it for it in within):
+        return len(within)  # it holds itself
+    within = (*within, function)
     bound: JsonValue = []
     inner = function
     if isinstance(inner, functools.partial):
         bound = [_plain(inner, inner.args), _plain(inner, inner.keywords)]
         inner = inner.func
+    if not inspect.isfunction(inner):
+        inner = getattr(inner, "__wrapped__", inner)  # such as by functools.cache
     closed: dict[str, JsonValue] = {}
-    written: Callable[..., object] = inner
     if inspect.isfunction(inner):
         for name, value in inspect.getclosurevars(inner).nonlocals.items():
             closed[name] = (
-                identity_of(value) if callable(value) else _plain(inner, value)
+                identity_of(value, within) if callable(value) else _plain(inner, value)
             )
     elif inspect.ismethod(inner):
         closed["self"] = _plain(inner, inner.__self__)
     elif not inspect.isclass(inner) and not inspect.isbuiltin(inner):
         # Something that has a __call__: its class says what it does, and it with what.
         closed["self"] = _plain(inner, getattr(inner, "__dict__", None))
-        written = type(inner)
     return {
         "name": name_of(inner),
-        "source": _source(written),
+        "code": _code_of(inner),
         "bound": bound,
         "closed": closed,
-        "defaults": _defaults(inner),
+        "defaults": _defaults(inner, within),
     }
 
 
-def _defaults(function: Callable[..., object]) -> JsonValue:
+def _defaults(function: Callable[..., object], within: tuple[object, ...]) -> JsonValue:
     """Return the values of arguments that are not given; services are none."""
     try:
         parameters = inspect.signature(function).parameters.values()
@@ -63,7 +70,7 @@ def _defaults(function: Callable[..., object]) -> JsonValue:
         return {}  # written in C, and silent
     given = {it.name: it.default for it in parameters if it.default is not it.empty}
     return {
-        name: identity_of(value) if callable(value) else _default(value)
+        name: identity_of(value, within) if callable(value) else _default(value)
         for name, value in given.items()
         if not is_marker(value)
     }
@@ -76,25 +83,40 @@ def _default(value: object) -> JsonValue:
         return repr(value)  # with an address in it, nothing is reused: that is safe
 
 
-def _source(function: Callable[..., object]) -> str:
-    code = getattr(function, "__code__", None)
-    try:
-        source = inspect.getsource(function)
-    except (OSError, TypeError):
-        # Typed at a prompt, or written in C.
-        return _code(code)
-    # There may be others in the same line.
-    return source + (_code(code) if name_of(function).endswith("<lambda>") else "")
-
-
-def _code(code: object) -> str:
-    """Return what compiled code does, without where it stands."""
-    if not isinstance(code, CodeType):
+def _code_of(function: Callable[..., object]) -> JsonValue:
+    if isinstance(function, types.FunctionType | types.MethodType):
+        return _compiled(function.__code__)
+    if inspect.isbuiltin(function):
         return ""
-    constants = (
-        _code(it) if isinstance(it, CodeType) else repr(it) for it in code.co_consts
-    )
-    return repr((code.co_code, code.co_names, code.co_varnames, *constants))
+    kind = function if inspect.isclass(function) else type(function)
+    # With what it inherits.
+    return {
+        f"{base.__qualname__}.{name}": _compiled(member.__code__)
+        for base in kind.__mro__
+        for name, member in vars(base).items()
+        if isinstance(member, types.FunctionType)
+    }
+
+
+def _compiled(code: types.CodeType) -> str:
+    """Return what compiled code does, without where it stands."""
+    arguments = code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount
+    names = code.co_names, code.co_varnames, code.co_freevars
+    constants = [_constant(it) for it in code.co_consts]
+    handlers = getattr(code, "co_exceptiontable", b"")
+    return repr((code.co_code, handlers, arguments, code.co_flags, names, constants))
+
+
+def _constant(value: object) -> str:
+    match value:
+        case types.CodeType():
+            return _compiled(value)
+        case frozenset():
+            return repr(sorted(map(_constant, value)))  # in an order that stays
+        case tuple():
+            return repr([_constant(it) for it in value])
+        case _:
+            return repr(value)
 
 
 def _plain(function: Callable[..., object], value: object) -> JsonValue:

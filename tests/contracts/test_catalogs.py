@@ -13,6 +13,7 @@ import s3
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from runnable.catalog import PutBy
 from runnable.catalog.do_nothing import DoNothingCatalog
 from runnable.catalog.file_system import FileSystemCatalog
 from runnable.catalog.object_store import S3Catalog
@@ -109,14 +110,62 @@ def test_what_is_kept_may_be_left_as_it_is(keeping, folder):
     for name in ("c.txt", "d.txt"):
         Path(name).write_text("other")
     entries = keeping.put_files(
-        "*.txt", run_id="r1", store_copy=True, missing_ok=True, replace=[]
+        "*.txt", run_id="r1", store_copy=True, missing_ok=True, by=PutBy("a-1", [])
     )
     assert [it.name for it in entries] == ["d.txt"]
     assert kept(keeping, "r1/c.txt") == b"c"
     keeping.put_files(
-        "*.txt", run_id="r1", store_copy=True, missing_ok=True, replace=["c.txt"]
+        "*.txt",
+        run_id="r1",
+        store_copy=True,
+        missing_ok=True,
+        by=PutBy("a-1", ["c.txt"]),
     )
     assert kept(keeping, "r1/c.txt") == b"other"
+
+
+def put(keeping, text, by=None):
+    Path("c.txt").write_text(text)
+    given = {"run_id": "r1", "store_copy": True, "missing_ok": False}
+    keeping.put_files("c.txt", **given, by=by)
+
+
+def test_what_was_replaced_comes_back_unless_who_replaced_it_succeeds(keeping, folder):
+    put(keeping, "before")
+    for succeeded, expected in ((False, b"before"), (True, b"after")):
+        by = PutBy("a-1")
+        put(keeping, "after", by)
+        assert (by.replaced, keeping.unsettled("r1")) == (["c.txt"], ["a-1"])
+        assert kept(keeping, "r1/c.txt") == b"after"
+        keeping.settle(["a-1"], run_id="r1", succeeded=succeeded)
+        assert kept(keeping, "r1/c.txt") == expected
+        assert keeping.unsettled("r1") == []
+    by = PutBy("a-2")
+    put(keeping, "after", by)  # the same
+    Path("d.txt").write_text("new")
+    keeping.put_files("d.txt", run_id="r1", store_copy=True, missing_ok=False, by=by)
+    assert (by.replaced, keeping.unsettled("r1")) == ([], [])
+
+
+def test_what_several_have_replaced_comes_back(keeping, folder):
+    put(keeping, "before")
+    for name in ("c-1", "a-1", "b-1"):
+        put(keeping, name, PutBy(name))
+    keeping.settle(["a-1", "b-1", "c-1"], run_id="r1", succeeded=False)
+    assert kept(keeping, "r1/c.txt") == b"before"
+
+
+def test_what_somebody_else_has_put_stays(keeping, folder):
+    put(keeping, "before")
+    put(keeping, "failed", PutBy("a-1"))
+    put(keeping, "better")
+    keeping.settle(["a-1"], run_id="r1", succeeded=False)
+    assert kept(keeping, "r1/c.txt") == b"better"
+
+
+def test_a_text_stays_within_the_run(keeping):
+    with pytest.raises(CatalogError):
+        keeping.put_text("../r2/a.txt", "evil", run_id="r1")
 
 
 def test_what_is_remembered_is_removed_with_its_run(keeping):

@@ -2,6 +2,9 @@
 
 import functools
 import linecache
+import os
+import subprocess
+import sys
 import uuid
 from pathlib import Path
 
@@ -10,6 +13,7 @@ import s3
 
 from runnable import (
     Catalog,
+    Loop,
     Map,
     NotebookTask,
     Pipeline,
@@ -320,3 +324,65 @@ def test_an_end_that_cannot_be_kept_for_others_is_no_failure(caplog):
     run_log = build().execute(parameters={"rows": [1]})
     assert run_log.status == "SUCCESS"
     assert "The end of step 'train' is not kept for others" in caplog.text
+
+
+def test_the_code_that_was_loaded_counts_not_the_file():
+    Path("m.py").write_text("def f():\n    return 'v1'\n")
+    Path("run.py").write_text(
+        "import sys; sys.path.insert(0, '.'); import m\n"
+        "from pathlib import Path\n"
+        "from runnable import PythonTask\n"
+        "if sys.argv[1:]:\n"
+        "    Path('m.py').write_text('def f():\\n    return \\'v2 \\'\\n')\n"
+        "task = PythonTask(name='s', function=m.f, returns=['x'], cache=True)\n"
+        "print(task.as_pipeline().execute().parameters['x'].value)\n"
+    )
+    for arguments, expected in ((["edit"], "v1"), ([], "v2 "), ([], "v2 ")):
+        said = subprocess.run(
+            [sys.executable, "run.py", *arguments],
+            check=True,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert said.stdout == f"{expected}\n"
+
+
+def test_the_iteration_that_a_task_sees_counts():
+    def number():
+        n = int(os.environ["NUMBER"])
+        return n, n >= 2
+
+    task = PythonTask(name="t", function=number, returns=["n", "done"], cache=True)
+    loop = Loop(
+        name="l",
+        index_as="NUMBER",
+        max_iterations=5,
+        break_on="done",
+        branch=task.as_pipeline(),
+    )
+    for _ in range(2):
+        run_log = loop.as_pipeline().execute()
+        assert run_log.parameters["n"].value == 2
+    assert all(
+        it.attempts[0].cached_from for it in run_log.all_steps() if it.name == "t"
+    )
+
+
+def test_a_function_may_hold_itself_and_inherit_its_call():
+    def factorial(n=3):
+        return n * factorial(n - 1) if n else 1
+
+    assert identity_of(factorial) == identity_of(factorial)
+
+    def made(base):
+        return type("Caller", (base,), {"__module__": "m"})()
+
+    class One:
+        def __call__(self):
+            return 1
+
+    class Other:
+        def __call__(self):
+            return 2
+
+    assert identity_of(made(One))["code"] != identity_of(made(Other))["code"]

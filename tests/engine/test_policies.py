@@ -3,13 +3,22 @@
 import asyncio
 import threading
 import time
+from functools import partial
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from runnable import Backoff, ExecutionFailedError, Map, Pipeline, PythonTask
+from runnable import (
+    Backoff,
+    Catalog,
+    ExecutionFailedError,
+    Map,
+    Pipeline,
+    PythonTask,
+)
 from runnable.engine.retry import seconds_before_retry
 from runnable.exceptions import BindingError, StepTimeoutError
 
@@ -304,3 +313,50 @@ async def test_a_task_that_executes_pipelines_gets_its_threads(in_memory):
         parameters={"xs": list(range(300))}, services=in_memory
     )
     assert run_log.parameters["y"].value == [x + 1 for x in range(300)]
+
+
+def test_a_step_that_fails_while_it_puts_files_leaves_what_was_kept():
+    tries = []
+
+    def count():
+        number = int(Path("n.txt").read_text()) + 1
+        Path("n.txt").write_text(str(number))
+        tries.append(number)
+        if len(tries) > 1:
+            Path("report.txt").touch()
+        return number
+
+    make = PythonTask(
+        name="make",
+        function=lambda: Path("n.txt").write_text("1") and None,
+        catalog=Catalog(put=["n.txt"]),
+    )
+    step = PythonTask(
+        name="count",
+        function=count,
+        returns=["n"],
+        retries=1,
+        catalog=Catalog(get=["n.txt"], put=["n.txt", "report.txt"]),
+    )
+    run_log = Pipeline(steps=[make, step]).execute(run_id="r1")
+    assert run_log.parameters["n"].value == 2
+    assert tries == [2, 2]
+    assert Path(".catalog/r1/n.txt").read_text() == "2"
+    first, second = run_log.steps["count"].attempts
+    assert (first.status, second.status) == ("FAIL", "SUCCESS")
+
+
+def test_what_a_failed_step_leaves_behind_hides_no_error():
+    def leave(error):
+        Path("o.txt").symlink_to("/etc/hostname")
+        raise error
+
+    for error in (ValueError("mine"), SystemExit(3)):
+        step = PythonTask(
+            name="s", function=partial(leave, error), catalog=Catalog(put=["*.txt"])
+        )
+        with pytest.raises(ExecutionFailedError) as failed:
+            step.as_pipeline().execute()
+        assert failed.value.__cause__ is error
+        assert "could not be kept" in "".join(error.__notes__)
+        Path("o.txt").unlink()

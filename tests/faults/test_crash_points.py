@@ -4,6 +4,7 @@ import contextlib
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import crashing
 import killing
@@ -37,7 +38,7 @@ def test_a_run_is_resumed_from_every_point(kind, tmp_path):
     appended = {"before": 8, "after": 8, "amid": 8 if kind == "file-system" else 0}
     for when, count in appended.items():
         assert named.count([when, "append"]) == count
-    for other in ("put_object", "put_files", "finish"):
+    for other in ("put_object", "put_files", "settle", "finish"):
         assert named.count(["before", other]) >= 1, named
 
 
@@ -59,6 +60,7 @@ def check(run_id: str, point: str, service: dict) -> None:
     )
     assert run_log.status == "SUCCESS", point
     assert run_log.parameters["n"].value == 2
+    assert Path(f".catalog/{run_id}/out.txt").read_text() == "kept once", point
     with open("calls.txt") as file:
         calls = file.read().split()
     assert {"make", "use"} == set(calls)

@@ -72,6 +72,7 @@ def services(service: dict, points: Points) -> dict[str, object]:
         (store, "finish"),
         (catalog, "put_object"),
         (catalog, "put_files"),
+        (catalog, "settle"),
     ):
         object.__setattr__(owner, name, points.passing(getattr(owner, name)))
     return {"run_log_store": store, "catalog": catalog}
@@ -85,6 +86,8 @@ def make(n: int):
 
 def use(thing: dict, n: int) -> int:
     noted("use")
+    with open("out.txt", "a") as file:
+        file.write(" once")
     return n + len(thing)
 
 
@@ -102,7 +105,12 @@ def build() -> Pipeline:
                 returns=["n", pickled("thing")],
                 catalog=Catalog(put=["out.txt"]),
             ),
-            PythonTask(name="use", function=use, returns=["n"]),
+            PythonTask(
+                name="use",
+                function=use,
+                returns=["n"],
+                catalog=Catalog(get=["out.txt"], put=["out.txt"]),
+            ),
         ]
     )
 
