@@ -163,7 +163,7 @@ def _from_file(
     if not configuration_file:
         return {}, {}
     document = read_document(Path(configuration_file), "configuration file")
-    content = _substitute(document.content, named)
+    content = _substitute(document.content, named, document.place)
     services = _check_kinds(content, document.place)
     return services, {kind_of(key): partial(document.place, key) for key in content}
 
@@ -173,20 +173,29 @@ def _default_file() -> str:
     return default if os.path.isfile(default) else ""
 
 
-def _substitute(value: Any, named: Mapping[str, str]) -> Any:
+def _substitute(value: Any, named: Mapping[str, str], place: Where, *keys: Any) -> Any:
     if isinstance(value, str):
         template = Template(value)
         for name in template.get_identifiers():
             if name not in named:
-                variable = defaults.VARIABLE_PREFIX + name
+                # Neither the text nor the name: it may be a part of a password.
                 logger.warning(
-                    "Configuration: %s stays; %s is not set", value, variable
+                    "%s: what follows the $ stays as it is, since no variable "
+                    "%s... says what it stands for",
+                    place(*keys),
+                    defaults.VARIABLE_PREFIX,
                 )
         return template.safe_substitute(named)
     if isinstance(value, Mapping):
-        return {key: _substitute(item, named) for key, item in value.items()}
+        return {
+            key: _substitute(item, named, place, *keys, key)
+            for key, item in value.items()
+        }
     if isinstance(value, list):
-        return [_substitute(item, named) for item in value]
+        return [
+            _substitute(item, named, place, *keys, number)
+            for number, item in enumerate(value)
+        ]
     return value
 
 

@@ -83,12 +83,14 @@ class Launcher(NamedTuple):
 
 
 NOBODY = Launcher()
+_PROGRAM = [NOBODY]
+"""Who starts the program of this process, the innermost last."""
 
 
 def launcher() -> Launcher:
     """Return who started the program; nobody in particular, unless somebody said so."""
     found = current_scope().overrides.get(Launcher)
-    return cast("Launcher", found[-1]) if found else NOBODY
+    return cast("Launcher", found[-1]) if found else _PROGRAM[-1]
 
 
 @contextmanager
@@ -109,6 +111,23 @@ def launched_by(who: Launcher) -> Iterator[None]:
         yield
     finally:
         set_overrides(before)
+
+
+@contextmanager
+def program_launched_by(who: Launcher) -> Iterator[None]:
+    """Say who starts the program of this process, in all its threads.
+
+    Only for who has the process to itself, such as the command line: what holds in a
+    context comes first.
+
+    Args:
+        who: Options, and what is to be called.
+    """
+    _PROGRAM.append(who)
+    try:
+        yield
+    finally:
+        _PROGRAM.remove(who)
 
 
 def not_launched() -> AbstractContextManager[None]:

@@ -6,6 +6,8 @@ levels, counted with the aliases replaced by what they stand for. Two keys of th
 name are an error. The nodes that the parser made are kept, since they know their lines.
 """
 
+import functools
+import re
 from collections.abc import Hashable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
@@ -23,7 +25,23 @@ LONGEST_BYTES = 1024 * 1024
 MOST_VALUES = 100_000
 DEEPEST = 100
 
-_NUMBERS = {"tag:yaml.org,2002:int", "tag:yaml.org,2002:float"}
+_INT = "tag:yaml.org,2002:int"
+_NUMBERS = {_INT, "tag:yaml.org,2002:float"}
+_CHANGED = {
+    # What PyYAML, which reads YAML 1.1, takes for something else.
+    "tag:yaml.org,2002:bool": (r"^(?:true|True|TRUE|false|False|FALSE)$", "tTfF"),
+    _INT: (
+        r"^[-+]?(?:[0-9][0-9_]*|0o[0-7]+|0x[0-9a-fA-F]+|0b[01]+)$",
+        "-+0123456789",
+    ),
+    "tag:yaml.org,2002:float": (
+        (
+            r"^(?:[-+]?(?:\.[0-9]+|[0-9][0-9_]*(?:\.[0-9_]*)?)(?:[eE][-+]?[0-9]+)?"
+            r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$"
+        ),
+        "-+0123456789.",
+    ),
+}
 _LONGEST_NUMBER = 1000
 _MERGE = "tag:yaml.org,2002:merge"
 _CANNOT_BE_MADE = (
@@ -127,8 +145,7 @@ def parse(text: str, what: str, path: str) -> Document:
     """
     import yaml  # only who has a file pays
 
-    # The same loader in C, where PyYAML was built with it, is ten times as fast.
-    loader_type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    loader_type = _loader_of_yaml_1_2()
     try:
         _check_events(text, loader_type)
         loader = loader_type(text)
@@ -161,6 +178,25 @@ def read_mapping(path: Path, what: str) -> dict[Any, Any]:
         what: What it is, such as `parameters file`; for errors.
     """
     return read_document(path, what).content
+
+
+@functools.cache
+def _loader_of_yaml_1_2() -> "type[SafeLoader]":
+    """Make a loader for which plain text is what YAML 1.2 says it is: `yes` is text."""
+    import yaml
+
+    # The same loader in C, where PyYAML was built with it, is ten times as fast.
+    base: type[SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+    class Loader(base):  # type: ignore[misc, valid-type]  # chosen at run time
+        yaml_implicit_resolvers = {
+            first: [it for it in resolvers if it[0] not in _CHANGED]
+            for first, resolvers in base.yaml_implicit_resolvers.items()
+        }
+
+    for tag, (pattern, firsts) in _CHANGED.items():
+        Loader.add_implicit_resolver(tag, re.compile(pattern), list(firsts))
+    return Loader
 
 
 def _refuse(what: str, problem: str, place: str) -> NoReturn:
@@ -223,6 +259,10 @@ class _Maker:
         if len(node.value) > _LONGEST_NUMBER and node.tag in _NUMBERS:
             raise _NotAcceptedError("it is too long for a number", node)
         try:
+            if node.tag == _INT and node.value.lstrip("+-").isdecimal():
+                return int(node.value)  # 010 is ten
+            if node.tag == _INT and "0o" in node.value:
+                return int(node.value, 8)
             return self._loader.construct_object(node)
         except _CANNOT_BE_MADE as error:
             shown = repr(node.value[:40])

@@ -18,7 +18,7 @@ from runnable.cli.arguments import (
     Verbose,
     log_at,
 )
-from runnable.cli.outcome import Answer, FailedError, told_to_the_shell
+from runnable.cli.outcome import Answer, Exit, FailedError, told_to_the_shell
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -112,7 +112,7 @@ def run_file(file: Path, options: "Options", answer: Answer) -> None:
     Raises:
         FailedError: If there is no such file, or the script executes nothing.
     """
-    from runnable.options import Launcher, launched_by
+    from runnable.options import Launcher, program_launched_by
 
     make_importable(file)
     logs: list[RunLog] = []
@@ -123,7 +123,7 @@ def run_file(file: Path, options: "Options", answer: Answer) -> None:
     def ended(run_log: object) -> None:
         logs.append(cast("RunLog", run_log))
 
-    with launched_by(Launcher(options, ended, began=began)):
+    with program_launched_by(Launcher(options, ended, began=began)):
         try:
             if is_script(file):
                 call_script(file)
@@ -137,11 +137,20 @@ def run_file(file: Path, options: "Options", answer: Answer) -> None:
                 answer.give(_described(run_log))
                 # A YAML pipeline was summed up already.
                 answer.note(f"run {run_log.run_id}: {run_log.status}" * is_script(file))
+    _check_success(file, logs)
+
+
+def _check_success(file: Path, logs: "list[RunLog]") -> None:
+    """Refuse to call success what the script itself has let pass."""
     if not logs:
         raise FailedError(
             f"{file} has run, and has executed no pipeline; let it call execute(), "
             "also when it is the main script"
         )
+    latest = {run_log.run_id: run_log.status for run_log in logs}
+    failed = [run_id for run_id, it in latest.items() if it != defaults.SUCCESS]
+    if failed:
+        raise FailedError(f"failed: run {', '.join(failed)}", Exit.FAILED)
 
 
 def is_script(file: Path) -> bool:
@@ -240,7 +249,8 @@ def _problems(file: Path, options: "Options", answer: Answer) -> list[str]:
         except RunnableError as error:
             problems.append(str(error))
 
-    stopped = collect(program_of(file), options, look_at).stopped
+    program = program_of(file)
+    stopped = collect(program, options, look_at, whole_process=True).stopped
     if stopped is not None:
         answer.say(
             f"(the script ended with {type(stopped).__name__}: {stopped}; what it "

@@ -1,7 +1,6 @@
 """What a command comes to, for the shell."""
 
 import enum
-import json
 import os
 import signal
 import sys
@@ -11,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import TextIO
+
+from pydantic_core import to_json
 
 from runnable.exceptions import ExecutionFailedError, RunnableError
 from runnable.quick_start import import_markers
@@ -65,7 +66,8 @@ class Answer:
         """Print a value as one line of JSON, if a program is listening."""
         if self.as_json:
             self.has_given = True
-            line = json.dumps(value, default=str)
+            # JSON knows no NaN.
+            line = to_json(value, inf_nan_mode="null", fallback=str).decode()
             print(line, file=self._stream, flush=True)
 
 

@@ -115,13 +115,11 @@ def key_of(
     ):
         return ""
     else:
-        seen: dict[str, JsonValue] = {**environment}
-        given = seen | {
-            f"parameter {name}": it.sha256
-            if isinstance(it, ObjectParameter)
-            else to_plain({"": it})
+        by_name: dict[str, JsonValue] = {
+            name: it.sha256 if isinstance(it, ObjectParameter) else to_plain({"": it})
             for name, it in inputs.items()
         }
+        given = [by_name, dict(environment)]
     content = {
         "format": _FORMAT,
         "does": task.identity(),

@@ -203,7 +203,10 @@ def _make_adapter(annotation: Any) -> TypeAdapter[object]:
     try:
         if _has_own_config(annotation):
             return TypeAdapter(annotation)
-        config = ConfigDict(arbitrary_types_allowed=True)
+        config = ConfigDict(
+            arbitrary_types_allowed=True,
+            coerce_numbers_to_str=True,  # 2024 is what RUNNABLE_PRM_year=2024 says
+        )
         return TypeAdapter(annotation, config=config)
     except PydanticUserError:
         # No type that pydantic can check; the value is passed on as it is.

@@ -88,11 +88,11 @@ def _code_of(function: Callable[..., object]) -> JsonValue:
         return _compiled(function.__code__)
     if inspect.isbuiltin(function):
         return ""
-    kind = function if inspect.isclass(function) else type(function)
+    kind: type = function if isinstance(function, type) else type(function)
     # With what it inherits.
     return {
         f"{base.__qualname__}.{name}": _compiled(member.__code__)
-        for base in kind.__mro__
+        for base in inspect.getmro(kind)
         for name, member in vars(base).items()
         if isinstance(member, types.FunctionType)
     }

@@ -37,7 +37,7 @@ from runnable.exceptions import (
 from runnable.graph import Need
 from runnable.injection import Provide, inject
 from runnable.names import check_run_id, make_run_id
-from runnable.options import Options, RunSettings, launcher
+from runnable.options import NOBODY, Options, RunSettings, launcher
 from runnable.runs import ActiveRun, Runs
 from runnable.scope import current_run, current_scope, enter_step, live_run, restore
 from runnable.sdk.services import (
@@ -68,10 +68,13 @@ class Launched(NamedTuple):
         return in_turn(runs.turns, runtime, lambda: self._start(runtime))
 
     def _start(self, runtime: Runtime) -> Coroutine[Any, Any, RunLog]:
-        if began := launcher().began:
+        run, who = self.context.run, launcher()
+        if run is not None and run.outer is not None:
+            who = NOBODY  # a run within a step is the step's own
+        if began := who.began:
             began(self.context.run_id)
         running = self.work.start(self.executor, self.parameters, runtime)
-        ended = launcher().ended
+        ended = who.ended
         return _telling(running, ended) if ended else running
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import NamedTuple, cast
 
 from runnable.exceptions import DefinitionError
-from runnable.options import Launcher, Options, launched_by
+from runnable.options import Launcher, Options, launched_by, program_launched_by
 from runnable.sdk.jobs import Job
 from runnable.sdk.pipeline import Pipeline
 from runnable.sdk.services import RunContainer
@@ -53,6 +53,8 @@ def collect(
     program: Callable[[], object],
     options: Options = Options(),  # noqa: B008 - immutable
     check: Callable[[Planned], bool | None] | None = None,
+    *,
+    whole_process: bool = False,
 ) -> Collected:
     """Run a program up to its end, without the runs that it starts.
 
@@ -61,6 +63,8 @@ def collect(
         options: Used where the program says nothing itself.
         check: Called with each, where the program would execute it. If it answers True,
             that is enough, and the program is ended there.
+        whole_process: Whether this process does nothing else, so that threads of the
+            program start no runs either.
 
     Returns:
         What it would run, in order; what it returns only if it executes nothing.
@@ -77,7 +81,8 @@ def collect(
     """
     collecting = _Collecting(check)
     stopped: BaseException | None = None
-    with launched_by(Launcher(options, collect=collecting.keep)):
+    launched = program_launched_by if whole_process else launched_by
+    with launched(Launcher(options, collect=collecting.keep)):
         try:
             returned = program()
             if not collecting.runs and isinstance(returned, Pipeline | Job):

@@ -171,3 +171,63 @@ def test_programs_are_told_that_a_script_has_left():
     told = json.loads(finished.stdout)
     assert told["exit_status"] == 1
     assert "sys.exit('usage: ...')" in told["error"]
+
+
+IN_A_POOL = """
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from runnable import Pipeline, PythonTask
+
+def work():
+    Path("ran").touch()
+    Pipeline(steps=[PythonTask(name="inner", function=lambda: 1)]).execute()
+
+if __name__ == "__main__":
+    with ThreadPoolExecutor() as pool:
+        pipeline = Pipeline(steps=[PythonTask(name="a", function=work)])
+        pool.submit(pipeline.execute).result()
+"""
+
+
+def test_threads_of_a_script_belong_to_it():
+    Path("script.py").write_text(IN_A_POOL)
+    checked = execute("check", "script.py")
+    assert checked.returncode == 0, checked.stderr
+    assert not Path("ran").exists()
+    finished = execute("execute", "script.py", "--tag", "t", "--json")
+    assert finished.returncode == 0, finished.stderr
+    (line,) = finished.stdout.splitlines()  # what is nested is the step's own
+    assert json.loads(line)["tag"] == "t"
+
+
+def test_a_failure_that_the_script_has_caught_is_no_success():
+    script = PIPELINE.format(body="raise ValueError('bad data')") + (
+        "try:\n    pipeline.execute(run_id='r1')\nexcept Exception:\n    pass\n"
+    )
+    Path("script.py").write_text(script)
+    finished = execute("execute", "script.py")
+    assert finished.returncode == 1
+    assert finished.stderr == "runnable: failed: run r1\n"
+
+
+def test_a_failure_within_a_step_that_goes_on_is_none():
+    Path("script.py").write_text(
+        "from runnable import PythonTask\n"
+        "inner = PythonTask(name='i', function=lambda: 1 / 0).as_pipeline()\n"
+        "def work():\n"
+        "    try:\n        inner.execute()\n"
+        "    except Exception:\n        pass\n"
+        "PythonTask(name='s', function=work).as_pipeline().execute()\n"
+    )
+    assert execute("execute", "script.py").returncode == 0
+
+
+def test_json_knows_no_nan():
+    Path("script.py").write_text(
+        "from runnable import PythonTask\n"
+        "task = PythonTask(name='s', function=lambda: float('nan'), returns=['x'])\n"
+        "task.as_pipeline().execute()\n"
+    )
+    finished = execute("execute", "script.py", "--json")
+    assert json.loads(finished.stdout)["parameters"] == {"x": None}
+    assert "NaN" not in finished.stdout
