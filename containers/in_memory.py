@@ -6,13 +6,17 @@ from pathlib import Path
 from dependency_injector import providers
 
 from containers.run import RunContainer
+from containers.settings import Settings
 from runnable.catalog.file_system import FileSystemCatalog
 from runnable.datastore.memory import MemoryRunLogStore
 from runnable.secrets.environment import EnvSecrets
 
 
 def in_memory_container(folder: Callable[[], Path]) -> RunContainer:
-    """Make a container that keeps run logs in memory; secrets are those it always has.
+    """Make a container that keeps run logs in memory.
+
+    What is configured around it, in files or by variables, does not count; secrets are
+    those of the environment.
 
     Args:
         folder: Returns where the catalog keeps files; called when there are any runs.
@@ -38,4 +42,8 @@ def in_memory_container(folder: Callable[[], Path]) -> RunContainer:
         ("secrets", EnvSecrets),
     ):
         made.set_provider(kind, providers.ThreadSafeSingleton(make))
+    made.set_provider(
+        "settings",
+        providers.Callable(lambda *own: Settings(own[0] if own else made, alone=True)),
+    )
     return made

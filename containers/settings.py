@@ -55,10 +55,12 @@ class Settings:
 
     Args:
         container: Its overrides win over all configuration.
+        alone: Whether files of the working directory and variables say nothing.
     """
 
-    def __init__(self, container: Container) -> None:
+    def __init__(self, container: Container, *, alone: bool = False) -> None:
         self._container = container
+        self._alone = alone
 
     def __call__(self, options: Options) -> RunSettings:
         """Bring together what the caller, the environment and files say.
@@ -73,14 +75,14 @@ class Settings:
             ConfigurationError: If the configuration file or one of its keys is wrong.
             ParametersFileError: If the parameters file is.
         """
-        environment = own_variables()
+        environment = {} if self._alone else own_variables()
         _check_arguments(options)
         if launcher() is not NOBODY:
             options = completed(options, launcher().options)
         configuration_file = (
             options.configuration_file
             or environment.get(defaults.RUNNABLE_CONFIGURATION_FILE, "")
-            or _default_file()
+            or ("" if self._alone else _default_file())
         )
         parameters_file = options.parameters_file or environment.get(
             defaults.RUNNABLE_PARAMETERS_FILE, ""

@@ -206,7 +206,9 @@ class Telemetry:
         with contextlib.suppress(ValueError, RuntimeError):
             context.detach(token)
         seconds = time.monotonic() - self._started.pop(path)
-        about = {"runnable.status": record.status, "runnable.step": path}
+        # By name: paths have the items of maps in them.
+        name = path.rpartition(".")[2]
+        about = {"runnable.status": record.status, "runnable.step": name}
         self._measure.attempt_seconds.record(seconds, about)
         _set_status(span, record.status, record.message)
         if record.attempt:

@@ -34,7 +34,7 @@ from runnable.engine.history import History
 from runnable.engine.owners import claim_of, this_process
 from runnable.engine.places import Part, check_turn, find
 from runnable.engine.recorder import UnrecordedError, now
-from runnable.engine.run import Begun, claimed, code_of, make_session, unwrapped
+from runnable.engine.run import Begun, Claimed, code_of, make_session, unwrapped
 from runnable.engine.runtimes import Runtime
 from runnable.engine.scopes import Failure, Scope
 from runnable.engine.session import Conditions, Services, Session, Who, run_started
@@ -346,8 +346,8 @@ def _at_work(
     claim = PartStarted(now(), path, *owner, seconds())
     recorder.record(claim)
     try:
-        with claimed(session.services, context.run_id) as beat_by:
-            beat_by(recorder)
+        with Claimed(session.services, context.run_id) as claimed:
+            claimed.beat_by(recorder)
             records = list(store.read(context.run_id))
             seen = _Seen(part, records, context, claim, runs_here=runs_here)
             session.history = seen.history

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import NamedTuple, cast
 
 from runnable import defaults
-from runnable.datastore import ObjectParameter
+from runnable.datastore import ObjectParameter, StepFinished, StepStarted
 from runnable.engine.messages import (
     Assignment,
     Common,
@@ -33,6 +33,7 @@ from runnable.engine.messages import (
     Written,
 )
 from runnable.engine.processes import Worker, WorkerGoneError
+from runnable.engine.recorder import now
 from runnable.engine.runtimes.calls import CallInterrupted
 from runnable.engine.scopes import Failure, Scope
 from runnable.engine.session import Session
@@ -114,6 +115,8 @@ class Remote:
             done = cast("Done", await session.runtime.invoke(call))
         except WorkerError as error:
             scope.failure = Failure(part.path, error)
+            if not stop.has_begun:
+                await self._record_failure(part, error)
             return False
         scope.parameters = done.parameters
         scope.failure = done.failure or scope.failure
@@ -121,6 +124,15 @@ class Remote:
         if session.objects is not None:
             session.objects.update(done.objects)
         return done.succeeded
+
+    async def _record_failure(self, part: Part, error: WorkerError) -> None:
+        """Record that a step has failed before any process could run it."""
+        if isinstance(part.work, TaskNode):
+            past, node = self._session.history.of(part.path), part.work
+            number = past.last_attempt + 1 if past is not None else 1
+            record, path, why = self._session.record, part.path, str(error)
+            await record(StepStarted(now(), path, node.name, node.node_type, number))
+            await record(StepFinished(now(), path, defaults.FAIL, {}, [], number, why))
 
     def _in_worker(self, part: Part, stop: "_Stop") -> Done:
         # Packing and starting a process take a while: not on an event loop.
@@ -144,7 +156,7 @@ class Remote:
             worker.stop()  # it was to end before there was a worker
         known, worker.common = worker.common is common, common
         work = Work(None if known else common, packed)
-        done = _converse(worker, work, part, session)
+        done = _converse(worker, work, part, session, stop)
         session.workers.give_back(worker)
         return done
 
@@ -187,6 +199,8 @@ class _Stop:
 
     worker: Worker | None = None
     called = False
+    has_begun = False
+    """Whether the worker has had something recorded."""
 
     def __call__(self) -> None:
         self.called = True
@@ -226,13 +240,15 @@ def _container_class(name: str) -> type[object] | None:
     return found
 
 
-def _converse(worker: Worker, work: Work, part: Part, session: Session) -> Done:
+def _converse(
+    worker: Worker, work: Work, part: Part, session: Session, stop: _Stop
+) -> Done:
     """Have something run, and keep, tell and write what the worker says."""
     # In one scope, one step runs at a time: nothing else can be under way there.
     under = part.scope.path
     try:
         worker.send(work)
-        return _listen(worker, session)
+        return _listen(worker, session, stop)
     except WorkerGoneError:
         why = f"its worker process has ended ({worker.fate()})"
         status = defaults.CANCELLED if worker.stopped else defaults.FAIL
@@ -248,17 +264,18 @@ def _converse(worker: Worker, work: Work, part: Part, session: Session) -> Done:
         # heard, until it ends, maybe in the middle of a word.
         worker.stop()
         with contextlib.suppress(Exception):
-            _listen(worker, session)
+            _listen(worker, session, stop)
         worker.close()
         session.recorder.end_open(defaults.CANCELLED, "cancelled", under=under)
         raise
 
 
-def _listen(worker: Worker, session: Session) -> Done:
+def _listen(worker: Worker, session: Session, stop: _Stop) -> Done:
     while True:
         match cast("Message", worker.receive()):
             case Written(record):
                 session.recorder.record(record)
+                stop.has_begun = True
                 worker.send(None)
             case Told(event):
                 pause = session.recorder.tell(event)

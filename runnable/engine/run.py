@@ -1,10 +1,9 @@
 """One run, from its first record to its last."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import NamedTuple, ParamSpec
+from typing import NamedTuple, ParamSpec, Self
 
 from runnable import defaults
 from runnable.ambient import active_run
@@ -81,7 +80,7 @@ async def run(
     if isinstance(work, Graph):
         context.set_graph(work)
     begin = _resume if continued else _begin
-    with claimed(services, context.run_id, continued=continued) as beat_by:
+    with Claimed(services, context.run_id, continued=continued) as claimed:
         # First: what has been begun is said at once to be whose it is.
         code = await code_of(services, runtime)
         who = Who(code, in_parts=conditions.elsewhere is not None)
@@ -90,7 +89,7 @@ async def run(
         session = make_session(begun, runtime, services, context, conditions)
         _tell_notes(begun.notes, session)
         problems: list[Exception] = []
-        beat_by(session.recorder)
+        claimed.beat_by(session.recorder)
         try:
             succeeded = await _run_recorded(work, scope, session, who, problems)
         except BaseException as interruption:
@@ -102,38 +101,42 @@ async def run(
     return await _outcome(session, scope.failure, problems, succeeded=succeeded)
 
 
-@contextmanager
-def claimed(
-    services: Services, run_id: str, *, continued: bool = False
-) -> Iterator[Callable[[Recorder], None]]:
-    """Have this process know that it has a run, for the length of a block.
+class Claimed:
+    """Has this process know that it has a run, for the length of a block.
 
     Args:
         services: Where the run is kept, and who knows of it.
         run_id: Its id.
         continued: Whether it was begun before, so that nobody here may have it.
 
-    Yields:
-        What has the run say, from then on, that this process is still there.
-
     Raises:
         RetryValidationError: If the process has it already, and it is to go on.
     """
-    store, under_way = services.run_log_store, services.under_way
-    key = store.key(run_id)
-    mine = under_way.claim(key)
-    if continued and not mine:
-        raise RetryValidationError(run_id, "it is under way, in this very process")
 
-    def beat_by(recorder: Recorder) -> None:
-        if mine:
-            under_way.add(key, recorder.beat if store.is_shared else None)
+    __slots__ = ("_beats", "_key", "_mine", "_under_way")
 
-    try:
-        yield beat_by
-    finally:
-        if mine:
-            under_way.release(key)
+    def __init__(
+        self, services: Services, run_id: str, *, continued: bool = False
+    ) -> None:
+        store, self._under_way = services.run_log_store, services.under_way
+        self._key, self._beats = store.key(run_id), store.is_shared
+        self._mine = self._under_way.claim(self._key)
+        if continued and not self._mine:
+            raise RetryValidationError(run_id, "it is under way, in this very process")
+
+    def __enter__(self) -> Self:
+        """Go on."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Give the run back."""
+        if self._mine:
+            self._under_way.release(self._key)
+
+    def beat_by(self, recorder: Recorder) -> None:
+        """Have the run say, from now on, that this process is still there."""
+        if self._mine:
+            self._under_way.add(self._key, recorder.beat if self._beats else None)
 
 
 async def _outcome(

@@ -6,6 +6,7 @@ from pydantic import TypeAdapter
 
 from runnable.datastore.records import KINDS, as_json
 from runnable.events.kinds import Event, TaskEvent, Warned
+from runnable.scope import live_run
 
 VERSION = 1
 """Goes up when a field changes its meaning or goes away; new ones do not count."""
@@ -19,7 +20,8 @@ def described(event: Event) -> dict[str, object]:
         event: What a run tells.
 
     Returns:
-        Its fields, its `type` and the `version`; what a task yields as it was yielded.
+        Its fields, its `type` and the `version`; and the `run_id`, if a run is current,
+        as it is for who is told. What a task yields as it was yielded.
 
     Example:
         >>> described(Warned("s", "two set x"))
@@ -27,10 +29,12 @@ def described(event: Event) -> dict[str, object]:
     """
     if isinstance(event, TaskEvent):
         return dict(event.event)
+    run = live_run()
+    whose = {"run_id": run.context.run_id} if run is not None else {}
     if isinstance(event, Warned):
-        return {"type": "warning", "version": VERSION, **event._asdict()}
+        return {"type": "warning", "version": VERSION, **whose, **event._asdict()}
     fields = as_json(event)
-    return {"type": fields.pop("kind"), "version": VERSION, **fields}
+    return {"type": fields.pop("kind"), "version": VERSION, **whose, **fields}
 
 
 def event_schema() -> dict[str, Any]:
@@ -76,6 +80,7 @@ def _schema(name: str, kind: type, shared: dict[str, Any]) -> dict[str, Any]:
         "properties": {
             "type": {"const": name},
             "version": {"const": VERSION},
+            "run_id": {"type": "string"},
             **fields,
         },
         "required": ["type", "version", *fields],

@@ -31,6 +31,8 @@ def summarise(run_log: RunLog) -> str:
         if _message(step)
     )
     lines += islice(messages, _MOST_LINES)
+    if run_log.job is not None and (why := error_of(run_log)):
+        lines.append(f"  {why}")
     lines += _table("Steps", list(_steps(run_log)))
     metrics = run_log.metrics()
     lines += _table("Metrics", [(name, _shown(it)) for name, it in metrics.items()])
@@ -54,6 +56,9 @@ def error_of(run_log: RunLog) -> str:
     """
     if run_log.status != FAIL:
         return ""
+    if run_log.job is not None:
+        attempts = run_log.job.attempts
+        return attempts[-1].message if attempts else run_log.job.message
     failed = [step for step in run_log.all_steps() if step.status == FAIL]
     said = [f"{step.internal_name}: {_message(step)}" for step in failed]
     return said[-1] if said else "it ended at its fail node"

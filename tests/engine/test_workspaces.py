@@ -330,3 +330,15 @@ def test_globs_folders_and_what_is_not_copied(workspace):
     assert not Path(".catalog/r2/deep").exists()
     with pytest.raises(ExecutionFailedError, match=r"write 'deep/\*' or"):
         Pipeline(steps=[step(put=["deep"])]).execute(run_id="r3")
+
+
+def test_what_cannot_be_sent_is_in_the_log():
+    lock = threading.Lock()
+    step = PythonTask(
+        name="s", function=lambda: lock.locked(), workspace="isolated", retries=1
+    )
+    with pytest.raises(ExecutionFailedError) as failed:
+        step.as_pipeline().execute()
+    (attempt,) = failed.value.run_log.steps["s"].attempts
+    assert attempt.status == "FAIL"
+    assert "cannot be sent to a worker process" in attempt.message

@@ -2,12 +2,15 @@
 
 import asyncio
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import jsonschema
 import pytest
 
 from runnable import AsyncPythonTask, Map, Parallel, Pipeline, PythonTask
-from runnable.events.schema import VERSION, event_schema
+from runnable.context import propagate
+from runnable.events import listening
+from runnable.events.schema import VERSION, described, event_schema
 
 IN_MEMORY = {"run_log_store": {"type": "memory"}, "catalog": {"type": "do-nothing"}}
 
@@ -51,3 +54,17 @@ def test_every_event_is_as_the_schema_says():
     assert {"type": "word", "word": "hello"} in events
     with pytest.raises(jsonschema.ValidationError):
         validator.validate({**own[0], "version": 2})
+
+
+def test_events_say_whose_they_are():
+    told = []
+    pipeline = PythonTask(name="s", function=lambda: 1).as_pipeline()
+    given = {"services": {"run_log_store": {"type": "memory"}}}
+    names = [f"r{number}" for number in range(4)]
+    hears = listening(lambda event: told.append(described(event)))
+    with hears, ThreadPoolExecutor(2) as pool:
+        for name in names:
+            pool.submit(propagate(pipeline.execute), run_id=name, **given)
+    for name in names:
+        mine = [it["type"] for it in told if it["run_id"] == name]
+        assert (mine[0], mine[-1]) == ("run_started", "run_finished")

@@ -267,7 +267,7 @@ def break_current_run(monkeypatch):
 
 def break_environment(monkeypatch):
     """A step's variables are written to the real environment."""
-    from runnable.engine import step
+    from runnable.engine import task_step as step
 
     enter = step.enter_step
 

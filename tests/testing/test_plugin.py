@@ -120,6 +120,18 @@ def test_secrets_are_those_of_the_environment(run_pipeline, run_step, monkeypatc
     assert (result.status, result.outputs) == ("SUCCESS", {"x": "abc"})
 
 
+def test_what_is_around_does_not_count(run_pipeline, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    Path("runnable-config.yaml").write_text("pipeline-executor: {type: mocked}")
+    for name in ("RUN_ID", "RETRY_RUN_ID", "PARAMETERS_FILE", "PRM_rows"):
+        monkeypatch.setenv(f"RUNNABLE_{name}", "nowhere")
+    pipeline = PythonTask(name="s", function=load, returns=["x"]).as_pipeline()
+    for _ in range(2):
+        run_log = run_pipeline(pipeline)
+        assert run_log.parameters["x"].value == [3, 1, 2]
+        assert list(run_log.parameters) == ["x"]
+
+
 def test_events_are_there(run_events, run_pipeline):
     run_pipeline(PythonTask(name="s", function=load, returns=["x"]).as_pipeline())
     assert isinstance(run_events[0], RunStarted)
@@ -191,7 +203,7 @@ def run(text, *arguments):
 def test_the_fixtures(arguments):
     finished = run(TESTS, "-p", "no:cacheprovider", *arguments)
     assert finished.returncode == 0, finished.stdout
-    assert "12 passed" in finished.stdout
+    assert "13 passed" in finished.stdout
     left = {it.name for it in Path.cwd().iterdir()} - {"__pycache__"}
     assert left == {"test_mine.py", "pytest.ini"}
 
@@ -243,6 +255,18 @@ def test_in_eight_threads(run_container):
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(one, range(8))) == [20] * 8
     assert run_container.run_log_store().list_run_ids() == []
+
+
+def test_a_session_that_uses_no_fixture_pays_for_none():
+    code = (
+        "import sys, pytest; before = set(sys.modules)\n"
+        "import runnable.testing.plugin\n"
+        "print(*{it.partition('.')[0] for it in set(sys.modules) - before})"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", code], check=True, stdout=subprocess.PIPE, text=True
+    )
+    assert not {"pydantic", "dependency_injector", "yaml"} & set(said.stdout.split())
 
 
 def test_a_container_is_made_quickly():

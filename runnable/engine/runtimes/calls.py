@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import ctypes
+import inspect
 import threading
 from collections.abc import Callable, Iterator
 
@@ -122,12 +123,12 @@ class RunningCall:
     def _wait(self, result: object) -> object:
         # What was called where no loop ran is awaited on one that nobody else uses.
         try:
-            with asyncio.Runner() as runner:
+            # Nothing is raised where a loop is made or closed: half of one leaks.
+            with self.ending_by(_later), asyncio.Runner() as runner:
                 return runner.run(self._on_loop(result))
-        except asyncio.CancelledError:
-            if self._unwanted:
-                raise CallInterrupted from None
-            raise
+        finally:
+            if inspect.iscoroutine(result):
+                result.close()  # if it was not even begun
 
     async def _on_loop(self, result: object) -> object:
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
@@ -142,6 +143,10 @@ class RunningCall:
             if self._unwanted:
                 task.cancel()
         return await wait_for(result, self._call)
+
+
+def _later() -> None:
+    """End nothing yet: who looks next whether the call is wanted ends it."""
 
 
 def _raise_in(thread: int, kind: type[BaseException] | None) -> None:
