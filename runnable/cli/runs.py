@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from runnable import defaults
 from runnable.cli.arguments import (
     AsJson,
     Config,
@@ -89,10 +90,13 @@ def show(
     """Show how a run went; with --json, its whole log."""
     with told_to_the_shell(as_json=as_json, verbose=verbose) as answer:
         from runnable.report import summarise
-        from runnable.sdk import get_run_log
+        from runnable.sdk import get_run_log, has_crashed
 
-        run_log = get_run_log(run_id, str(config or ""))
+        where = str(config or "")
+        run_log = get_run_log(run_id, where)
         answer.say(summarise(run_log))
+        if run_log.status == defaults.PROCESSING and has_crashed(run_id, where):
+            answer.say(f"It has crashed; `runnable retry {run_id}` goes on with it.")
         if as_json:
             answer.give(_as_json(run_log))
 

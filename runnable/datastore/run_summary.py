@@ -14,12 +14,15 @@ from runnable.datastore.records import (
 
 DAMAGED = "DAMAGED"
 """The status of a run whose records cannot be read."""
+CRASHED = "CRASHED"
+"""The status of a run that is under way, but whose process is gone."""
 STATUSES = (
     defaults.CREATED,
     defaults.PROCESSING,
     defaults.SUCCESS,
     defaults.FAIL,
     defaults.CANCELLED,
+    CRASHED,
     DAMAGED,
 )
 
@@ -36,7 +39,8 @@ class RunSummary(NamedTuple):
 
     run_id: str
     status: str
-    """As in the run log; `DAMAGED` if that cannot be read."""
+    """As in the run log; `DAMAGED` if that cannot be read, `CRASHED` if nobody goes on
+    with it."""
     tag: str = ""
     pipeline: str = ""
     """The name of the pipeline, if it has one."""

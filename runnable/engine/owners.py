@@ -100,6 +100,14 @@ class Owners:
                 return claim.owner
         return None
 
+    def are_gone(self) -> bool:
+        """Tell whether somebody has it, and who does is not there any more."""
+        # Between its parts, a run is nobody's.
+        claims = [it for it in self.claims if it.path or not self.in_parts]
+        return bool(claims) and not any(
+            it.owner == this_process() or self._is_alive(it) for it in claims
+        )
+
     def in_the_way(
         self, path: str, mine: Claim | None, *, runs_here: bool
     ) -> Owner | None:

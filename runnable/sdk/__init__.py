@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     # The same names as below, where type checkers and editors see them.
     from runnable.graph import Backoff
     from runnable.sdk.composites import CompositeStep, Conditional, Loop, Map, Parallel
-    from runnable.sdk.history import delete_runs, get_run_log, list_runs
+    from runnable.sdk.history import delete_runs, get_run_log, has_crashed, list_runs
     from runnable.sdk.jobs import NotebookJob, PythonJob, ShellJob
     from runnable.sdk.launch import rehearse
     from runnable.sdk.pipeline import AsyncPipeline, Pipeline, Step
@@ -63,6 +63,7 @@ __all__ = [
     "function_named",
     "get_run_log",
     "get_stream_queue",
+    "has_crashed",
     "list_runs",
     "load_pipeline",
     "rehearse",
@@ -76,6 +77,7 @@ _ELSEWHERE = {
     "delete_runs": "runnable.sdk.history",
     "function_named": "runnable.sdk.planning",
     "get_run_log": "runnable.sdk.history",
+    "has_crashed": "runnable.sdk.history",
     "list_runs": "runnable.sdk.history",
     "get_stream_queue": "runnable.sdk.stream_queue",
     "set_stream_queue": "runnable.sdk.stream_queue",

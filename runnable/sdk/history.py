@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple, cast
 
+from runnable import defaults
 from runnable.catalog import BaseCatalog
 from runnable.clock import local_time
 from runnable.datastore import (
@@ -14,7 +15,7 @@ from runnable.datastore import (
     RunSummary,
     Wanted,
 )
-from runnable.datastore.run_summary import STATUSES
+from runnable.datastore.run_summary import CRASHED, STATUSES
 from runnable.engine import History, UnderWay, deleting, is_under_way
 from runnable.exceptions import (
     DefinitionError,
@@ -82,6 +83,20 @@ def get_run_log(
         close_all(service for service in owned if service is kept.store)
 
 
+def has_crashed(run_id: str, configuration_file: str | None = None) -> bool:
+    """Tell whether a run is under way, but its process is gone; it can be resumed.
+
+    Args:
+        run_id: The id of the run.
+        configuration_file: As for `get_run_log`.
+    """
+    kept, owned = _open(configuration_file, None, None)
+    try:
+        return kept.has_crashed(run_id)
+    finally:
+        close_all(owned)
+
+
 def list_runs(
     configuration_file: str | None = None,
     *,
@@ -106,7 +121,8 @@ def list_runs(
         until: Only runs that began then or earlier, in local time.
 
     Returns:
-        What is known of each. One that cannot be read has the status `DAMAGED`.
+        What is known of each. One that cannot be read has the status `DAMAGED`, one
+        that is under way, but whose process is gone, `CRASHED`.
 
     Raises:
         ConfigurationError: If the configuration is wrong.
@@ -128,7 +144,10 @@ def list_runs(
         raise DefinitionError(f"no run has the status {status!r}; there are {known}")
     kept, owned = _open(configuration_file, services, container)
     try:
-        return kept.store.list_runs(Wanted(status, tag, pipeline, since, until))
+        recorded = defaults.PROCESSING if status == CRASHED else status
+        wanted = Wanted(recorded, tag, pipeline, since, until)
+        found = map(kept.with_status, kept.store.list_runs(wanted))
+        return [it for it in found if not status or it.status == status]
     finally:
         close_all(owned)
 
@@ -231,6 +250,19 @@ class _Kept(NamedTuple):
     store: BaseRunLogStore
     catalog: BaseCatalog
     pickler: BasePickler
+
+    def with_status(self, run: RunSummary) -> RunSummary:
+        """Find out whether a run that is under way has crashed."""
+        is_open = run.status == defaults.PROCESSING
+        crashed = is_open and self.has_crashed(run.run_id)
+        return run._replace(status=CRASHED) if crashed else run
+
+    def has_crashed(self, run_id: str) -> bool:
+        """Tell whether who has a run is gone without having said so."""
+        try:
+            return History(self.store.read(run_id)).owners.are_gone()
+        except (RunLogNotFoundError, RunLogDamagedError):
+            return False  # just deleted, or for whoever reads it
 
     def old(self, older_than: timedelta | None, keep: int | None) -> dict[str, _Found]:
         """Find runs by age and number, of those that can be read and deleted."""

@@ -114,6 +114,23 @@ def test_a_run_that_was_cut_off_is_listed():
     assert [it.status for it in list_runs()] == ["CREATED"]
 
 
+def test_a_run_whose_process_is_gone_has_crashed():
+    Path("script.py").write_text(
+        "import os\n"
+        "from runnable import PythonTask\n"
+        "task = PythonTask(name='s', function=lambda: os.kill(os.getpid(), 9))\n"
+        "task.as_pipeline().execute(run_id='r1')\n"
+    )
+    subprocess.run([sys.executable, "script.py"], check=False)
+    run("r2", {})
+    assert [it.run_id for it in list_runs(status="CRASHED")] == ["r1"]
+    assert list_runs(status="PROCESSING") == []
+    assert [it.status for it in list_runs()] == ["SUCCESS", "CRASHED"]
+    command = [sys.executable, "-m", "runnable.cli", "runs", "show", "r1"]
+    shown = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    assert "It has crashed; `runnable retry r1` goes on with it." in shown.stdout
+
+
 def test_runs_are_deleted_with_everything_they_have_kept():
     step = PythonTask(
         name="s",
