@@ -111,7 +111,7 @@ class Plugins:
             hint = f"; pip install 'runnable[{extra}]'" if extra else ""
             problem = f"the {kind} {name!r} of {owner} cannot be loaded: {error}{hint}"
             raise ConfigurationError(problem, place) from error
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             # Whatever the module of a third party raises when it is imported.
             owner = entry_point.dist.name if entry_point.dist else "unknown package"
             problem = (

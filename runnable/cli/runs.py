@@ -178,7 +178,10 @@ def _age(text: str) -> timedelta | None:
     match = re.fullmatch(r"(\d+)([smhdw])", text.strip())
     if match is None:
         raise FailedError(f"--older-than {text!r}: write a number and s, m, h, d or w")
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+    try:
+        return timedelta(**{_UNITS[match[2]]: int(match[1])})
+    except OverflowError:
+        raise FailedError(f"--older-than {text!r}: that is too long ago") from None
 
 
 def timeline(

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Annotated, TypeVar
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     JsonValue,
@@ -19,8 +20,6 @@ from runnable.datastore.code_versions import CodeVersion
 from runnable.datastore.parameters import Parameter
 from runnable.exceptions import BranchLogNotFoundError, StepLogNotFoundError
 from runnable.graph.paths import parent
-
-TIME_FORMAT = "%Y-%m-%d %H:%M:%S.%f"
 
 
 class _Record(BaseModel):
@@ -71,14 +70,28 @@ class DataCatalog(_Record):
         return hash(self.name)
 
 
+def _parse(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment.astimezone().replace(tzinfo=None) if moment.tzinfo else moment
+
+
+def _checked(text: str) -> str:
+    if text:
+        _parse(text)  # a ValueError says that it is damaged
+    return text
+
+
+Moment = Annotated[str, AfterValidator(_checked)]
+
+
 class StepAttempt(_Record):
     """One try of a step."""
 
     attempt_number: int
     """From 1."""
-    start_time: str = ""
+    start_time: Moment = ""
     """Local time; year first, with microseconds, without a zone."""
-    end_time: str = ""
+    end_time: Moment = ""
     status: str = defaults.FAIL
     message: str = ""
     """The error, in one line; empty if there was none."""
@@ -97,10 +110,6 @@ class StepAttempt(_Record):
         if not self.start_time or not self.end_time:
             return timedelta()
         return _parse(self.end_time) - _parse(self.start_time)
-
-
-def _parse(text: str) -> datetime:
-    return datetime.strptime(text, TIME_FORMAT)  # noqa: DTZ007 - local, as documented
 
 
 Log = TypeVar("Log")

@@ -125,6 +125,10 @@ def json_or_text(text: str) -> JsonValue:
         parsed: JsonValue = json.loads(text)
     except ValueError:
         return text
+    except RecursionError:
+        raise ValueNotStorableError(
+            shortened(text), "text", "nested too deeply"
+        ) from None
     return parsed
 
 

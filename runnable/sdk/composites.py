@@ -153,7 +153,20 @@ class Conditional(_Named):
     parameter: str
     """Text, a number, True or False; the branch whose name is its text is run."""
     default: str | None = None
-    """The branch that is run if none has the name; the step fails if None."""
+    """The branch that is run if none has the name; the step fails if None. A pipeline
+    becomes a branch of the name `default`."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_the_default(cls, given: object) -> object:
+        default = given.get("default") if isinstance(given, Mapping) else None
+        if not isinstance(given, Mapping) or not isinstance(default, AnyPipeline):
+            return given
+        branches = given.get("branches")
+        if not isinstance(branches, Mapping) or "default" in branches:
+            raise ValueError("one of `branches` has the name 'default' already")
+        branches = {**branches, "default": default}
+        return {**given, "branches": branches, "default": "default"}
 
     @model_validator(mode="after")
     def _has_default(self) -> Self:

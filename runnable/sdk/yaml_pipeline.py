@@ -233,7 +233,8 @@ class _Reader:
         self, key: str, value: object, at: Keys, path: tuple[str, ...]
     ) -> object:
         """Make graphs of what describes branches; leave everything else."""
-        if key == "branch":
+        is_graph = key == "default" and isinstance(value, Mapping)
+        if key == "branch" or is_graph:
             return _Branch(dag=self._graph(value, at, (*path, key)))
         if key == "branches":
             return {

@@ -1,5 +1,6 @@
 """The JSON schema of pipeline files, for editors."""
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -10,12 +11,16 @@ from pydantic.json_schema import (
 )
 
 from runnable import defaults
+from runnable.exceptions import ConfigurationError, DefinitionError
 from runnable.graph import TERMINAL_NAMES
 from runnable.injection import Provide, inject
+from runnable.sdk.composites import Conditional
 from runnable.sdk.pipeline import Step
 from runnable.sdk.steps import Stub, Task, find_task
 from runnable.sdk.yaml_pipeline import find_step, keys_of
 
+_BROKEN = (ConfigurationError, DefinitionError)
+"""Raised for a plugin that cannot be used; it keeps no other from the schema."""
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _GRAPH = {"$ref": "#/$defs/graph"}
 _TEXT = {"type": "string"}
@@ -67,9 +72,11 @@ def pipeline_schema(
     defs: dict[str, Any] = {}
     for kind in names("nodes"):
         if kind not in {*TERMINAL_NAMES, defaults.TASK}:
-            defs[kind] = _step(find_step(kind), kind, "", defs)
+            with contextlib.suppress(*_BROKEN):  # one that is broken
+                defs[kind] = _step(find_step(kind), kind, "", defs)
     for kind in names("tasks"):
-        defs[f"task_{kind}"] = _step(Task, defaults.TASK, kind, defs)
+        with contextlib.suppress(*_BROKEN):
+            defs[f"task_{kind}"] = _step(Task, defaults.TASK, kind, defs)
     steps = [{"$ref": f"#/$defs/{name}"} for name, it in defs.items() if _is_step(it)]
     defs["end"] = {
         "type": "object",
@@ -111,6 +118,8 @@ def _step(
     described |= _fields(found, defs)
     if command_type:
         described["command_type"] = {"const": command_type}
+    if issubclass(found, Conditional):
+        described["default"] = {"anyOf": [_TEXT, _GRAPH]}
     keys = keys_of(found, command_type)
     described |= {"type": {"const": kind}, **_PLACES}
     required = {"type", "next"} | {

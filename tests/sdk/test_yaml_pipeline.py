@@ -307,3 +307,17 @@ def test_the_schema_refuses_what_cannot(step):
 
 def test_the_schema_is_json():
     assert json.loads(json.dumps(pipeline_schema())) == pipeline_schema()
+
+
+def test_the_default_of_a_conditional_may_be_a_graph():
+    text = one(
+        "{type: conditional, parameter: p, next: success, "
+        "branches: {yes: {start_at: a, steps: {a: {type: stub, next: success}}}}, "
+        "default: {start_at: b, steps: {b: {type: stub, next: success}}}}"
+    )
+    Path("pipeline.yaml").write_text(text)
+    for value, ran in (("yes", "s.yes.a"), ("other", "s.default.b")):
+        run_log = load_pipeline("pipeline.yaml").execute(parameters={"p": value})
+        paths = [step.internal_name for step in run_log.all_steps()]
+        assert ran in paths, paths
+    jsonschema.validate(yaml.safe_load(text), pipeline_schema())
