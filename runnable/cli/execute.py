@@ -1,6 +1,7 @@
 """Commands that run pipelines: `execute`, `retry`, and `check`, which does not."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
@@ -178,11 +179,11 @@ def _run_yaml(file: Path, logs: "list[RunLog]", answer: Answer) -> None:
             answer.say(summarise(run_log))
 
 
-def call_script(file: Path) -> None:
+def call_script(file: Path, arguments: Sequence[str] = ()) -> None:
     """Run a script as `python FILE` does."""
     import runpy  # only who runs scripts
 
-    sys.argv[:] = [str(file)]
+    sys.argv[:] = [str(file), *arguments]
     runpy.run_path(str(file), run_name="__main__")
 
 
@@ -259,10 +260,10 @@ def _problems(file: Path, options: "Options", answer: Answer) -> list[str]:
     return problems
 
 
-def program_of(file: Path) -> "Callable[[], object]":
+def program_of(file: Path, arguments: Sequence[str] = ()) -> "Callable[[], object]":
     """Return what executes the pipelines of a file."""
     if is_script(file):
-        return lambda: call_script(file)
+        return lambda: call_script(file, arguments)
     from runnable.sdk import load_pipeline
 
     return load_pipeline(file).execute

@@ -1,6 +1,7 @@
 """Commands for whoever has the steps of a run run elsewhere, one process each."""
 
 import enum
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -65,6 +66,12 @@ Iterations = Annotated[
 ]
 
 
+Arguments = Annotated[
+    list[str] | None,
+    typer.Option("--argument", hidden=True, help="Of the script; more than once."),
+]
+
+
 def execute_single_node(
     run_id: RunId,
     definition: Definition,
@@ -76,6 +83,7 @@ def execute_single_node(
     mode: Of = Mode.YAML,
     iter_variable: Iterations = "",
     join_only: Annotated[bool, typer.Option("--join-only", hidden=True)] = False,
+    argument: Arguments = None,
     verbose: Verbose = False,
 ) -> None:
     """Run one step of a run; its first step begins the run."""
@@ -84,7 +92,8 @@ def execute_single_node(
 
         log_at(log_level)
         options = _options(run_id, config, parameters, log_level, tag)
-        program, iteration = _program(definition, mode), _iteration(iter_variable)
+        program = _program(definition, mode, argument or ())
+        iteration = _iteration(iter_variable)
         asked = Asked(program, step, iteration, options, join_only, is_alone=True)
         ended = run_step(asked)
         _say_failure(run_id, step, ended)
@@ -148,6 +157,7 @@ def execute_job(
     log_level: Level = LogLevel.WARNING,
     tag: Tag = "",
     job: Annotated[str, typer.Option(hidden=True)] = "",
+    argument: Arguments = None,
     verbose: Verbose = False,
 ) -> None:
     """Run the job that a function makes."""
@@ -159,7 +169,7 @@ def execute_job(
 
         log_at(log_level)
         options = _options(run_id, config, parameters, log_level, tag)
-        program = _program(definition, Mode.PYTHON)
+        program = _program(definition, Mode.PYTHON, argument or ())
 
         def is_it(planned: "Planned") -> bool:
             work = planned.work
@@ -172,14 +182,16 @@ def execute_job(
         execute(JobHere(work), completed(options, said), container)
 
 
-def _program(definition: str, mode: Mode) -> "Callable[[], object]":
+def _program(
+    definition: str, mode: Mode, arguments: Sequence[str] = ()
+) -> "Callable[[], object]":
     """Return what executes the pipeline or the job of a definition."""
     from runnable.sdk import function_named
 
     file = Path(definition)
     if (mode is Mode.YAML and file.suffix in {".yaml", ".yml"}) or file.is_file():
         make_importable(file)
-        return program_of(file)
+        return program_of(file, arguments)
     make_importable(None)
     return function_named(definition)
 

@@ -169,11 +169,15 @@ def _is_local(service: object) -> bool:
 
 def script() -> str:
     """Return the path of the script that this process runs; empty if it runs none."""
-    file = getattr(sys.modules.get("__main__"), "__file__", None)
+    main = sys.modules.get("__main__")
+    file = getattr(main, "__file__", None)
     if not isinstance(file, str) or not file.endswith(".py"):
         return ""
     path, here = Path(file).absolute(), Path.cwd()
-    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+    if path.is_relative_to(here):
+        return str(path.relative_to(here))
+    # A module elsewhere, run by -m, is a tool, such as pytest: not the user's script.
+    return "" if getattr(main, "__spec__", None) else str(path)
 
 
 def run_started(

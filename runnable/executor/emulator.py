@@ -107,7 +107,7 @@ class _Command:
         if not self._definition:
             problem = (
                 "the emulator needs a pipeline in a YAML file, or in a script that is "
-                "run: a process of its own reads it again"
+                "run, as `python FILE`: a process of its own reads it again"
             )
             raise ConfigurationError(problem)
 
@@ -137,7 +137,11 @@ class _Command:
             "--tag": context.tag,
             "--log-level": context.log_level or "WARNING",
         }
-        return [f"{name}={value}" for name, value in said.items() if value]
+        options = [f"{name}={value}" for name, value in said.items() if value]
+        if self._mode == "python":
+            # A script may have to be told which pipeline it is about.
+            options += [f"--argument={it}" for it in sys.argv[1:]]
+        return options
 
 
 _RUNNABLE = (sys.executable, "-m", "runnable.cli")

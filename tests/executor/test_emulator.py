@@ -163,3 +163,39 @@ def test_jobs():
     )
     assert finished.stdout == "True\n", finished.stderr
     assert finished.returncode == 1
+
+
+def test_a_script_that_is_told_which_pipeline():
+    Path("script.py").write_text(
+        "import sys\n"
+        "from runnable import PythonTask\n"
+        "def train():\n"
+        "    task = PythonTask(name='s', function=pid, returns=['x'])\n"
+        "    print(task.as_pipeline().execute(run_id='r1').status)\n"
+        "from functions import pid\n"
+        "if __name__ == '__main__':\n"
+        "    {'train': train}[sys.argv[1]]()\n"
+    )
+    finished = subprocess.run(
+        [sys.executable, "script.py", "train"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert finished.stdout == "SUCCESS\n", finished.stderr
+
+
+def test_a_tool_that_runs_a_pipeline_is_not_run_again():
+    Path("test_it.py").write_text(
+        "from functions import pid\n"
+        "from runnable import PythonTask\n"
+        "def test_it():\n"
+        "    open('tests.txt', 'a').write('once ')\n"
+        "    PythonTask(name='s', function=pid).as_pipeline().execute()\n"
+    )
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    finished = subprocess.run(
+        [*command, "test_it.py"], stdout=subprocess.PIPE, text=True, check=False
+    )
+    assert "in a script that is run" in finished.stdout
+    assert Path("tests.txt").read_text() == "once "
