@@ -9,6 +9,7 @@ run ever waits for itself.
 import threading
 import time
 from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
 from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Literal
@@ -101,7 +102,7 @@ class ActiveRun:
         is_lost: Tells whether it can neither go on nor end.
     """
 
-    __slots__ = ("cancel", "is_lost", "run", "run_id")
+    __slots__ = ("cancel", "is_apart", "is_lost", "run", "run_id")
 
     def __init__(
         self,
@@ -113,6 +114,8 @@ class ActiveRun:
         self.run_id = run.context.run_id
         self.cancel = cancel
         self.is_lost = is_lost
+        self.is_apart = run.is_apart
+        """Whether it does not end with the run that it is nested in."""
 
 
 class Runs:
@@ -163,6 +166,11 @@ class Runs:
             self._active.add(run)
         try:
             yield
+        except Exception:
+            raise
+        except BaseException:
+            self._cancel_within({run.run})
+            raise
         finally:
             with self._lock:
                 self._active.discard(run)
@@ -177,12 +185,8 @@ class Runs:
         Args:
             run: The run.
         """
-        these = {it.run for it in self._all()} if run and run.outer else ()
-        while run is not None:
-            run = run.outer
-            if run in these:
-                return True
-        return False
+        these = {it.run for it in self._all()} if run and run.outer else set()
+        return _is_within(run, these)
 
     def cancel(self, run_id: str) -> bool:
         """End a run; returns at once, and the run records that it was cancelled.
@@ -198,7 +202,14 @@ class Runs:
         found = [it for it in self._all() if it.run_id == run_id]
         for it in found:
             it.cancel()
+        self._cancel_within({it.run for it in found})
         return bool(found)
+
+    def _cancel_within(self, these: AbstractSet[Run]) -> None:
+        """End what is nested in some runs, and does not end with them."""
+        for it in self._all() if these else ():
+            if it.is_apart and _is_within(it.run, these):
+                it.cancel()
 
     def _all(self) -> tuple[ActiveRun, ...]:
         with self._lock:
@@ -222,10 +233,19 @@ class Runs:
         with self._lock:
             self._closed = True
         for it in self._all() if cancel else ():
-            # What is nested in another one ends with that.
-            if not self.is_around(it.run):
+            # What is nested in another one ends with that, as a rule.
+            if it.is_apart or not self.is_around(it.run):
                 it.cancel()
         end = None if timeout_seconds is None else time.monotonic() + timeout_seconds
         while (left := self.active()) and (end is None or time.monotonic() < end):
             time.sleep(_LOOK_AGAIN_SECONDS)
         return left
+
+
+def _is_within(run: Run | None, these: AbstractSet[Run]) -> bool:
+    """Tell whether a run belongs to a step of one of some."""
+    while run is not None:
+        run = run.outer
+        if run in these:
+            return True
+    return False

@@ -82,12 +82,20 @@ class Run:
     """The lock of each service that is made once for this run."""
     calls: dict[int, Endable] = field(default_factory=dict)
     """What of its tasks goes on, by the thread's number."""
+    thread: int = field(default_factory=threading.get_ident)
+    """The number of the thread that has begun it."""
 
     @property
     def outer(self) -> "Run | None":
         """The run to a step of which it belongs, if any."""
         run = self.before.run
         return None if run is None or run.over else run
+
+    @property
+    def is_apart(self) -> bool:
+        """Whether it goes on in a thread that the run it is nested in does not end."""
+        outer = self.outer
+        return outer is not None and self.thread not in {*outer.calls, outer.thread}
 
     @property
     def closing(self) -> ExitStack:

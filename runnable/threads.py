@@ -115,3 +115,16 @@ class Threads:
                 return self._jobs.popleft()
             self._count -= 1
             return None
+
+
+def call_later(seconds: float, function: Callable[..., object], *args: object) -> None:
+    """Call a function after a while, in a thread that keeps nobody from ending.
+
+    Args:
+        seconds: How long that is.
+        function: Such as what ends a process that was asked to end, and has not.
+        args: Its arguments.
+    """
+    timer = threading.Timer(seconds, function, args)
+    timer.daemon = True
+    timer.start()

@@ -8,8 +8,10 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from pydantic import PrivateAttr
 
 from runnable import AsyncPythonTask, Pipeline, PythonTask, get_run_log
+from runnable.context import ContextThreadPool
 from runnable.datastore.memory import MemoryRunLogStore
 from runnable.events import listening
 from runnable.exceptions import ExecutionCancelledError
@@ -304,3 +306,105 @@ def test_no_place_is_lost(hasty_threads):
     turns = app.runs().turns
     assert turns.enter() is None  # there is room for one, and no more
     assert turns.enter() is not None
+
+
+def in_a_pool(inner, colour):
+    """A pipeline whose step runs another one in a pool, and waits for it."""
+
+    def execute():
+        if colour == "sync":
+            return inner.execute(run_id="inner", services=IN_MEMORY)
+        running = inner.execute_async(run_id="inner", services=IN_MEMORY)
+        return asyncio.run(running)
+
+    def outer():
+        with ContextThreadPool(2) as pool:
+            pool.submit(execute).result()
+
+    return PythonTask(name="o", function=outer).as_pipeline()
+
+
+@pytest.mark.parametrize("by", ["cancel", "shutdown"])
+@pytest.mark.parametrize("colour", ["sync", "async"])
+def test_a_run_that_is_nested_in_another_thread_ends_as_well(by, colour):
+    app, gate = container_with(), Gate()
+    with ThreadPoolExecutor(1) as pool:
+        outer = in_a_pool(pipeline_of(gate), colour)
+        future = pool.submit(
+            outer.execute, run_id="outer", services=IN_MEMORY, container=app
+        )
+        gate.wait_for(1)
+        if by == "cancel":
+            assert app.runs().cancel("outer")
+        else:
+            assert app.runs().shutdown(cancel=True, timeout_seconds=60) == []
+        with pytest.raises(ExecutionCancelledError, match="'outer'"):
+            future.result(60)
+    wait_until(lambda: app.runs().active() == [])
+    assert gate.inside == 0
+
+
+class SlowToClose(MemoryRunLogStore):
+    """Says when it is being closed, and when it is."""
+
+    _closing: object = PrivateAttr(default_factory=threading.Event)
+    _goes_on: object = PrivateAttr(default_factory=threading.Event)
+    _closed: object = PrivateAttr(default_factory=threading.Event)
+
+    def close(self):
+        self._closing.set()
+        while not self._goes_on.is_set():
+            time.sleep(0.001)
+        self._closed.set()
+
+
+def test_the_end_of_a_nested_run_is_not_interrupted(monkeypatch):
+    app, store = container_with(), SlowToClose()
+    monkeypatch.setattr(
+        "runnable.sdk.launch.close_all", lambda made: store.close(), raising=True
+    )
+    inner = PythonTask(name="s", function=lambda: 1).as_pipeline()
+
+    def outer():
+        inner.execute(services=IN_MEMORY, container=app)
+
+    task = PythonTask(name="o", function=outer).as_pipeline()
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(
+            task.execute, run_id="outer", services=IN_MEMORY, container=app
+        )
+        assert store._closing.wait(60)
+        assert app.runs().cancel("outer")
+        store._goes_on.set()
+        with pytest.raises(ExecutionCancelledError):
+            future.result(60)
+    assert store._closed.is_set()
+
+
+def test_who_cancels_again_insists_within_nested_runs():
+    app, gate = container_with(), threading.Event()
+    caught = []
+
+    def stubborn():
+        for _ in range(2):
+            gate.set()
+            try:
+                while True:
+                    time.sleep(0.001)
+            except BaseException as error:
+                caught.append(type(error).__name__)
+
+    inner = PythonTask(name="s", function=stubborn).as_pipeline()
+    outer = nested_in(inner, [], app)
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(
+            outer.execute, run_id="outer", services=IN_MEMORY, container=app
+        )
+        for count in (1, 2):
+            assert gate.wait(60)
+            gate.clear()
+            app.runs().cancel("outer")
+            wait_until(lambda count=count: len(caught) == count)
+        with pytest.raises(ExecutionCancelledError):
+            future.result(60)
+    assert caught == ["CallInterrupted"] * 2

@@ -21,6 +21,7 @@ from runnable.exceptions import RunError
 from runnable.graph import ExecutableNode, join
 from runnable.tasks import Call
 from runnable.telemetry import carried_environment
+from runnable.threads import call_later
 
 _GRACE_SECONDS = 10
 
@@ -84,10 +85,7 @@ class CommandProcess:
         if process is None or process.poll() is not None:
             return
         process.terminate()
-        try:
-            process.wait(_GRACE_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
+        call_later(_GRACE_SECONDS, process.kill)
 
 
 def _end_of(

@@ -6,9 +6,9 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 
 from runnable.engine.runtimes.base import GRACE_SECONDS
+from runnable.threads import call_later
 
 _BOOT = """
 import sys
@@ -80,9 +80,7 @@ class Worker:
         """End what it does: politely, and by force if that takes too long."""
         self.stopped = True
         self._process.terminate()
-        force = threading.Timer(GRACE_SECONDS, self._process.kill)
-        force.daemon = True
-        force.start()
+        call_later(GRACE_SECONDS, self._process.kill)
 
     def kill(self) -> None:
         """End it at once, if it has not ended."""

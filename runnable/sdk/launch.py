@@ -188,19 +188,21 @@ def execute(work: Work, options: Options, container: RunContainer | None) -> Run
     if collect := launcher().collect:
         collect(work, options, container)
         return _never_begun()
-    with launch(work, options, container) as launched:
-        runtime, runs = InlineRuntime(worker_threads()), runs_of_container()
+    around, runtime = live_run(), InlineRuntime()
+    outer = around.calls.get(threading.get_ident()) if around else None
+    # What ends the call of the outer run ends this one, from its first moment on.
+    with (
+        outer.ending_by(runtime.cancel) if outer else nullcontext(),
+        launch(work, options, container) as launched,
+    ):
+        runtime.threads, runs = worker_threads(), runs_of_container()
         run = current_run("the run")
-        outer = run.outer.calls.get(threading.get_ident()) if run.outer else None
-        with (
-            outer.ending_by(runtime.cancel) if outer else nullcontext(),
-            runs.knowing(ActiveRun(run, runtime.cancel)),
-        ):
-            try:
+        try:
+            with runs.knowing(ActiveRun(run, runtime.cancel)):
                 return run_by_hand(launched.execute(runtime, runs))
-            except CallInterrupted:
-                # Ended from outside; if that is the outer run, that goes on to end.
-                raise ExecutionCancelledError(run.context.run_id) from None
+        except CallInterrupted:
+            # Ended from outside; if that is the outer run, that goes on to end.
+            raise ExecutionCancelledError(run.context.run_id) from None
 
 
 async def execute_async(

@@ -18,7 +18,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Mapping
 from typing import IO, TextIO
 
@@ -28,6 +27,7 @@ from runnable.ambient import environment_of_step
 from runnable.exceptions import BindingError, CommandCallError, DefinitionError
 from runnable.parameters import Offer, json_or_text
 from runnable.tasks.base import BaseTaskType, Call
+from runnable.threads import call_later
 
 _OUTPUT = "_RUNNABLE_OUTPUT"
 _TRAP = 'trap \'"$_RUNNABLE_ENV" -0 > "$_RUNNABLE_OUTPUT"\' EXIT\n'
@@ -179,9 +179,7 @@ class _Command:
         if process is None or process.poll() is not None:
             return
         _signal(process, signal.SIGTERM)
-        force = threading.Timer(_GRACE_SECONDS, _signal, (process, signal.SIGKILL))
-        force.daemon = True
-        force.start()
+        call_later(_GRACE_SECONDS, _signal, process, signal.SIGKILL)
 
     def _failure(self, status: int) -> str:
         signalled = status < 0

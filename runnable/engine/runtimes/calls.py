@@ -40,6 +40,8 @@ class RunningCall:
         self._thread: int | None = None
         self._cancel: Callable[[], object] | None = call.stop
         self._unwanted = False
+        self._insists = False
+        """Whether what ends it is called again by who ends it again."""
 
     def run(self) -> object:
         """Make the call.
@@ -92,7 +94,7 @@ class RunningCall:
                 return
             if self._cancel is None:
                 _raise_in(self._thread, CallInterrupted)
-            elif not again:
+            elif self._insists or not again:
                 self._cancel()
 
     @contextlib.contextmanager
@@ -100,23 +102,23 @@ class RunningCall:
         """Have the call ended in another way for the length of a block.
 
         Args:
-            end: Called once, from any thread, in place of what ends the call else.
+            end: Called from any thread, once or more, in place of what ends it else.
 
         Raises:
             CallInterrupted: If the call has been ended, before or within the block.
         """
         with self._lock:
-            before = self._cancel
+            before, insisted = self._cancel, self._insists
             if self._unwanted:
                 if before is None:
                     _raise_in(threading.get_ident(), None)
                 raise CallInterrupted  # in place of what was just taken back
-            self._cancel = end
+            self._cancel, self._insists = end, True
         try:
             yield
         finally:
             with self._lock:
-                self._cancel = before
+                self._cancel, self._insists = before, insisted
             if self._unwanted:
                 raise CallInterrupted
 
@@ -139,7 +141,7 @@ class RunningCall:
                 loop.call_soon_threadsafe(task.cancel)
 
         with self._lock:
-            self._cancel = cancel
+            self._cancel, self._insists = cancel, False
             if self._unwanted:
                 task.cancel()
         return await wait_for(result, self._call)

@@ -30,11 +30,12 @@ class InlineRuntime:
     waits for a thread that waits for it.
 
     Args:
-        threads: Where helpers come from.
+        threads: The pool.
     """
 
     def __init__(self, threads: Threads | None = None) -> None:
-        self._threads = threads or Threads()
+        self.threads = threads or Threads()
+        """Where helpers come from."""
         self._home = threading.get_ident()
         self._running: set[RunningCall] = set()
         self._stopped: Future[None] = Future()
@@ -76,7 +77,7 @@ class InlineRuntime:
     def _elsewhere(self, call: Call, timeout_seconds: float | None) -> object:
         """Make a call in a thread of the pool."""
         running = RunningCall(call)
-        future = self._threads.submit(
+        future = self.threads.submit(
             propagate(lambda: self._endable(running)), urgent=True
         )
         try:
@@ -107,7 +108,7 @@ class InlineRuntime:
             async for branch in branches:
                 _run_apart(branch)
             return
-        crew = _Crew(branches, limit, self._threads)
+        crew = _Crew(branches, limit, self.threads)
         try:
             crew.work()
             crew.finish(None)
