@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
 from concurrent.futures import Future
 from contextlib import contextmanager
-from typing import Literal
+from typing import Literal, get_args
 
 from runnable.exceptions import EngineBusyError
 from runnable.scope import Run
@@ -41,6 +41,8 @@ class Turnstile:
     def __init__(self, most: int | None, what: str, when_busy: WhenBusy) -> None:
         if most is not None and most < 1:
             raise ValueError(f"at most {most} {what} at once: it must be 1 or more")
+        if when_busy not in get_args(WhenBusy):
+            raise ValueError(f"when_busy is {when_busy!r}: it is 'wait' or 'refuse'")
         self.most = most
         self._what = what
         self._when_busy = when_busy

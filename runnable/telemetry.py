@@ -19,6 +19,7 @@ from runnable import defaults
 from runnable.ambient import environment_of_step
 from runnable.context import RunContext
 from runnable.datastore import (
+    PartFinished,
     Record,
     RunFinished,
     RunStarted,
@@ -139,6 +140,8 @@ class Telemetry:
                 self._end_attempt(event)
             case RunFinished():
                 self._end_run(event.status)
+            case PartFinished():
+                self._end_steps()
             case TaskEvent() | Warned():
                 pass
             case _:
@@ -227,10 +230,13 @@ class Telemetry:
                 step.span.end(step.ended)
                 del self._steps[path]
 
-    def _end_run(self, status: str) -> None:
+    def _end_steps(self) -> None:
         for path in sorted(self._steps, reverse=True):
             step = self._steps.pop(path)
             step.span.end(step.ended or None)
+
+    def _end_run(self, status: str) -> None:
+        self._end_steps()
         if self._run is not None:
             _set_status(self._run, status, "")
             self._run.end()

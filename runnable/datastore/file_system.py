@@ -91,7 +91,8 @@ class FileSystemRunLogStore(BaseRunLogStore):
             raise RunLogExistsError(run_id, str(self._root)) from None
         except OSError as error:
             why = error.strerror or str(error)
-            raise StoreAccessError(str(self._root), why) from error
+            advice = "Check the folder, and who may write there."
+            raise StoreAccessError(str(self._root), why, advice) from error
 
     def _open(self, run_id: str) -> Journal:
         try:

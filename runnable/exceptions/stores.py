@@ -12,16 +12,18 @@ class StoreError(RunnableError):
 class StoreAccessError(StoreError):
     """A store cannot be reached, or refuses."""
 
-    def __init__(self, place: str, why: str) -> None:
-        super().__init__(place, why)
+    def __init__(self, place: str, why: str, advice: str = "") -> None:
+        super().__init__(place, why, advice)
         self.place = place
         self.why = why
+        self.advice = advice
 
     def __str__(self) -> str:
-        return (
-            f"What is kept in {self.place} cannot be read or written: {self.why}. "
+        advice = self.advice or (
             "Check that the server is there, the address and the credentials."
         )
+        problem = f"cannot be read or written: {self.why}"
+        return f"What is kept in {self.place} {problem}. {advice}"
 
 
 class RunLogExistsError(StoreError):

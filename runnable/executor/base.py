@@ -23,7 +23,15 @@ from runnable.engine import (
     joined,
 )
 from runnable.executor.here import run_here, services_of_run
-from runnable.graph import ONE_ATTEMPT, CatalogSettings, Graph, JobNode, Policy
+from runnable.graph import (
+    ONE_ATTEMPT,
+    CatalogSettings,
+    CompositeNode,
+    Graph,
+    JobNode,
+    Policy,
+    TaskNode,
+)
 from runnable.service import Service
 from runnable.tasks import BaseTaskType
 
@@ -59,6 +67,23 @@ class BasePipelineExecutor(_Executor):
         """
         context, services = services_of_run()
         return joined(part, parameters, runtime, services, context, self.conditions)
+
+    def check(self, graph: Graph) -> None:
+        """Refuse a pipeline that this executor cannot run, before it is run.
+
+        Args:
+            graph: Its graph.
+
+        Raises:
+            ConfigurationError: If the configuration of the executor does not fit it.
+            DefinitionError: If something that a task runs is not there.
+        """
+        for node in graph.nodes.values():
+            if isinstance(node, CompositeNode):
+                for branch in node.branches.values():
+                    self.check(branch)
+            elif isinstance(node, TaskNode) and isinstance(node.task, BaseTaskType):
+                node.task.check()
 
     @abc.abstractmethod
     async def execute_graph(

@@ -56,14 +56,19 @@ class MockedExecutor(RunsHere, BasePipelineExecutor):
         runtime: Runtime,
     ) -> RunLog:
         """Go through a pipeline here."""
+        self.check(graph)
+        mocked = self._mocked(graph)
+        _check_parameters(mocked, graph, parameters)
+        return await run_here(mocked, parameters, runtime, conditions=self.conditions)
+
+    def check(self, graph: Graph) -> None:
+        """Refuse patches of steps that are not there, or that cannot be made."""
         known = set(_names(graph))
         for name in sorted(self.patches.keys() - known):
             hint = did_you_mean(name, known)
             problem = f"patches: there is no task or stub {name!r}. {hint}"
             raise ConfigurationError(problem)
-        mocked = self._mocked(graph)
-        _check_parameters(mocked, graph, parameters)
-        return await run_here(mocked, parameters, runtime, conditions=self.conditions)
+        self._mocked(graph)
 
     def _mocked(self, graph: Graph) -> Graph:
         nodes = {name: self._mock(node) for name, node in graph.nodes.items()}

@@ -166,8 +166,11 @@ def rehearse(work: Work, options: Options, container: RunContainer | None) -> No
     """
     settings, _ = _prepare(work, options, container)
     ports = {**PORTS, work.executor_kind: work.executor_port}
-    _, made = make_services(settings, ports)
-    close_all(made)
+    services, made = make_services(settings, ports)
+    try:
+        work.check(services[work.executor_kind])
+    finally:
+        close_all(made)
 
 
 def _prepare(

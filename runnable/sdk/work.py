@@ -30,6 +30,10 @@ class Work(abc.ABC):
     def needs(self) -> Sequence[Need]:
         """Return the parameters that the run has to start with."""
 
+    def check(self, executor: object) -> None:
+        """Refuse what an executor cannot run, before it is run."""
+        del executor
+
     @abc.abstractmethod
     def start(
         self,
@@ -52,6 +56,10 @@ class PipelineWork(Work):
         self.graph = graph
         self._unprovided = unprovided
         self.file = file
+
+    def check(self, executor: object) -> None:
+        """Refuse what an executor cannot run, before it is run."""
+        cast("BasePipelineExecutor", executor).check(self.graph)
 
     @property
     def origin(self) -> Mapping[str, str]:

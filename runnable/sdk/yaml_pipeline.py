@@ -11,9 +11,9 @@ import difflib
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, cast, get_args
 
-from pydantic import SkipValidation, ValidationError
+from pydantic import BaseModel, SkipValidation, ValidationError
 
 from runnable.defaults import LOOP_PLACEHOLDER, MAP_PLACEHOLDER
 from runnable.exceptions import (
@@ -257,15 +257,21 @@ class _Reader:
             key = "max_attempts"
             _count_attempts(settings)
             key = ""
-            step = found.model_validate({"name": name, **settings})
-        except ValidationError as error:
-            for keys, problem in _explain(error, settings):
-                self._note(f"step {name!r}: {problem}", *at, *keys)
-            return None
+            step = self._validated(found, name, settings, at)
         except RunnableError as error:
             self._note(str(error), *at, key)
             return None
-        return step if self._can_run(step, at) else None
+        return step if step and self._can_run(step, at) else None
+
+    def _validated(
+        self, found: type[Step], name: str, settings: dict[str, object], at: Keys
+    ) -> Step | None:
+        try:
+            return found.model_validate({"name": name, **settings})
+        except ValidationError as error:
+            for keys, problem in _explain(error, settings, found):
+                self._note(f"step {name!r}: {problem}", *at, *keys)
+            return None
 
     def _drop_unknown(
         self, name: str, found: type[Step], settings: dict[str, object], at: Keys
@@ -333,7 +339,7 @@ def _count_attempts(settings: dict[str, object]) -> None:
 
 
 def _explain(
-    error: ValidationError, settings: Mapping[str, object]
+    error: ValidationError, settings: Mapping[str, object], step: type[Step]
 ) -> Iterator[tuple[Keys, str]]:
     """Yield what pydantic has found: where, and what."""
     found = error.errors(include_input=False, include_url=False)
@@ -348,7 +354,18 @@ def _explain(
         message = finding["msg"].removeprefix("Value error, ")
         if finding["type"] == "missing":
             message = "this key is needed"
+        if finding["type"] == "extra_forbidden":
+            known = [*_keys_within(step.model_fields[str(keys[0])].annotation)]
+            message = f"there is no such key. {did_you_mean(str(keys[-1]), known)}"
         yield keys, f"{where}: {message}" if where else message
+
+
+def _keys_within(annotation: object) -> Iterator[str]:
+    """Yield the fields of the models that a field may have for its value."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield from annotation.model_fields
+    for inner in get_args(annotation):
+        yield from _keys_within(inner)
 
 
 def _in_the_file(keys: Keys, value: object) -> Iterator[Key]:

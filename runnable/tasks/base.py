@@ -87,6 +87,13 @@ class BaseTaskType(BaseModel):
         """Return what changes whenever the task would do something else."""
         return self.describe()
 
+    def check(self) -> None:
+        """Refuse a task that cannot run, as far as can be seen before it does.
+
+        Raises:
+            DefinitionError: If something that it runs is not there.
+        """
+
     def provides(self) -> list[str]:
         """Return the names of the parameters that this task returns."""
         return [declared.name for declared in self.returns]

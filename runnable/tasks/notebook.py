@@ -76,6 +76,11 @@ class NotebookTaskType(BaseTaskType):
         content = self.path.read_bytes()
         return {**self.describe(), "content": hashlib.sha256(content).hexdigest()}
 
+    def check(self) -> None:
+        """Refuse a notebook that is not there."""
+        if not self.path.is_file():
+            raise DefinitionError(f"there is no notebook {self.path}")
+
     @property
     def path(self) -> Path:
         """Where the notebook is."""

@@ -121,6 +121,8 @@ def _are_equal(found: object, expected: object) -> bool:
     if isinstance(found, _Frame):
         return bool(found.equals(expected))
     if isinstance(found, _Array) and isinstance(expected, _Array):
+        if (found.shape, found.dtype) != (expected.shape, expected.dtype):
+            return False
         found, expected = found.tolist(), expected.tolist()
     # Arrays within something have no truth, and what contains itself has no end.
     with contextlib.suppress(ValueError, RecursionError):
@@ -139,4 +141,8 @@ class _Frame(Protocol):
 
 @runtime_checkable
 class _Array(Protocol):
+    @property
+    def shape(self) -> object: ...
+    @property
+    def dtype(self) -> object: ...
     def tolist(self) -> object: ...

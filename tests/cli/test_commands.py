@@ -337,3 +337,19 @@ def test_completion_and_help():
         assert runnable(command, "--help").returncode == 0
     shown = runnable("--show-completion", env={**os.environ, "SHELL": "/bin/bash"})
     assert "complete" in shown.stdout + shown.stderr
+
+
+def test_check_looks_for_notebooks_and_steps_that_are_patched():
+    Path("p.yaml").write_text(
+        "dag:\n  start_at: n\n  steps:\n"
+        "    n: {type: task, command_type: notebook, command: no.ipynb, next: success}\n"
+    )
+    checked = runnable("check", "p.yaml")
+    assert checked.returncode == 2
+    assert "there is no notebook no.ipynb" in checked.stderr
+    Path("c.yaml").write_text(
+        "pipeline-executor:\n  type: mocked\n  config: {patches: {m: {command: x.y}}}\n"
+    )
+    checked = runnable("check", "p.yaml", "-c", "c.yaml")
+    assert checked.returncode == 2
+    assert "there is no task or stub 'm'" in checked.stderr

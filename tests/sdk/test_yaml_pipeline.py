@@ -155,6 +155,16 @@ def one(step):
         ),
         (one("{tpye: stub, next: success}"), "tpye", "is it 'tpye' that says so?"),
         (one("{type: task, next: success}"), "s: {type", "needs a `command`"),
+        (
+            one("{type: stub, catalog: {pt: [x]}, next: success}"),
+            "pt: ",
+            "there is no such key. Did you mean 'put'?",
+        ),
+        (
+            one("{type: task, command: math.sqrt, returns: [{nme: x}], next: success}"),
+            "nme: ",
+            "Did you mean 'name'?",
+        ),
         (one("{type: stub, next: s}"), "s: {type", "in a circle: s -> s"),
         (
             one("{type: task, command: nowhere.f, next: success}"),

@@ -61,6 +61,8 @@ def test_equal(run_pipeline, make):
         (math.nan, 1.0),
         (np.arange(3), np.arange(4)),
         (np.arange(3), [5]),
+        (np.zeros((0, 3)), np.zeros(0)),
+        (np.arange(3), np.arange(3.0)),
         (np.arange(3).reshape(3, 1), np.arange(3)),
         (pd.DataFrame({"a": [1]}), pd.DataFrame({"a": [2]})),
         (cyclic(), [1]),
