@@ -233,8 +233,18 @@ def test_the_trace_goes_on_in_another_process(tmp_path):
         "import os\n"
         "from opentelemetry import trace\n"
         "from opentelemetry.sdk.trace import TracerProvider\n"
+        "from opentelemetry.sdk.trace.export import SimpleSpanProcessor\n"
         "from runnable import PythonTask\n"
+        "class Written:\n"
+        "    def export(self, spans):\n"
+        "        for it in spans:\n"
+        "            outer = it.parent.span_id if it.parent else 0\n"
+        "            with open('spans.txt', 'a') as file:\n"
+        "                print(it.context.span_id, outer, file=file)\n"
+        "    def shutdown(self): pass\n"
         "trace.set_tracer_provider(TracerProvider())\n"
+        "provider = trace.get_tracer_provider()\n"
+        "provider.add_span_processor(SimpleSpanProcessor(Written()))\n"
         "def work():\n"
         "    span = trace.get_current_span().get_span_context()\n"
         "    return format(span.trace_id, 'x'), os.getpid()\n"
@@ -251,3 +261,5 @@ def test_the_trace_goes_on_in_another_process(tmp_path):
         [sys.executable, "script.py"], capture_output=True, text=True, check=False
     )
     assert finished.stdout == "True True\n", finished.stderr
+    lines = [line.split() for line in Path("spans.txt").read_text().splitlines()]
+    assert {outer for _, outer in lines} <= {"0", *(own for own, _ in lines)}
