@@ -17,12 +17,17 @@ class LogLevel(enum.StrEnum):
     FATAL = "fatal"
 
 
+def _unless_empty(file: Path | None) -> Path | None:
+    return None if file == Path() else file  # as if nothing were said
+
+
 Config = Annotated[
     Path | None,
     typer.Option(
         "--config",
         "-c",
         "--config-file",
+        callback=_unless_empty,
         help="The configuration file; else RUNNABLE_CONFIGURATION_FILE, else "
         "runnable-config.yaml here.",
     ),
@@ -33,6 +38,7 @@ Parameters = Annotated[
         "--parameters",
         "--parameters-file",
         "-p",
+        callback=_unless_empty,
         help="A YAML file of parameters; else RUNNABLE_PARAMETERS_FILE.",
     ),
 ]

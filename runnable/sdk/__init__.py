@@ -34,7 +34,10 @@ if TYPE_CHECKING:
         truncate_value,
     )
     from runnable.sdk.yaml_pipeline import load_pipeline
+    from runnable.tasks import json as json
+    from runnable.tasks import metric, pickled
 
+# Without `json`, so that a star import does not hide the standard module.
 __all__ = [
     "AsyncPipeline",
     "AsyncPythonTask",
@@ -66,6 +69,8 @@ __all__ = [
     "has_crashed",
     "list_runs",
     "load_pipeline",
+    "metric",
+    "pickled",
     "rehearse",
     "set_stream_queue",
     "truncate_value",
@@ -94,6 +99,9 @@ _ELSEWHERE = {
     "CompositeStep": "runnable.sdk.composites",
     "Conditional": "runnable.sdk.composites",
     "Loop": "runnable.sdk.composites",
+    "json": "runnable.tasks",
+    "metric": "runnable.tasks",
+    "pickled": "runnable.tasks",
     "Map": "runnable.sdk.composites",
     "Parallel": "runnable.sdk.composites",
 }
@@ -101,7 +109,7 @@ _ELSEWHERE = {
 
 
 def __getattr__(name: str) -> object:
-    if name in __all__:
+    if name in __all__ or name in _ELSEWHERE:
         home = importlib.import_module(_ELSEWHERE.get(name, "runnable.sdk.steps"))
         value: object = getattr(home, name)
         globals()[name] = value
