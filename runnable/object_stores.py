@@ -94,10 +94,15 @@ class Objects:
         with self._told():
             return bytes(self._store.get(key).bytes())
 
-    def find(self, key: str) -> Kept:
-        """Return an object; FileNotFoundError if there is none."""
+    def find(self, key: str, *, bytes_too: bool = True) -> Kept:
+        """Return an object; FileNotFoundError if there is none.
+
+        Args:
+            key: Its name.
+            bytes_too: Whether its bytes will be asked for.
+        """
         with self._told():
-            found = self._store.get(key)
+            found = self._store.get(key, options={"head": not bytes_too})
         attributes = {str(name): str(it) for name, it in found.attributes.items()}
         return Kept(found.meta["size"], attributes, self._pieces(found))
 
@@ -105,6 +110,14 @@ class Objects:
         with self._told():
             for piece in found.stream(min_chunk_size=_PIECE_BYTES):
                 yield memoryview(piece)
+
+    def has(self, key: str) -> bool:
+        """Tell whether there is an object."""
+        try:
+            self.find(key, bytes_too=False)
+        except FileNotFoundError:
+            return False
+        return True
 
     def names(self, folder: str) -> Iterator[str]:
         """Yield the names of the objects in a folder and below, relative to it."""

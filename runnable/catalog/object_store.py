@@ -45,11 +45,7 @@ class S3Catalog(S3Place, KeepingCatalog):
 
     def has(self, key: str) -> bool:
         """Tell whether there is such an object."""
-        try:
-            self.objects.find(key)
-        except FileNotFoundError:
-            return False
-        return True
+        return self.objects.has(key)
 
     def names(self, folder: str) -> Iterable[str]:
         """List the objects of a folder."""
@@ -58,7 +54,7 @@ class S3Catalog(S3Place, KeepingCatalog):
     def kept_hash(self, key: str, size_bytes: int) -> str:
         """Return the hash that was kept beside the object."""
         try:
-            found = self.objects.find(key)
+            found = self.objects.find(key, bytes_too=False)
         except FileNotFoundError:
             return ""
         same_size = found.size_bytes == size_bytes
