@@ -1,6 +1,6 @@
 """The runs of a container: how many go on at once, and how they are ended.
 
-Theory of operation. Who wants to go on asks a `Turnstile`, and is let in at once, or
+Theory of operation. Who wants to go on asks a `Limiter`, and is let in at once, or
 gets something to wait for, or is refused. Who waits is let in first come, first served:
 who leaves hands on the place. What is nested in a run has its place with it, so that no
 run ever waits for itself.
@@ -21,29 +21,29 @@ WhenBusy = Literal["wait", "refuse"]
 _LOOK_AGAIN_SECONDS = 0.01
 
 
-class Turnstile:
+class Limiter:
     """Lets in so many at once.
 
     Args:
-        most: How many; any number if None.
+        limit: How many; any number if None.
         what: What they are, for errors.
         when_busy: Whether others wait, or are refused.
 
     Example:
-        >>> turns = Turnstile(1, "runs", "wait")
-        >>> turns.enter() is None
+        >>> turns = Limiter(1, "runs", "wait")
+        >>> turns.acquire() is None
         True
-        >>> waiting = turns.enter()
-        >>> waiting.done(), turns.leave(), waiting.done()
+        >>> waiting = turns.acquire()
+        >>> waiting.done(), turns.release(), waiting.done()
         (False, None, True)
     """
 
-    def __init__(self, most: int | None, what: str, when_busy: WhenBusy) -> None:
-        if most is not None and most < 1:
-            raise ValueError(f"at most {most} {what} at once: it must be 1 or more")
+    def __init__(self, limit: int | None, what: str, when_busy: WhenBusy) -> None:
+        if limit is not None and limit < 1:
+            raise ValueError(f"at most {limit} {what} at once: it must be 1 or more")
         if when_busy not in get_args(WhenBusy):
             raise ValueError(f"when_busy is {when_busy!r}: it is 'wait' or 'refuse'")
-        self.most = most
+        self.limit = limit
         self._what = what
         self._when_busy = when_busy
         # Whatever is collected as garbage meanwhile, in this thread, may leave.
@@ -51,26 +51,26 @@ class Turnstile:
         self._inside = 0
         self._waiting: dict[Future[None], None] = {}
 
-    def enter(self) -> Future[None] | None:
+    def acquire(self) -> Future[None] | None:
         """Ask to be let in.
 
         Returns:
-            None if that is so; else what is done when it is, for `leave` or `give_up`.
+            None if that is so; else what is done when it is, for `release` or `give_up`.
 
         Raises:
             EngineBusyError: If there is no room, and nobody waits here.
         """
         place: Future[None] = Future()
         with self._lock:
-            if self.most is None or self._inside < self.most:
+            if self.limit is None or self._inside < self.limit:
                 self._inside += 1
                 return None
             if self._when_busy == "wait":
                 self._waiting[place] = None
                 return place
-        raise EngineBusyError(self._what, self.most)
+        raise EngineBusyError(self._what, self.limit)
 
-    def leave(self) -> None:
+    def release(self) -> None:
         """Make room for the next one."""
         with self._lock:
             place = next(iter(self._waiting), None)
@@ -85,13 +85,13 @@ class Turnstile:
         """Wait no longer; who has just been let in leaves.
 
         Args:
-            place: What `enter` gave.
+            place: What `acquire` gave.
         """
         with self._lock:
             waits = place in self._waiting
             self._waiting.pop(place, None)
         if not waits:
-            self.leave()
+            self.release()
 
 
 class ActiveRun:
@@ -136,7 +136,7 @@ class Runs:
         >>> from containers import RunContainer
         >>> class AppContainer(RunContainer):
         ...     runs = providers.ThreadSafeSingleton(Runs, max_runs=8)
-        >>> AppContainer().runs().turns.most
+        >>> AppContainer().runs().turns.limit
         8
     """
 
@@ -146,14 +146,14 @@ class Runs:
         max_steps: int | None = None,
         when_busy: WhenBusy = "wait",
     ) -> None:
-        self.turns = Turnstile(max_runs, "runs", when_busy)
-        self.step_turns = Turnstile(max_steps, "steps", "wait")
+        self.turns = Limiter(max_runs, "runs", when_busy)
+        self.step_turns = Limiter(max_steps, "steps", "wait")
         self._lock = threading.RLock()
         self._active: set[ActiveRun] = set()
         self._closed = False
 
     @contextmanager
-    def knowing(self, run: ActiveRun) -> Iterator[None]:
+    def registered(self, run: ActiveRun) -> Iterator[None]:
         """Know of a run for the length of a block.
 
         Args:
@@ -181,7 +181,7 @@ class Runs:
         """List the ids of the runs that go on or wait for their turn, sorted."""
         return sorted(it.run_id for it in self._all())
 
-    def is_around(self, run: Run | None) -> bool:
+    def is_nested(self, run: Run | None) -> bool:
         """Tell whether a run belongs to a step of one of these.
 
         Args:
@@ -189,6 +189,15 @@ class Runs:
         """
         these = {it.run for it in self._all()} if run and run.outer else set()
         return _is_within(run, these)
+
+    def has_place(self, turns: Limiter, run: Run | None) -> bool:
+        """Tell whether a run needs no turn: what is nested has its place with the other.
+
+        Args:
+            turns: Which turn.
+            run: The run.
+        """
+        return turns.limit is None or self.is_nested(run)
 
     def cancel(self, run_id: str) -> bool:
         """End a run; returns at once, and the run records that it was cancelled.
@@ -236,7 +245,7 @@ class Runs:
             self._closed = True
         for it in self._all() if cancel else ():
             # What is nested in another one ends with that, as a rule.
-            if it.is_apart or not self.is_around(it.run):
+            if it.is_apart or not self.is_nested(it.run):
                 it.cancel()
         end = None if timeout_seconds is None else time.monotonic() + timeout_seconds
         while (left := self.active()) and (end is None or time.monotonic() < end):

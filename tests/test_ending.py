@@ -304,8 +304,8 @@ def test_no_place_is_lost(hasty_threads):
         assert [it.result(60) for it in futures] == [None, None]
     assert pipeline.execute(services=IN_MEMORY, container=app).status == "SUCCESS"
     turns = app.runs().turns
-    assert turns.enter() is None  # there is room for one, and no more
-    assert turns.enter() is not None
+    assert turns.acquire() is None  # there is room for one, and no more
+    assert turns.acquire() is not None
 
 
 def in_a_pool(inner, colour):

@@ -10,7 +10,7 @@ import pytest
 from runnable import AsyncPythonTask, Map, Pipeline, PythonTask, get_run_log
 from runnable.datastore.memory import MemoryRunLogStore
 from runnable.exceptions import EngineBusyError, ExecutionCancelledError
-from runnable.runs import Turnstile
+from runnable.runs import Limiter
 from tests.support.gates import IN_MEMORY, Gate, container_with, pipeline_of, wait_until
 
 
@@ -199,15 +199,15 @@ def test_shutdown(cancel):
 
 
 def test_first_come_first_served():
-    turns = Turnstile(1, "runs", "wait")
-    turns.enter()
-    places = [turns.enter() for _ in range(3)]
+    turns = Limiter(1, "runs", "wait")
+    turns.acquire()
+    places = [turns.acquire() for _ in range(3)]
     turns.give_up(places[1])
-    turns.leave()
+    turns.release()
     assert [it.done() and not it.cancelled() for it in places] == [True, False, False]
-    turns.leave()
+    turns.release()
     assert places[2].done()
-    turns.leave()
-    assert turns.enter() is None
+    turns.release()
+    assert turns.acquire() is None
     with pytest.raises(ValueError, match="must be 1 or more"):
-        Turnstile(0, "runs", "wait")
+        Limiter(0, "runs", "wait")

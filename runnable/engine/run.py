@@ -37,7 +37,7 @@ from runnable.engine.traversal import Outcome
 from runnable.events import Warned
 from runnable.exceptions import ExecutionFailedError, RetryValidationError
 from runnable.graph import Graph, JobNode
-from runnable.runs import Turnstile
+from runnable.runs import Limiter
 
 logger = logging.getLogger(__name__)
 
@@ -188,11 +188,9 @@ def make_session(
     )
 
 
-def _step_turns(services: Services, context: RunContext) -> Turnstile | None:
+def _step_turns(services: Services, context: RunContext) -> Limiter | None:
     turns = services.runs.step_turns
-    # What is nested in a step has its place with it.
-    has_place = turns.most is None or services.runs.is_around(context.run)
-    return None if has_place else turns
+    return None if services.runs.has_place(turns, context.run) else turns
 
 
 def _tell_notes(notes: Sequence[str], session: Session) -> None:

@@ -29,7 +29,7 @@ from runnable.engine.scopes import Scope
 from runnable.engine.traversal import Outcome
 from runnable.graph import ExecutableNode, Overlap, Workspace
 from runnable.pickler import BasePickler
-from runnable.runs import Runs, Turnstile
+from runnable.runs import Limiter, Runs
 from runnable.secrets import BaseSecrets, Masker
 from runnable.under_way import UnderWay
 
@@ -100,7 +100,7 @@ class Session:
     """Knows the secrets that have been asked for in this run; the context's."""
     history: History
     """What has been recorded before, of a run that is continued."""
-    step_turns: Turnstile | None = None
+    step_turns: Limiter | None = None
     """Where tasks wait, if only so many of the container go on at once."""
     workers: Workers = field(default_factory=Workers)
     """The processes that run parts of it."""

@@ -4,13 +4,13 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from runnable.engine.runtimes import Runtime
-from runnable.runs import Turnstile
+from runnable.runs import Limiter
 
 T = TypeVar("T")
 
 
 async def in_turn(
-    turns: Turnstile, runtime: Runtime, go_on: Callable[[], Awaitable[T]]
+    turns: Limiter, runtime: Runtime, go_on: Callable[[], Awaitable[T]]
 ) -> T:
     """Do something when there is room for it.
 
@@ -25,7 +25,7 @@ async def in_turn(
     Raises:
         EngineBusyError: If there is no room, and nobody waits.
     """
-    place = turns.enter()
+    place = turns.acquire()
     if place is not None:
         try:
             await runtime.wait_for(place)
@@ -35,4 +35,4 @@ async def in_turn(
     try:
         return await go_on()
     finally:
-        turns.leave()
+        turns.release()

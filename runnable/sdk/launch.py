@@ -62,8 +62,7 @@ class Launched(NamedTuple):
 
     def execute(self, runtime: Runtime, runs: Runs) -> Coroutine[Any, Any, RunLog]:
         """Run it to its end, when its turn has come."""
-        # What is nested in a run has its place with it.
-        if runs.turns.most is None or runs.is_around(self.context.run):
+        if runs.has_place(runs.turns, self.context.run):
             return self._start(runtime)
         return in_turn(runs.turns, runtime, lambda: self._start(runtime))
 
@@ -201,7 +200,7 @@ def execute(work: Work, options: Options, container: RunContainer | None) -> Run
         runtime.threads, runs = worker_threads(), runs_of_container()
         run = current_run("the run")
         try:
-            with runs.knowing(ActiveRun(run, runtime.cancel)):
+            with runs.registered(ActiveRun(run, runtime.cancel)):
                 return run_by_hand(launched.execute(runtime, runs))
         except CallInterrupted:
             # Ended from outside; if that is the outer run, that goes on to end.
@@ -231,7 +230,7 @@ async def execute_async(
         runtime = LoopRuntime(worker_threads(), io_threads())
         runs = runs_of_container()
         run, ending = current_run("the run"), _Ending(launched.context.run_id)
-        with runs.knowing(ActiveRun(run, ending.ask, ending.is_lost)), ending:
+        with runs.registered(ActiveRun(run, ending.ask, ending.is_lost)), ending:
             return await launched.execute(runtime, runs)
 
 
