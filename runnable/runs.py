@@ -55,7 +55,7 @@ class Limiter:
         """Ask to be let in.
 
         Returns:
-            None if that is so; else what is done when it is, for `release` or `give_up`.
+            None if that is so; else what is done then, for `release` or `give_up`.
 
         Raises:
             EngineBusyError: If there is no room, and nobody waits here.
@@ -191,7 +191,7 @@ class Runs:
         return _is_within(run, these)
 
     def has_place(self, turns: Limiter, run: Run | None) -> bool:
-        """Tell whether a run needs no turn: what is nested has its place with the other.
+        """Tell whether a run needs no turn: what is nested has its place already.
 
         Args:
             turns: Which turn.
