@@ -9,6 +9,7 @@ in place meanwhile is left alone when the last run ends.
 
 import logging
 import sys
+from collections import deque
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
@@ -79,12 +80,26 @@ def route() -> list[tuple[logging.StreamHandler[Any], TextIO]]:
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is not None and not isinstance(stream, RoutedStream):
-            routed = RoutedStream(stream)
+            routed = _routed(stream)
             setattr(sys, name, routed)
             for handler in _handlers_of(stream):
                 handler.setStream(routed)
                 moved.append((handler, stream))
     return moved
+
+
+_PROXIES: deque[RoutedStream] = deque(maxlen=16)
+"""The latest ones: Python's `print` keeps no reference to the stream it writes to, so
+one that a thread is printing to must not go when the last run ends."""
+
+
+def _routed(stream: TextIO) -> RoutedStream:
+    for proxy in tuple(_PROXIES):
+        if proxy.target is stream:
+            return proxy
+    proxy = RoutedStream(stream)
+    _PROXIES.append(proxy)
+    return proxy
 
 
 def _handlers_of(stream: object) -> list[logging.StreamHandler[Any]]:

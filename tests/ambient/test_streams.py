@@ -3,6 +3,7 @@
 import contextlib
 import io
 import logging
+import subprocess
 import sys
 from pathlib import Path
 
@@ -67,3 +68,29 @@ def test_handlers_are_pointed_back(monkeypatch):
         assert handler.stream is sys.stderr is stream
     finally:
         logging.getLogger().removeHandler(handler)
+
+
+COMING_AND_GOING = """
+import sys, threading
+sys.setswitchinterval(1e-6)
+from runnable import PythonTask
+services = {"run_log_store": {"type": "memory"}, "catalog": {"type": "do-nothing"}}
+pipeline = PythonTask(name="s", function=lambda: 1).as_pipeline()
+over = threading.Event()
+def talk():
+    while not over.is_set():
+        print("x", "y", {"a": [1] * 50}, "z")
+threads = [threading.Thread(target=talk) for _ in range(4)]
+for thread in threads:
+    thread.start()
+for _ in range(2000):
+    pipeline.execute(services=services)
+over.set()
+"""
+
+
+def test_other_threads_print_while_runs_come_and_go():
+    finished = subprocess.run(
+        [sys.executable, "-c", COMING_AND_GOING], stdout=subprocess.DEVNULL, check=False
+    )
+    assert finished.returncode == 0  # and not killed by SIGSEGV
