@@ -11,9 +11,9 @@ import pytest
 from pydantic import PrivateAttr
 
 from runnable import AsyncPythonTask, Pipeline, PythonTask, get_run_log
-from runnable.context import ContextThreadPool
+from runnable.context import ContextThreadPool, propagate
 from runnable.datastore.memory import MemoryRunLogStore
-from runnable.events import listening
+from runnable.events import TaskEvent, listening
 from runnable.exceptions import ExecutionCancelledError
 from tests.support.gates import IN_MEMORY, Gate, container_with, pipeline_of, wait_until
 
@@ -408,3 +408,34 @@ def test_who_cancels_again_insists_within_nested_runs():
         with pytest.raises(ExecutionCancelledError):
             future.result(60)
     assert caught == ["CallInterrupted"] * 2
+
+
+def test_what_a_generator_yields_is_told_whole():
+    app, telling, goes_on, told = (
+        container_with(),
+        *(threading.Event() for _ in "ab"),
+        [],
+    )
+
+    def words():
+        for number in range(1000):
+            yield {"type": "word", "number": number}
+
+    def slow(event):
+        if isinstance(event, TaskEvent):
+            telling.set()
+            while not goes_on.is_set():
+                time.sleep(0.001)
+            told.append(event.event["number"])
+
+    pipeline = PythonTask(name="s", function=words).as_pipeline()
+    with ThreadPoolExecutor(1) as pool, listening(slow):
+        future = pool.submit(
+            propagate(pipeline.execute), run_id="r1", services=IN_MEMORY, container=app
+        )
+        assert telling.wait(60)
+        assert app.runs().cancel("r1")
+        goes_on.set()
+        with pytest.raises(ExecutionCancelledError):
+            future.result(60)
+    assert told == [0]

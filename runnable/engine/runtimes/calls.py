@@ -6,10 +6,13 @@ import ctypes
 import inspect
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 
 from runnable.engine.runtimes.results import make, must_wait, wait_for
+from runnable.events import Pause
 from runnable.scope import current_scope
 from runnable.tasks import Call
+from runnable.tasks.base import Items
 
 
 class CallInterrupted(BaseException):
@@ -34,7 +37,8 @@ class RunningCall:
     """
 
     def __init__(self, call: Call, *, waits: bool = True) -> None:
-        self._call = call
+        items = call.items and _Undisturbed(call.items, self.ending_by)
+        self._call = call._replace(items=items)
         self._waits = waits
         self._lock = threading.Lock()
         self._thread: int | None = None
@@ -145,6 +149,27 @@ class RunningCall:
             if self._unwanted:
                 task.cancel()
         return await wait_for(result, self._call)
+
+
+class _Undisturbed:
+    """Takes what a generator yields, whole: its call is ended before or after that."""
+
+    def __init__(
+        self,
+        items: Items,
+        ending_by: Callable[[Callable[[], object]], AbstractContextManager[None]],
+    ) -> None:
+        self._items = items
+        self._ending_by = ending_by
+
+    def begin(self) -> None:
+        """Take note that a generator runs."""
+        self._items.begin()
+
+    def take(self, item: object) -> Pause | None:
+        """Take one item."""
+        with self._ending_by(_later):
+            return self._items.take(item)
 
 
 def _later() -> None:
