@@ -2,7 +2,8 @@
 
 from runnable.engine.elsewhere import ByCommand, CommandProcess
 from runnable.engine.history import History
-from runnable.engine.parts import Ended, Joined, OpenBranch, joined
+from runnable.engine.joining import joined
+from runnable.engine.parts import Ended, Joined, OpenBranch
 from runnable.engine.places import Iteration, Part
 from runnable.engine.resume import deleting, is_under_way
 from runnable.engine.run import run

@@ -7,55 +7,40 @@ they have come to; in between, the steps in them are parts themselves. A termina
 ends the branch, or the run. The first part of a run begins it.
 """
 
-import contextlib
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from pydantic import JsonValue
 
 from runnable import defaults
-from runnable.ambient import active_run
-from runnable.clock import seconds
-from runnable.context import RunContext
 from runnable.datastore import (
-    AnyParameter,
     BranchFinished,
     BranchStarted,
-    PartFinished,
-    PartStarted,
     Record,
     RunFinished,
     StepStarted,
 )
-from runnable.engine.attempt import Attempt, settle_all
+from runnable.engine.attempt import Attempt
 from runnable.engine.branches import as_one, gather, run_branches
 from runnable.engine.fan_out import Branch, BranchEnd, FanOut, fan_out
-from runnable.engine.history import History
-from runnable.engine.owners import claim_of, this_process
-from runnable.engine.places import Part, check_turn, find
-from runnable.engine.recorder import UnrecordedError, now
-from runnable.engine.run import Begun, Claimed, code_of, make_session, unwrapped
-from runnable.engine.runtimes import Runtime
+from runnable.engine.places import Place
+from runnable.engine.recorder import now
 from runnable.engine.scopes import Failure, Scope
-from runnable.engine.session import Conditions, Services, Session, Who, run_started
+from runnable.engine.session import Session
 from runnable.engine.standing import Standing
 from runnable.engine.step import Body, in_one_line, run_step
 from runnable.engine.traversal import Outcome
 from runnable.exceptions import (
     BranchFailedError,
     NodeMethodCallError,
-    RetryValidationError,
     RunError,
-    RunLogNotFoundError,
     RunnableError,
 )
 from runnable.graph import (
     CompositeNode,
     FailNode,
-    Graph,
     LoopNode,
     SuccessNode,
-    changes,
     join,
 )
 
@@ -85,14 +70,18 @@ class Joined:
 
     Args:
         session: The run.
-        seen: What is recorded of it.
+        standing: Where it stands.
+        place: The step.
+        has_ended: Whether it has succeeded before: who asks again gets that answer.
     """
 
-    def __init__(self, session: Session, seen: "_Seen") -> None:
+    def __init__(
+        self, session: Session, standing: Standing, place: Place, *, has_ended: bool
+    ) -> None:
         self._session = session
-        self._standing = seen.standing
-        self._place = seen.place
-        self._has_ended = seen.has_ended()
+        self._standing = standing
+        self._place = place
+        self._has_ended = has_ended
 
     async def run(self) -> Ended:
         """Run the step, with all its branches if it has any."""
@@ -102,7 +91,7 @@ class Joined:
         session.history.forget_failure(place.path)
         outcome = await run_step(place.node, place.scope, session, run_branches)
         if isinstance(place.node, SuccessNode | FailNode):
-            await session.record(_end_of(place.scope.path, _status(place.node)))
+            await session.record(_end_of(place.scope.path, status_of(place.node)))
         return Ended(outcome is Outcome.SUCCEEDED, _reason(place.scope))
 
     async def open_branches(self) -> list[OpenBranch]:
@@ -196,7 +185,8 @@ class Joined:
                 return
 
 
-def _status(node: SuccessNode | FailNode) -> str:
+def status_of(node: SuccessNode | FailNode) -> str:
+    """Return how a run, or a branch, has ended that has come to a terminal step."""
     return defaults.SUCCESS if isinstance(node, SuccessNode) else defaults.FAIL
 
 
@@ -231,157 +221,3 @@ def _closing(branches: FanOut, failed: Mapping[str, str]) -> Body:
             raise gathered.problem
 
     return body
-
-
-@contextlib.asynccontextmanager
-async def joined(
-    part: Part,
-    parameters: Mapping[str, AnyParameter],
-    runtime: Runtime,
-    services: Services,
-    context: RunContext,
-    conditions: Conditions,
-) -> AsyncIterator[Joined]:
-    """Join a run for one of its steps, or begin it if nobody has.
-
-    Args:
-        part: The step.
-        parameters: Those that the run begins with, if this is its first part.
-        runtime: How functions are called.
-        services: Where everything is kept.
-        context: Describes the run.
-        conditions: How it is to go on.
-
-    Yields:
-        The step.
-
-    Raises:
-        RetryValidationError: If the pipeline is not the one that the run began with.
-        NodeNotFoundError: If there is no such step.
-    """
-    context.set_graph(part.graph)
-    store, run_id = services.run_log_store, context.run_id
-    begins, records = await _read(parameters, runtime, services, context)
-    runs_here = services.under_way.has(store.key(run_id))
-    seen = _Seen(part, records, context, runs_here=runs_here)
-    journal = store.create(run_id) if begins else store.join(run_id)
-    begun = Begun(journal, seen.history, (), parameters)
-    session = make_session(begun, runtime, services, context, conditions)
-    try:
-        if begins:
-            session.recorder.record(records[0])
-        if seen.has_ended():
-            yield Joined(session, seen)
-        else:
-            path = seen.place.path
-            working = _at_work(part, path, session, runs_here=runs_here)
-            with working as seen, active_run():
-                yield Joined(session, seen)
-    except UnrecordedError as error:
-        raise unwrapped(error) from error
-    finally:
-        session.workers.close()
-        session.recorder.close()
-    if isinstance(seen.place.node, SuccessNode | FailNode) and not seen.branch:
-        store.finish(store.get_run_log_by_id(run_id, loader=session.loader))
-
-
-class _Seen:
-    """What is recorded of a run, as far as a part of it is concerned.
-
-    Args:
-        part: The step.
-        records: All records of the run.
-        context: Describes the run.
-        mine: The claim of this process, if it has claimed the step already.
-        runs_here: Whether the run was under way in this process before that.
-
-    Raises:
-        RunnableError: If the step cannot be run: it is not there, not its turn,
-            somebody else's, or its pipeline has changed.
-    """
-
-    def __init__(
-        self,
-        part: Part,
-        records: Sequence[Record],
-        context: RunContext,
-        mine: PartStarted | None = None,
-        *,
-        runs_here: bool,
-    ) -> None:
-        self.history, self.standing = History(records), Standing(records)
-        _check_same(context.run_id, self.history, part.graph)
-        self.place = find(part, self.standing, context)
-        self.branch = self.place.scope.path
-        check_turn(self.place, self.history, self.standing)
-        path, claim = self.place.path, claim_of(mine) if mine else None
-        owners = self.history.owners
-        owner = owners.in_the_way(path, claim, runs_here=runs_here)
-        if owner is not None and not self.has_ended():
-            why = f"{owner} runs it; wait for its end, or end it"
-            raise RunError(f"step {path!r} cannot be run: {why}")
-
-    def has_ended(self) -> bool:
-        """Tell whether the step has succeeded: whoever asks again gets that answer."""
-        node = self.place.node
-        if isinstance(node, SuccessNode | FailNode):
-            return _status(node) == self.standing.status_of(self.branch)
-        past = self.history.of(self.place.path)
-        ended = past.finished if past is not None else None
-        return ended is not None and ended.status == defaults.SUCCESS
-
-
-@contextlib.contextmanager
-def _at_work(
-    part: Part, path: str, session: Session, *, runs_here: bool
-) -> Iterator[_Seen]:
-    """Have others know that this process runs a part, so that it is left alone.
-
-    Yields:
-        Where the run stands: what was seen before may have been changed by others.
-    """
-    store, recorder = session.services.run_log_store, session.recorder
-    context, owner = session.context, this_process()
-    claim = PartStarted(now(), path, *owner, seconds())
-    recorder.record(claim)
-    try:
-        with Claimed(session.services, context.run_id) as claimed:
-            claimed.beat_by(recorder)
-            records = list(store.read(context.run_id))
-            seen = _Seen(part, records, context, claim, runs_here=runs_here)
-            session.history = seen.history
-            settle_all(session.services.catalog, context.run_id, seen.history, path)
-            for started in seen.standing.around(path):
-                recorder.adopt(started)
-            yield seen
-    finally:
-        if not recorder.is_over:
-            recorder.record(PartFinished(now(), path, *owner))
-
-
-async def _read(
-    parameters: Mapping[str, AnyParameter],
-    runtime: Runtime,
-    services: Services,
-    context: RunContext,
-) -> tuple[bool, list[Record]]:
-    """Read what is recorded of a run; of a new one, what will be its first record."""
-    try:
-        return False, list(services.run_log_store.read(context.run_id))
-    except RunLogNotFoundError:
-        code = await code_of(services, runtime)
-        return True, [run_started(context, dict(parameters), Who(code, in_parts=True))]
-
-
-def _check_same(run_id: str, history: History, graph: Graph) -> None:
-    if history.owners.deleting:
-        raise RetryValidationError(run_id, "its deletion was begun; delete it again")
-    started = history.started
-    if started is None:
-        why = "it has only just begun, or its store keeps nothing before its end"
-        raise RunError(f"run {run_id!r} cannot be joined: {why}")
-    differences = changes(started.run_config.get("dag") or {}, graph.described)
-    if differences:
-        listed = "".join(f"\n    {line}" for line in differences)
-        raise RetryValidationError(run_id, f"it has another pipeline:{listed}")

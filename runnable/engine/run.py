@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import NamedTuple, ParamSpec, Self
+from typing import NamedTuple, ParamSpec
 
 from runnable import defaults
 from runnable.ambient import active_run
@@ -18,6 +18,7 @@ from runnable.datastore import (
 )
 from runnable.engine.attempt import settle_all
 from runnable.engine.branches import run_branches, traverse
+from runnable.engine.claimed import Claimed
 from runnable.engine.history import NO_HISTORY, History
 from runnable.engine.recorder import Recorder, UnrecordedError, now
 from runnable.engine.resume import check
@@ -35,7 +36,7 @@ from runnable.engine.session import (
 from runnable.engine.step import in_one_line, run_step
 from runnable.engine.traversal import Outcome
 from runnable.events import Warned
-from runnable.exceptions import ExecutionFailedError, RetryValidationError
+from runnable.exceptions import ExecutionFailedError
 from runnable.graph import Graph, JobNode
 from runnable.runs import Limiter
 
@@ -99,44 +100,6 @@ async def run(
                 interruption.add_note(f"could not be recorded: {in_one_line(problem)}")
             raise
     return await _outcome(session, scope.failure, problems, succeeded=succeeded)
-
-
-class Claimed:
-    """Has this process know that it has a run, for the length of a block.
-
-    Args:
-        services: Where the run is kept, and who knows of it.
-        run_id: Its id.
-        continued: Whether it was begun before, so that nobody here may have it.
-
-    Raises:
-        RetryValidationError: If the process has it already, and it is to go on.
-    """
-
-    __slots__ = ("_beats", "_key", "_mine", "_under_way")
-
-    def __init__(
-        self, services: Services, run_id: str, *, continued: bool = False
-    ) -> None:
-        store, self._under_way = services.run_log_store, services.under_way
-        self._key, self._beats = store.key(run_id), store.is_shared
-        self._mine = self._under_way.claim(self._key)
-        if continued and not self._mine:
-            raise RetryValidationError(run_id, "it is under way, in this very process")
-
-    def __enter__(self) -> Self:
-        """Go on."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Give the run back."""
-        if self._mine:
-            self._under_way.release(self._key)
-
-    def beat_by(self, recorder: Recorder) -> None:
-        """Have the run say, from now on, that this process is still there."""
-        if self._mine:
-            self._under_way.add(self._key, recorder.beat if self._beats else None)
 
 
 async def _outcome(
