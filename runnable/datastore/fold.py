@@ -66,7 +66,7 @@ class Fold:
             case RunFinished():
                 self._run["status"] = record.status
             case _:
-                pass  # a heartbeat says nothing about the run
+                pass  # heartbeats and parts say who is there, not what has happened
 
     def run_log(self) -> RunLog:
         """Return the run log that the records so far amount to."""

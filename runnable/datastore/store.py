@@ -20,7 +20,7 @@ from runnable.service import Service
 
 
 class Journal(Protocol):
-    """A run log that is being written, by one process."""
+    """A run log that is being written."""
 
     def append(self, record: Record) -> None:
         """Keep a record; when this returns, it is kept as `durability` promises."""
