@@ -202,13 +202,13 @@ def test_a_store_that_fails_within_branches_of_branches_is_why_the_run_failed(or
         return Parallel(name="p", branches=branches).as_pipeline()
 
     gate, store = Gate(), LocalStore()
-    returning = PythonTask(name="s", function=lambda: 1).as_pipeline()
+    # When it ends, the other branch is in its function.
+    returning = PythonTask(name="s", function=lambda: gate.wait_for(1)).as_pipeline()
     given = {"a": parallel(c=returning, d=returning), "b": pipeline_of(gate)}
     pipeline = parallel(**{name: given[name] for name in order})
 
     def fail(record):
         if isinstance(record, StepFinished) and record.path.endswith("c.s"):
-            gate.wait_for(1)
             raise OSError("the disk is full")
 
     store._before = fail
