@@ -81,7 +81,8 @@ async def put_files(files: CatalogSettings, attempt: Attempt, session: Session) 
     Raises:
         CatalogError: If something is not there.
     """
-    await _put(files, attempt, session, None)
+    if files.put:
+        await _put(files, attempt, session, None)
 
 
 async def put_leftovers(
@@ -91,6 +92,8 @@ async def put_leftovers(
 
     What was kept before, such as what it was given, is there for the next attempt.
     """
+    if not files.put:
+        return
     left = session.left_behind.setdefault(attempt.path, set())
     await _put(files, attempt, session, left)
     left.update(file.name for file in attempt.put)

@@ -69,24 +69,27 @@ class Recorder:
             UnrecordedError: If it could not be kept.
         """
         with self._lock:
-            self.keep(record)
+            self._keep(record)
             self.tell(record)
 
     def keep(self, record: Record) -> None:
         """Keep a record, which whoever calls this tells then; else as `record`."""
         with self._lock:
-            if self._over:
-                raise TooLateError(f"the run is over; not recorded: {record}")
-            if isinstance(record, StepFinished | BranchFinished):
-                self._end(record)
-            try:
-                self._journal.append(record)
-            except Exception as error:
-                raise UnrecordedError from error
-            self.count += 1
-            if isinstance(record, StepStarted | BranchStarted):
-                self.adopt(record)
-            self._over = isinstance(record, RunFinished)
+            self._keep(record)
+
+    def _keep(self, record: Record) -> None:
+        if self._over:
+            raise TooLateError(f"the run is over; not recorded: {record}")
+        if isinstance(record, StepFinished | BranchFinished):
+            self._end(record)
+        try:
+            self._journal.append(record)
+        except Exception as error:
+            raise UnrecordedError from error
+        self.count += 1
+        if isinstance(record, StepStarted | BranchStarted):
+            self.adopt(record)
+        self._over = isinstance(record, RunFinished)
 
     @property
     def is_over(self) -> bool:

@@ -31,6 +31,7 @@ from runnable.engine.session import (
     Session,
     Who,
     ask,
+    is_local,
     run_started,
 )
 from runnable.engine.step import in_one_line, run_step
@@ -147,6 +148,7 @@ def make_session(
         history=begun.past,
         step_turns=_step_turns(services, context),
         objects=None if keeps_objects else in_memory,
+        is_recorded_here=is_local(services.run_log_store),
         stores_objects=keeps_objects and begun.past.count > 0,
     )
 

@@ -110,6 +110,8 @@ class Session:
     """The names of files that failed attempts have put, by the path of the step."""
     stores_objects: bool = False
     """Whether objects may have to be loaded from the catalog."""
+    is_recorded_here: bool = False
+    """Whether the store is local, so that no loop waits for it."""
 
     async def off_loop(
         self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
@@ -128,15 +130,16 @@ class Session:
         **kwargs: P.kwargs,
     ) -> T:
         """Call something of a service; see `ask`."""
-        called = partial(function, *args, **kwargs)
-        return await ask(self.runtime, service, called)
+        if is_local(service):
+            return function(*args, **kwargs)
+        return await self.off_loop(function, *args, **kwargs)
 
     async def record(self, record: Record) -> None:
         """Keep a record, then tell it, in the context of the caller."""
-        store, kept = self.services.run_log_store, list[Record]()
-        if _is_local(store):
+        if self.is_recorded_here:
             self.recorder.record(record)
             return
+        kept: list[Record] = []
 
         def keep() -> None:
             self.recorder.keep(record)
@@ -158,13 +161,14 @@ async def ask(runtime: Runtime, service: object, function: Callable[[], T]) -> T
         service: The service.
         function: What is called.
     """
-    if _is_local(service):
+    if is_local(service):
         return function()
     return await runtime.off_loop(function)
 
 
-def _is_local(service: object) -> bool:
-    return bool(getattr(service, "is_local", False))  # a stand-in need not say
+def is_local(service: object) -> bool:
+    """Tell whether calls of a service return soon; who does not say it is not."""
+    return bool(getattr(service, "is_local", False))
 
 
 def script() -> str:
