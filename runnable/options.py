@@ -1,5 +1,6 @@
 """What a caller says about a run, and what is in force for it."""
 
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from types import MappingProxyType
@@ -127,7 +128,13 @@ def program_launched_by(who: Launcher) -> Iterator[None]:
     try:
         yield
     finally:
-        _PROGRAM.remove(who)
+        if not _others_go_on():  # what they still begin is of the same program
+            _PROGRAM.remove(who)
+
+
+def _others_go_on() -> bool:
+    here = threading.current_thread()
+    return any(it is not here and not it.daemon for it in threading.enumerate())
 
 
 def not_launched() -> AbstractContextManager[None]:

@@ -26,6 +26,8 @@ MOST_VALUES = 100_000
 DEEPEST = 100
 
 _INT = "tag:yaml.org,2002:int"
+_VALUE = "tag:yaml.org,2002:value"
+"""What a `=` is in YAML 1.1."""
 _NUMBERS = {_INT, "tag:yaml.org,2002:float"}
 _CHANGED = {
     # What PyYAML, which reads YAML 1.1, takes for something else.
@@ -190,7 +192,7 @@ def _loader_of_yaml_1_2() -> "type[SafeLoader]":
 
     class Loader(base):  # type: ignore[misc, valid-type]  # chosen at run time
         yaml_implicit_resolvers = {
-            first: [it for it in resolvers if it[0] not in _CHANGED]
+            first: [it for it in resolvers if it[0] not in {*_CHANGED, _VALUE}]
             for first, resolvers in base.yaml_implicit_resolvers.items()
         }
 
@@ -259,8 +261,11 @@ class _Maker:
         if len(node.value) > _LONGEST_NUMBER and node.tag in _NUMBERS:
             raise _NotAcceptedError("it is too long for a number", node)
         try:
-            if node.tag == _INT and node.value.lstrip("+-").isdecimal():
-                return int(node.value)  # 010 is ten
+            if (
+                node.tag == _INT
+                and node.value.lstrip("+-").replace("_", "").isdecimal()
+            ):
+                return int(node.value.replace("_", ""))  # 010 is ten
             if node.tag == _INT and "0o" in node.value:
                 return int(node.value, 8)
             return self._loader.construct_object(node)

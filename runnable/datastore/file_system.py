@@ -209,7 +209,8 @@ class FileSystemRunLogStore(BaseRunLogStore):
             raise RunLogNotFoundError(run_id, str(self._root))
         # The copy first, or it would stand for the run; and who has just finished the
         # run may have written it again.
-        for file in (snapshot, *segments, snapshot):
+        # Of the others, the second goes last: `create` looks for that.
+        for file in (snapshot, *segments[:1], *reversed(segments[1:]), snapshot):
             Path(file).unlink(missing_ok=True)
 
     def _left(self, run_id: str) -> list[str]:

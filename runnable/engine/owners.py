@@ -53,6 +53,8 @@ class Claim(NamedTuple):
     path: str = ""
     """Of the step; empty for the run."""
     at: str = ""
+    heard_at: float = 0.0
+    """When it was claimed, in seconds since 1970."""
 
 
 class Owners:
@@ -77,8 +79,8 @@ class Owners:
                 self.claims = [Claim(_owner(record))]
                 self.last_heartbeat = record.epoch_seconds
             case PartStarted():
+                # It says nothing of whether the others are still there.
                 self.claims.append(claim_of(record))
-                self.last_heartbeat = record.epoch_seconds
             case PartFinished():
                 self._leave(_owner(record), record.path)
             case Heartbeat():
@@ -91,7 +93,7 @@ class Owners:
     def _leave(self, owner: Owner, path: str) -> None:
         left = [it for it in self.claims if (it.owner, it.path) == (owner, path)]
         if left:
-            self.claims.remove(left[0])
+            self.claims.remove(left[-1])  # who came too late leaves first
 
     def other_at_work(self) -> Owner | None:
         """Return another process that runs the run now, or a part of it, if any."""
@@ -129,12 +131,12 @@ class Owners:
         return None
 
     def _is_alive(self, claim: Claim) -> bool:
-        return is_alive(claim.owner, self.last_heartbeat)
+        return is_alive(claim.owner, max(claim.heard_at, self.last_heartbeat))
 
 
 def claim_of(record: PartStarted) -> Claim:
     """Return what a record claims."""
-    return Claim(_owner(record), record.path, record.at)
+    return Claim(_owner(record), record.path, record.at, record.epoch_seconds)
 
 
 def _owner(

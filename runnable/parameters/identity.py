@@ -1,9 +1,10 @@
 """What a function does, as text that changes when the function does."""
 
+import contextlib
 import functools
 import inspect
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from pydantic import JsonValue
 
@@ -11,6 +12,9 @@ from runnable.exceptions import DefinitionError, ValueNotStorableError
 from runnable.injection import is_marker
 from runnable.parameters.binding import name_of
 from runnable.parameters.values import to_json
+
+_CACHING = type(functools.cache(len))
+"""What `functools.cache` makes of a function."""
 
 
 def identity_of(
@@ -40,19 +44,16 @@ def identity_of(
     if isinstance(inner, functools.partial):
         bound = [_plain(inner, inner.args), _plain(inner, inner.keywords)]
         inner = inner.func
-    if not inspect.isfunction(inner):
-        inner = getattr(inner, "__wrapped__", inner)  # such as by functools.cache
-    closed: dict[str, JsonValue] = {}
+    if isinstance(inner, _CACHING):
+        inner = inner.__wrapped__
+    closed: JsonValue = {}
     if inspect.isfunction(inner):
-        for name, value in inspect.getclosurevars(inner).nonlocals.items():
-            closed[name] = (
-                identity_of(value, within) if callable(value) else _plain(inner, value)
-            )
+        closed = _held(_cells(inner), inner, within)
     elif inspect.ismethod(inner):
-        closed["self"] = _plain(inner, inner.__self__)
+        closed = _held({"self": inner.__self__}, inner, within)
     elif not inspect.isclass(inner) and not inspect.isbuiltin(inner):
         # Something that has a __call__: its class says what it does, and it with what.
-        closed["self"] = _plain(inner, getattr(inner, "__dict__", None))
+        closed = _held(_state(inner), inner, within)
     return {
         "name": name_of(inner),
         "code": _code_of(inner),
@@ -62,10 +63,45 @@ def identity_of(
     }
 
 
+def _held(
+    values: Mapping[str, object],
+    function: Callable[..., object],
+    within: tuple[object, ...],
+) -> JsonValue:
+    return {
+        name: identity_of(value, within) if callable(value) else _plain(function, value)
+        for name, value in values.items()
+    }
+
+
+def _cells(function: types.FunctionType) -> dict[str, object]:
+    """Return the values that a function has from around it, as far as there are any."""
+    found: dict[str, object] = {}
+    names = function.__code__.co_freevars
+    for name, cell in zip(names, function.__closure__ or (), strict=True):
+        with contextlib.suppress(ValueError):  # nothing is in it yet
+            found[name] = cell.cell_contents
+    return found
+
+
+def _state(thing: object) -> dict[str, object]:
+    """Return what an object consists of: items, slots and attributes."""
+    items = enumerate(thing) if isinstance(thing, tuple) else ()
+    held = {str(number): item for number, item in items}
+    for kind in inspect.getmro(type(thing)):
+        slots = vars(kind).get("__slots__", ())
+        for name in (slots,) if isinstance(slots, str) else slots:
+            if hasattr(thing, name):
+                held[name] = getattr(thing, name)
+    return {**held, **getattr(thing, "__dict__", {})}
+
+
 def _defaults(function: Callable[..., object], within: tuple[object, ...]) -> JsonValue:
     """Return the values of arguments that are not given; services are none."""
     try:
-        parameters = inspect.signature(function).parameters.values()
+        # Its own, not those of what it wraps.
+        own = inspect.signature(function, follow_wrapped=False)
+        parameters = own.parameters.values()
     except (TypeError, ValueError):
         return {}  # written in C, and silent
     given = {it.name: it.default for it in parameters if it.default is not it.empty}
@@ -77,6 +113,8 @@ def _defaults(function: Callable[..., object], within: tuple[object, ...]) -> Js
 
 
 def _default(value: object) -> JsonValue:
+    if isinstance(value, frozenset | set):
+        return [*sorted(map(repr, value))]  # in an order that stays
     try:
         return to_json(value, "default")
     except ValueNotStorableError:

@@ -83,7 +83,8 @@ async def _telling(
     try:
         run_log = await running
     except ExecutionFailedError as failure:
-        ended(failure.run_log)
+        if failure.run_log is not None:
+            ended(failure.run_log)
         raise
     ended(run_log)
     return run_log

@@ -1,5 +1,6 @@
 """Steps that reuse what they returned before."""
 
+import dataclasses
 import functools
 import linecache
 import os
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import uuid
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import s3
@@ -386,3 +388,51 @@ def test_a_function_may_hold_itself_and_inherit_its_call():
             return 2
 
     assert identity_of(made(One))["code"] != identity_of(made(Other))["code"]
+
+
+def scaled(by):
+    def base(x):
+        return x
+
+    @functools.wraps(base)
+    def scaled(*args, _by=by, **kwargs):
+        return base(*args, **kwargs) * _by
+
+    return scaled
+
+
+class Scale(NamedTuple):
+    by: int
+
+    def __call__(self, x):
+        return x * self.by
+
+
+@dataclasses.dataclass(slots=True)
+class Slotted:
+    by: int
+
+    def __call__(self, x):
+        return x * self.by
+
+
+class Maker:
+    @classmethod
+    def make(cls):
+        return cls.__name__
+
+
+@pytest.mark.parametrize("make", [scaled, Scale, Slotted])
+def test_what_a_function_holds_counts_wherever_it_is(make):
+    assert identity_of(make(2)) == identity_of(make(2))
+    assert identity_of(make(2)) != identity_of(make(3))
+
+
+def test_odd_functions_have_an_identity():
+    def early():
+        return late
+
+    assert identity_of(early) == identity_of(early)  # what it holds is not there yet
+    late = 1
+    assert identity_of(early)["closed"] == {"late": late}
+    assert identity_of(Maker.make) == identity_of(Maker.make)

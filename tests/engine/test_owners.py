@@ -15,7 +15,7 @@ from runnable.datastore import (
     RunStarted,
 )
 from runnable.engine.history import History
-from runnable.engine.owners import Owner, is_alive, this_process
+from runnable.engine.owners import Owner, Owners, claim_of, is_alive, this_process
 from runnable.engine.recorder import Recorder
 from runnable.under_way import UnderWay
 
@@ -101,3 +101,24 @@ def test_one_thread_beats_for_all_runs_and_ends_with_them(monkeypatch):
     count = len(journal)
     recorder.beat()
     assert len(journal) == count
+
+
+def test_who_asks_does_not_bring_anybody_back():
+    owners = Owners()
+    owners.add(PartStarted("1", "a", "pod-7", 1, "boot:1:pid:[9]", time.time() - 7200))
+    mine = PartStarted("2", "a", *this_process(), time.time())
+    owners.add(mine)
+    assert owners.in_the_way("a", claim_of(mine), runs_here=False) is None
+
+
+def test_who_came_too_late_leaves_the_first_one_alone():
+    owners = Owners()
+    first, second = (
+        PartStarted(at, "a", *this_process(), time.time()) for at in ("1", "2")
+    )
+    owners.add(first)
+    owners.add(second)
+    assert owners.in_the_way("a", claim_of(first), runs_here=False) is None
+    assert owners.in_the_way("a", claim_of(second), runs_here=False) is not None
+    owners.add(PartFinished("3", "a", *this_process()))
+    assert owners.in_the_way("a", claim_of(first), runs_here=False) is None

@@ -1,5 +1,6 @@
 """Lists of runs, and their deletion."""
 
+import itertools
 import runpy
 import subprocess
 import sys
@@ -378,6 +379,28 @@ def test_what_a_kill_has_left_of_a_deletion_is_listed():
     assert "its deletion was begun" in listed.problem
     assert delete_runs(["r1"]) == ["r1"]
     assert list_runs() == []
+
+
+def test_an_id_is_free_when_all_of_its_run_is_deleted(monkeypatch):
+    step = PythonTask(name="s", function=lambda: 1 / 0).as_pipeline()
+    for given in ({"run_id": "r1"}, {"resume": "r1"}):
+        with pytest.raises(ExecutionFailedError):
+            step.execute(**given)
+    unlink, count = Path.unlink, itertools.count()
+
+    def fail(path, **more):
+        if next(count) == 3:  # of four files
+            raise OSError("cut off")
+        unlink(path, **more)
+
+    monkeypatch.setattr(Path, "unlink", fail)
+    with pytest.raises(OSError, match="cut off"):
+        delete_runs(["r1"])
+    monkeypatch.undo()
+    with pytest.raises(RunLogExistsError):
+        run("r1", {})
+    assert delete_runs(["r1"]) == ["r1"]
+    run("r1", {})
 
 
 def test_one_run_that_cannot_be_deleted_keeps_no_other():

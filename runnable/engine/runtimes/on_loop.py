@@ -69,8 +69,10 @@ class LoopRuntime:
         waiting = asyncio.wrap_future(future)
         try:
             await asyncio.wait({waiting})
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as cancelled:
             await _wait_a_while(waiting)
+            if waiting.done() and (problem := waiting.exception()):
+                cancelled.add_note(f"meanwhile: {type(problem).__name__}: {problem}")
             raise
         return cast("T", waiting.result())
 
