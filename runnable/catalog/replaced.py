@@ -69,7 +69,23 @@ class Replaced:
         ]
         while back := [it for it in waiting if self._brought_back(it)]:
             waiting = [it for it in waiting if it not in back]
+        for copy in waiting:
+            self._hand_on(copy)
         self.forget(attempts)
+
+    def _hand_on(self, copy: str) -> None:
+        """Give a copy to who has replaced what came in its place, and may fail yet."""
+        attempt, digest, name = copy.split("/", 2)
+        for other in tuple(self._keys.names(self._folder)):
+            who, _, of = other.split("/", 2)
+            if of == name and who != attempt and self._has(other, digest):
+                self._keys.copy(f"{self._folder}/{copy}", f"{self._folder}/{other}")
+
+    def _has(self, copy: str, digest: str) -> bool:
+        key = f"{self._folder}/{copy}"
+        with contextlib.suppress(FileNotFoundError), self._keys.open(key) as file:
+            return is_same(file, digest, None)
+        return False
 
     def _brought_back(self, copy: str) -> bool:
         _, digest, name = copy.split("/", 2)

@@ -170,6 +170,21 @@ def settle_all(
         catalog.settle(left - succeeded, run_id=run_id, succeeded=False)
 
 
+def settle_under(
+    catalog: BaseCatalog, run_id: str, history: History, path: str
+) -> None:
+    """Settle what attempts have left whose process has died.
+
+    Args:
+        catalog: The catalog.
+        run_id: The run.
+        history: What is recorded of it.
+        path: That of a step, or of a branch.
+    """
+    for step in history.paths_at(path):
+        settle_all(catalog, run_id, history, step)
+
+
 async def keep_log(attempt: Attempt, session: Session, error_text: str = "") -> None:
     """Keep what an attempt has printed.
 

@@ -134,6 +134,14 @@ class History:
         """
         return self._steps.get(path)
 
+    def paths_at(self, path: str) -> list[str]:
+        """List the paths of the steps that have begun, at a path or below it.
+
+        Args:
+            path: That of a step, or of a branch.
+        """
+        return [it for it in self._steps if f"{it}.".startswith(f"{path}.")]
+
     def under(self, path: str) -> "History":
         """Return what is recorded of the steps in a branch.
 

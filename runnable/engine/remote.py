@@ -21,6 +21,8 @@ from typing import NamedTuple, cast
 
 from runnable import defaults
 from runnable.datastore import ObjectParameter, StepFinished, StepStarted
+from runnable.engine.attempt import settle_under
+from runnable.engine.history import History
 from runnable.engine.messages import (
     Assignment,
     Common,
@@ -115,7 +117,9 @@ class Remote:
             done = cast("Done", await session.runtime.invoke(call))
         except WorkerError as error:
             scope.failure = Failure(part.path, error)
-            if not stop.has_begun:
+            if stop.has_begun:
+                await session.off_loop(self._settle, part.path)
+            else:
                 await self._record_failure(part, error)
             return False
         scope.parameters = done.parameters
@@ -124,6 +128,13 @@ class Remote:
         if session.objects is not None:
             session.objects.update(done.objects)
         return done.succeeded
+
+    def _settle(self, path: str) -> None:
+        """Bring back what a process has replaced that cannot do so any more."""
+        services, run_id = self._session.services, self._session.context.run_id
+        if services.catalog.unsettled(run_id):
+            history = History(services.run_log_store.read(run_id))
+            settle_under(services.catalog, run_id, history, path)
 
     async def _record_failure(self, part: Part, error: WorkerError) -> None:
         """Record that a step has failed before any process could run it."""

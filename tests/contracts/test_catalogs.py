@@ -155,6 +155,16 @@ def test_what_several_have_replaced_comes_back(keeping, folder):
     assert kept(keeping, "r1/c.txt") == b"before"
 
 
+def test_who_fails_later_brings_back_what_was_there_before_all(keeping, folder):
+    put(keeping, "before")
+    put(keeping, "first", PutBy("a-1"))
+    put(keeping, "second", PutBy("b-1"))
+    for name in ("a-1", "b-1"):
+        keeping.settle([name], run_id="r1", succeeded=False)
+    assert kept(keeping, "r1/c.txt") == b"before"
+    assert keeping.unsettled("r1") == []
+
+
 def test_what_somebody_else_has_put_stays(keeping, folder):
     put(keeping, "before")
     put(keeping, "failed", PutBy("a-1"))

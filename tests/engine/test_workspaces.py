@@ -20,9 +20,11 @@ from runnable import (
     PythonJob,
     PythonTask,
     ShellTask,
+    Stub,
     get_run_log,
     pickled,
 )
+from runnable.catalog.file_system import FileSystemCatalog
 from runnable.context import get_run_context
 from runnable.exceptions import WorkerError
 
@@ -342,3 +344,26 @@ def test_what_cannot_be_sent_is_in_the_log():
     (attempt,) = failed.value.run_log.steps["s"].attempts
     assert attempt.status == "FAIL"
     assert "cannot be sent to a worker process" in attempt.message
+
+
+def test_what_a_process_had_put_before_it_died_is_taken_back():
+    def die():
+        Path("n.txt").write_text("half")
+        # What is kept after the files: they are there, and its end is not recorded.
+        FileSystemCatalog.put_text = lambda *_, **__: os.kill(os.getpid(), 9)
+
+    make = PythonTask(
+        name="make",
+        function=lambda: Path("n.txt").write_text("whole") and None,
+        catalog=Catalog(put=["n.txt"]),
+    )
+    step = PythonTask(
+        name="die",
+        function=die,
+        catalog=Catalog(get=["n.txt"], put=["n.txt"]),
+        workspace="isolated",
+        on_failure=Stub(name="mend").as_pipeline(),
+    )
+    run_log = Pipeline(steps=[make, step]).execute(run_id="r1")
+    assert run_log.status == "SUCCESS"
+    assert Path(".catalog/r1/n.txt").read_text() == "whole"
