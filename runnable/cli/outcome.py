@@ -11,8 +11,6 @@ from pathlib import Path
 from types import FrameType
 from typing import TextIO
 
-from pydantic_core import to_json
-
 from runnable.exceptions import ExecutionFailedError, RunnableError
 from runnable.quick_start import import_markers
 
@@ -65,6 +63,8 @@ class Answer:
     def give(self, value: object) -> None:
         """Print a value as one line of JSON, if a program is listening."""
         if self.as_json:
+            from pydantic_core import to_json  # only for programs
+
             self.has_given = True
             # JSON knows no NaN.
             line = to_json(value, inf_nan_mode="null", fallback=str).decode()
