@@ -242,7 +242,12 @@ class BaseCatalog(Service, abc.ABC):
         return None
 
     def sync_between_runs(
-        self, previous_run_id: str, run_id: str, names: Sequence[str] | None = None
+        self,
+        previous_run_id: str,
+        run_id: str,
+        names: Sequence[str] | None = None,
+        *,
+        by: PutBy | None = None,
     ) -> None:
         """Give a run what another one has kept.
 
@@ -251,11 +256,12 @@ class BaseCatalog(Service, abc.ABC):
             run_id: The run that gets it.
             names: Which files and objects, in the place of its own; if None, all that
                 it does not have itself.
+            by: The attempt of a step that they are for, if they are for one.
 
         Raises:
             CatalogError: If this kind of catalog cannot.
         """
-        del previous_run_id, names
+        del previous_run_id, names, by
         problem = (
             f"cannot be given files: a {type(self).__qualname__} does not know how"
         )

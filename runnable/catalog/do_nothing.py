@@ -64,7 +64,12 @@ class DoNothingCatalog(BaseCatalog):
         raise CatalogError(name, "is not here: this catalog keeps nothing")
 
     def sync_between_runs(
-        self, previous_run_id: str, run_id: str, names: Sequence[str] | None = None
+        self,
+        previous_run_id: str,
+        run_id: str,
+        names: Sequence[str] | None = None,
+        *,
+        by: PutBy | None = None,
     ) -> None:
         """Give nothing: nothing is kept."""
 

@@ -58,8 +58,13 @@ def is_same(file: BinaryIO, sha256: str, size_bytes: int | None) -> bool:
     file.seek(0)
     if size_bytes is not None and size != size_bytes:
         return False
-    # What is opened here has `readinto`, though `BinaryIO` does not promise it.
-    readable = cast("BufferedReader", file)
-    same = hashlib.file_digest(readable, "sha256").hexdigest() == sha256
+    same = hash_of(file) == sha256
     file.seek(0)
     return same
+
+
+def hash_of(file: BinaryIO) -> str:
+    """Return the SHA-256 of the rest of an open file."""
+    # What is opened here has `readinto`, though `BinaryIO` does not promise it.
+    readable = cast("BufferedReader", file)
+    return hashlib.file_digest(readable, "sha256").hexdigest()

@@ -21,7 +21,13 @@ from urllib.parse import quote
 from pydantic import PrivateAttr
 
 from runnable.catalog.base import BaseCatalog, PutBy, StoredObject, Write
-from runnable.catalog.hashing import HashingFile, copy_and_hash, hash_file, is_same
+from runnable.catalog.hashing import (
+    HashingFile,
+    copy_and_hash,
+    hash_file,
+    hash_of,
+    is_same,
+)
 from runnable.catalog.patterns import is_literal, literal_folder, matches, parse
 from runnable.catalog.replaced import Keys, Replaced
 from runnable.datastore import DataCatalog
@@ -289,7 +295,12 @@ class KeepingCatalog(BaseCatalog):
             yield file
 
     def sync_between_runs(
-        self, previous_run_id: str, run_id: str, names: Sequence[str] | None = None
+        self,
+        previous_run_id: str,
+        run_id: str,
+        names: Sequence[str] | None = None,
+        *,
+        by: PutBy | None = None,
     ) -> None:
         """Give a run what another one has kept."""
         source, target = self._root(previous_run_id), self._root(run_id)
@@ -297,9 +308,17 @@ class KeepingCatalog(BaseCatalog):
             names = sorted(set(self.names(source)) - set(self.names(target)))
         for name in map(_checked, names):
             try:
+                if by is not None and not name.startswith(f"{_OBJECTS}/"):
+                    self._keep_replaced(source, target, name, by)
                 self.copy_key(f"{source}/{name}", f"{target}/{name}")
             except FileNotFoundError:
                 raise self._missing(f"{source}/{name}") from None
+
+    def _keep_replaced(self, source: str, target: str, name: str, by: PutBy) -> None:
+        with self.open(f"{source}/{name}") as file:
+            digest = hash_of(file)
+        if self._replaced(target).keep(name, by.attempt, digest):
+            by.replaced.append(name)
 
     def remember(self, key: str, text: str, *, run_id: str) -> None:
         """Keep a text for all runs, until its own is removed."""

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from pydantic import JsonValue
 
-from runnable.catalog import BaseCatalog
+from runnable.catalog import BaseCatalog, PutBy
 from runnable.datastore import (
     DataCatalog,
     ObjectParameter,
@@ -61,7 +61,7 @@ class Reused(NamedTuple):
     run_id: str
     finished: StepFinished
 
-    def bring(self, run_id: str, catalog: BaseCatalog) -> None:
+    def bring(self, run_id: str, catalog: BaseCatalog, by: PutBy) -> None:
         """Give a run what that step has kept, and the compute folder its files.
 
         Raises:
@@ -77,7 +77,7 @@ class Reused(NamedTuple):
             # A later step of that run may have put another file of this name.
             with catalog.open_verified(name, digest, run_id=self.run_id):
                 pass
-        catalog.sync_between_runs(self.run_id, run_id, list(kept))
+        catalog.sync_between_runs(self.run_id, run_id, list(kept), by=by)
         for file in put:
             catalog.get_files(glob.escape(file.name), run_id=run_id)
 
@@ -131,13 +131,14 @@ def key_of(
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def recall(key: str, run_id: str, catalog: BaseCatalog) -> Reused | None:
+def recall(key: str, run_id: str, catalog: BaseCatalog, by: PutBy) -> Reused | None:
     """Find what was kept under a key, and give it to a run.
 
     Args:
         key: That of a step.
         run_id: The run.
         catalog: The catalog.
+        by: The attempt that it is for.
 
     Returns:
         The end of the step; None if it has to be run.
@@ -151,7 +152,7 @@ def recall(key: str, run_id: str, catalog: BaseCatalog) -> Reused | None:
         if not isinstance(finished, StepFinished):
             raise DamagedLineError("it is no end of a step")
         reused = Reused(entry["run_id"], finished)
-        reused.bring(run_id, catalog)
+        reused.bring(run_id, catalog, by)
     except (CatalogError, OSError, ValueError, KeyError, TypeError) as error:
         # The other run may have been deleted; what is here is then made again.
         logger.info("Nothing is reused: %s", error)

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 from runnable import defaults
-from runnable.engine.attempt import Attempt
+from runnable.catalog import PutBy
+from runnable.engine.attempt import Attempt, name_of_attempt
 from runnable.engine.caching import Used, key_of, recall
 from runnable.engine.scopes import Scope
 from runnable.engine.session import Session
@@ -105,7 +106,9 @@ async def _reuse(attempt: Attempt, session: Session) -> bool:
     run_id, catalog = session.context.run_id, session.services.catalog
     if not attempt.cache_key:
         return False
-    reused = await session.off_loop(recall, attempt.cache_key, run_id, catalog)
+    name = name_of_attempt(attempt.path, attempt.number)
+    by = PutBy(name, None, attempt.replaced)
+    reused = await session.off_loop(recall, attempt.cache_key, run_id, catalog, by)
     if reused is None:
         return False
     ended = reused.finished

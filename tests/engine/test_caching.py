@@ -24,6 +24,8 @@ from runnable import (
     delete_runs,
     pickled,
 )
+from runnable.datastore import StepFinished
+from runnable.datastore.segments import Segment
 from runnable.exceptions import DefinitionError, ExecutionFailedError
 from runnable.parameters.identity import identity_of
 
@@ -436,3 +438,38 @@ def test_odd_functions_have_an_identity():
     late = 1
     assert identity_of(early)["closed"] == {"late": late}
     assert identity_of(Maker.make) == identity_of(Maker.make)
+
+
+def test_a_reused_step_that_is_cut_off_is_not_run_on_what_it_made(monkeypatch):
+    def first():
+        Path("n.txt").write_text("0")
+
+    def add():
+        number = int(Path("n.txt").read_text()) + 1
+        Path("n.txt").write_text(str(number))
+        return number
+
+    make = PythonTask(name="first", function=first, catalog=Catalog(put=["n.txt"]))
+    step = PythonTask(
+        name="add",
+        function=add,
+        returns=["n"],
+        cache=True,
+        catalog=Catalog(get=["n.txt"], put=["n.txt"]),
+    )
+    pipeline = Pipeline(steps=[make, step])
+    assert pipeline.execute(run_id="one").parameters["n"].value == 1
+    append = Segment.append
+
+    def cut_off(segment, record):
+        if isinstance(record, StepFinished) and record.path == "add":
+            raise OSError("cut off")
+        append(segment, record)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Segment, "append", cut_off)
+        with pytest.raises(ExecutionFailedError, match="cut off"):
+            pipeline.execute(run_id="two")
+    run_log = pipeline.execute(resume="two")
+    assert run_log.parameters["n"].value == 1
+    assert Path(".catalog/two/n.txt").read_text() == "1"
