@@ -1,5 +1,9 @@
 """How the documentation is built."""
 
+# Now, as a program would: autodoc imports with `TYPE_CHECKING` set, which what
+# dependency-injector looks for, such as FastAPI, does not survive.
+import runnable.injection  # noqa: F401
+
 project = "runnable"
 author = "the authors of runnable"
 copyright = "the authors of runnable"  # noqa: A001 - Sphinx's name
