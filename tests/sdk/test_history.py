@@ -393,10 +393,10 @@ def test_an_id_is_free_when_all_of_its_run_is_deleted(monkeypatch):
             raise OSError("cut off")
         unlink(path, **more)
 
-    monkeypatch.setattr(Path, "unlink", fail)
-    with pytest.raises(OSError, match="cut off"):
-        delete_runs(["r1"])
-    monkeypatch.undo()
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "unlink", fail)
+        with pytest.raises(OSError, match="cut off"):
+            delete_runs(["r1"])
     with pytest.raises(RunLogExistsError):
         run("r1", {})
     assert delete_runs(["r1"]) == ["r1"]
