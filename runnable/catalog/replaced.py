@@ -78,20 +78,20 @@ class Replaced:
         attempt, digest, name = copy.split("/", 2)
         for other in tuple(self._keys.names(self._folder)):
             who, _, of = other.split("/", 2)
-            if of == name and who != attempt and self._has(other, digest):
-                self._keys.copy(f"{self._folder}/{copy}", f"{self._folder}/{other}")
-
-    def _has(self, copy: str, digest: str) -> bool:
-        key = f"{self._folder}/{copy}"
-        with contextlib.suppress(FileNotFoundError), self._keys.open(key) as file:
-            return is_same(file, digest, None)
-        return False
+            key = f"{self._folder}/{other}"
+            if of == name and who != attempt and self._is(key, digest):
+                self._keys.copy(f"{self._folder}/{copy}", key)
 
     def _brought_back(self, copy: str) -> bool:
         _, digest, name = copy.split("/", 2)
         key = f"{self._root}/{name}"
+        same = self._is(key, digest)
+        if same:
+            self._keys.copy(f"{self._folder}/{copy}", key)
+        return same
+
+    def _is(self, key: str, digest: str) -> bool:
+        """Tell whether what is kept under a key, if anything, has a hash."""
         with contextlib.suppress(FileNotFoundError), self._keys.open(key) as file:
-            if is_same(file, digest, None):
-                self._keys.copy(f"{self._folder}/{copy}", key)
-                return True
+            return is_same(file, digest, None)
         return False

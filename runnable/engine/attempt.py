@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from runnable import defaults
@@ -152,7 +153,10 @@ async def settle_files(attempt: Attempt, session: Session) -> None:
 
 
 def settle_all(
-    catalog: BaseCatalog, run_id: str, history: History, path: str = ""
+    catalog: BaseCatalog,
+    run_id: str,
+    history: History,
+    steps: Sequence[str] | None = None,
 ) -> None:
     """Settle what attempts have left that were cut off, before a run goes on.
 
@@ -160,29 +164,17 @@ def settle_all(
         catalog: The catalog.
         run_id: The run.
         history: What is recorded of it.
-        path: Only of this step; of all if empty.
+        steps: The paths of the steps whose attempts these are; any if None.
     """
-    succeeded = {name_of_attempt(it.path, it.attempt) for it in history.succeeded()}
-    prefix = name_of_attempt(path, 0)[:-1] if path else ""
-    left = {it for it in catalog.unsettled(run_id) if it.startswith(prefix)}
+    left = set(catalog.unsettled(run_id))
+    if steps is not None:
+        wanted = tuple(name_of_attempt(path, 0)[:-1] for path in steps)
+        left = {it for it in left if it.startswith(wanted)}
     if left:
+        ended = history.succeeded()
+        succeeded = {name_of_attempt(it.path, it.attempt) for it in ended}
         catalog.settle(left & succeeded, run_id=run_id, succeeded=True)
         catalog.settle(left - succeeded, run_id=run_id, succeeded=False)
-
-
-def settle_under(
-    catalog: BaseCatalog, run_id: str, history: History, path: str
-) -> None:
-    """Settle what attempts have left whose process has died.
-
-    Args:
-        catalog: The catalog.
-        run_id: The run.
-        history: What is recorded of it.
-        path: That of a step, or of a branch.
-    """
-    for step in history.paths_at(path):
-        settle_all(catalog, run_id, history, step)
 
 
 async def keep_log(attempt: Attempt, session: Session, error_text: str = "") -> None:

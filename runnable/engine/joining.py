@@ -165,7 +165,8 @@ def _at_work(
             records = list(store.read(context.run_id))
             seen = Seen(part, records, context, claim, runs_here=runs_here)
             session.history = seen.history
-            settle_all(session.services.catalog, context.run_id, seen.history, path)
+            catalog = session.services.catalog
+            settle_all(catalog, context.run_id, seen.history, [path])
             for started in seen.standing.around(path):
                 recorder.adopt(started)
             yield seen

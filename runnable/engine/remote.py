@@ -21,7 +21,7 @@ from typing import NamedTuple, cast
 
 from runnable import defaults
 from runnable.datastore import ObjectParameter, StepFinished, StepStarted
-from runnable.engine.attempt import settle_under
+from runnable.engine.attempt import settle_all
 from runnable.engine.history import History
 from runnable.engine.messages import (
     Assignment,
@@ -134,7 +134,7 @@ class Remote:
         services, run_id = self._session.services, self._session.context.run_id
         if services.catalog.unsettled(run_id):
             history = History(services.run_log_store.read(run_id))
-            settle_under(services.catalog, run_id, history, path)
+            settle_all(services.catalog, run_id, history, history.paths_at(path))
 
     async def _record_failure(self, part: Part, error: WorkerError) -> None:
         """Record that a step has failed before any process could run it."""
