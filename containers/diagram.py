@@ -4,7 +4,7 @@ from dependency_injector import containers, providers
 
 from containers.providers import OncePerRun
 from containers.run import container
-from runnable.injection import injection_points
+from runnable.scope.injection import injection_points
 
 
 def graph(drawn: containers.Container | None = None) -> str:

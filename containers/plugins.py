@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from pydantic import ValidationError
 
-from runnable.exceptions import ConfigurationError, ServiceNotFoundError, did_you_mean
-from runnable.options import Where, nowhere
-from runnable.service import Service
+from runnable.errors import ConfigurationError, ServiceNotFoundError, did_you_mean
+from runnable.scope.options import Where, nowhere
+from runnable.scope.service import Service
 
 KINDS = (
     "pipeline_executor",
@@ -56,7 +56,7 @@ class Plugins:
         found: dict[str, dict[str, EntryPoint]] = {}
         for distribution in distributions():
             for entry_point in distribution.entry_points:
-                # What comes first on the path is what an import would find.
+                # The first one on the path is the one that an import would find.
                 names = found.setdefault(entry_point.group, {})
                 names.setdefault(entry_point.name, entry_point)
         return found
@@ -167,7 +167,7 @@ class Plugins:
             place = where(*within, option)
             raise ConfigurationError(problem, place) from None
         if not isinstance(service, Service):
-            problem = f"{kind} {name!r} is no runnable.service.Service"
+            problem = f"{kind} {name!r} is no runnable.scope.service.Service"
             raise ConfigurationError(problem, where())
         if service.stateless and not options:
             self._shared[kind, name] = service

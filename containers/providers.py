@@ -20,8 +20,8 @@ from dependency_injector import providers
 
 from runnable.scope import (
     Run,
-    current_run,
     current_scope,
+    require_run,
     set_overrides,
 )
 
@@ -117,7 +117,7 @@ class ContextScoped(providers.Provider[T]):
 
     @property
     def overridden(self) -> tuple[Any, ...]:
-        """What overrides this provider here, the innermost last."""
+        """The overrides of this provider here, the innermost last."""
         return tuple(overriding.value for overriding in self._overridings())
 
     def make(self) -> T:
@@ -178,7 +178,7 @@ class FromRun(ContextScoped[T]):
 
     def make(self) -> T:
         """Return what the current run has."""
-        return self._get(current_run(self._path or "run_context").context)  # type: ignore[no-any-return]  # by attribute path
+        return self._get(require_run(self._path or "run_context").context)  # type: ignore[no-any-return]  # by attribute path
 
     def source(self) -> str:
         """Return the attribute path."""
@@ -234,7 +234,7 @@ class OncePerRun(ContextScoped[T]):
 
     def make(self) -> T:
         """Return this run's instance; make it if this is the first time."""
-        run = current_run(self.source())
+        run = require_run(self.source())
         if not run.entered:
             raise RuntimeError(
                 f"{self.source()} is made once a run, and closed with it, but nobody "

@@ -5,20 +5,18 @@ from typing import TYPE_CHECKING, Any
 
 from dependency_injector import containers, providers
 
-from containers.origins import Origins
 from containers.plugins import KINDS, Plugins
+from containers.provenance import Provenance
 from containers.providers import ContextScoped, FromRun
 from containers.settings import Settings
+from runnable.concurrency import Heartbeats, Runs, Threads
 from runnable.datastore.code_versions import CodeVersions
-from runnable.exceptions import ConfigurationError, did_you_mean
-from runnable.injection import connect, injection_points
-from runnable.runs import Runs
-from runnable.scope import live_run
-from runnable.threads import Threads
-from runnable.under_way import UnderWay
+from runnable.errors import ConfigurationError, did_you_mean
+from runnable.scope import StepScope, current_step, find_run
+from runnable.scope.injection import connect, injection_points
 
 if TYPE_CHECKING:
-    # Whoever defines the first marker loads this module, and may be any of these.
+    # Any of these modules may define the first marker, and so load this one.
     from runnable.catalog import BaseCatalog
     from runnable.context import JobContext, PipelineContext
     from runnable.context.models import Executor
@@ -51,8 +49,9 @@ class RunContainer(containers.DeclarativeContainer):
     run_log_store: "FromRun[BaseRunLogStore]" = FromRun("run_log_store")
     pipeline_executor: "FromRun[Executor]" = FromRun("pipeline_executor")
     job_executor: "FromRun[Executor]" = FromRun("job_executor")
+    step: "providers.Provider[StepScope | None]" = providers.Callable(current_step)
 
-    # What a run is made with; these answer outside a run as well.
+    # Providers of the machinery of runs; these answer outside a run as well.
     plugins: providers.Provider[Plugins] = providers.ThreadSafeSingleton(Plugins)
     make_service = providers.Callable(lambda found: found.make_service, plugins)
     plugin_names = providers.Callable(lambda found: found.names, plugins)
@@ -60,11 +59,13 @@ class RunContainer(containers.DeclarativeContainer):
     settings: providers.Provider[Settings] = providers.Callable(
         lambda *own: Settings(own[0] if own else container_in_force())
     )
-    origins = providers.Callable(Origins, settings, plugins)
+    provenance = providers.Callable(Provenance, settings, plugins)
     code_versions: providers.Provider[CodeVersions] = providers.ThreadSafeSingleton(
         CodeVersions
     )
-    under_way: providers.Provider[UnderWay] = providers.ThreadSafeSingleton(UnderWay)
+    heartbeats: providers.Provider[Heartbeats] = providers.ThreadSafeSingleton(
+        Heartbeats
+    )
     runs: providers.Provider[Runs] = providers.ThreadSafeSingleton(Runs)
     threads: providers.Provider[Threads] = providers.ThreadSafeSingleton(Threads)
     io_threads: providers.Provider[Threads] = providers.ThreadSafeSingleton(
@@ -77,7 +78,7 @@ container = RunContainer()
 
 def container_in_force() -> containers.Container:
     """Return the container of the current run; the default one outside a run."""
-    run = live_run()
+    run = find_run()
     own = run.container if run is not None else None
     return own if isinstance(own, containers.Container) else container
 

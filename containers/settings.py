@@ -1,4 +1,4 @@
-"""Where a run's services and parameters come from, in the documented precedence.
+"""Effective settings of a run, by the documented precedence.
 
 For services: an override in the caller's context, then the argument `services`, then
 the configuration file, then the defaults. The configuration file is the argument, else
@@ -20,22 +20,13 @@ from dependency_injector.containers import Container
 from containers.plugins import KINDS
 from containers.providers import ContextScoped
 from runnable import defaults
-from runnable.exceptions import (
-    ConfigurationError,
-    RetryValidationError,
-    did_you_mean,
-)
-from runnable.options import (
-    NOBODY,
-    Options,
-    RunSettings,
-    Where,
-    completed,
-    launcher,
-)
+from runnable.datastore.errors import RetryValidationError
+from runnable.errors import ConfigurationError, did_you_mean
 from runnable.parameters.sources import read_parameters_file
 from runnable.parameters.values import json_or_text
-from runnable.yaml_files import read_document
+from runnable.scope.launcher import NOBODY, launcher
+from runnable.scope.options import Options, RunSettings, Where, completed
+from runnable.system.yaml_files import read_document
 
 logger = logging.getLogger(__name__)
 

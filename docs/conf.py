@@ -2,7 +2,7 @@
 
 # Now, as a program would: autodoc imports with `TYPE_CHECKING` set, which what
 # dependency-injector looks for, such as FastAPI, does not survive.
-import runnable.injection  # noqa: F401
+import runnable.scope.injection  # noqa: F401
 
 project = "runnable"
 author = "the authors of runnable"

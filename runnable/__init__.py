@@ -7,11 +7,14 @@ import importlib
 import importlib.util
 from typing import TYPE_CHECKING
 
+# Errors are pickled by this module's name, which loads nothing by itself.
+from runnable import exceptions as exceptions
+
 if TYPE_CHECKING:
     # The same names as below, where type checkers and editors see them.
     from runnable.exceptions import ExecutionFailedError
-    from runnable.injection import Provide, inject
     from runnable.report import summarise
+    from runnable.scope.injection import Provide, inject
     from runnable.sdk import (
         AsyncPipeline,
         AsyncPythonTask,
@@ -79,12 +82,9 @@ __all__ = [
     "truncate_value",
 ]
 
-COMPOSITION_ROOT = "containers"
-"""The package that wires everything; `runnable.injection` loads it."""
-
 _HOMES = {
     "runnable.exceptions": ["ExecutionFailedError"],
-    "runnable.injection": ["Provide", "inject"],
+    "runnable.scope.injection": ["Provide", "inject"],
     "runnable.report": ["summarise"],
     "runnable.sdk": [
         "AsyncPipeline",

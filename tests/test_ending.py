@@ -303,7 +303,7 @@ def test_no_place_is_lost(hasty_threads):
         over.set()
         assert [it.result(60) for it in futures] == [None, None]
     assert pipeline.execute(services=IN_MEMORY, container=app).status == "SUCCESS"
-    turns = app.runs().turns
+    turns = app.runs().run_limit
     assert turns.acquire() is None  # there is room for one, and no more
     assert turns.acquire() is not None
 
@@ -361,7 +361,7 @@ class SlowToClose(MemoryRunLogStore):
 def test_the_end_of_a_nested_run_is_not_interrupted(monkeypatch):
     app, store = container_with(), SlowToClose()
     monkeypatch.setattr(
-        "runnable.sdk.launch.close_all", lambda made: store.close(), raising=True
+        "runnable.sdk.start.close_all", lambda made: store.close(), raising=True
     )
     inner = PythonTask(name="s", function=lambda: 1).as_pipeline()
 

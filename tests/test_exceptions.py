@@ -21,7 +21,7 @@ EXAMPLES = [
     (exceptions.ServiceNotFoundError("catalog", "x", ["y"]), "no catalog of type 'x'"),
     (exceptions.ParametersFileError("wrong", "p.yaml"), "p.yaml: wrong"),
     (exceptions.ExecutionCancelledError("r1"), "Run 'r1' was cancelled"),
-    (exceptions.EngineBusyError("runs", 8), "8 runs go on already"),
+    (exceptions.EngineBusyError("runs", 8), "8 runs are active"),
     (exceptions.EngineBusyError("runs", 0), "shutting down"),
     (
         exceptions.PipelineFileError(
@@ -61,7 +61,7 @@ EXAMPLES = [
     (exceptions.SecretNotFoundError("T", "the vault"), "no secret 'T' in the vault"),
     (exceptions.RetryValidationError("r1", "changed"), "cannot be retried: changed"),
     (exceptions.StoreError("text"), "text"),
-    (exceptions.RunUnderWayError("r1"), "'r1' is under way"),
+    (exceptions.RunUnderWayError("r1"), "'r1' is active"),
     (
         exceptions.RunsNotDeletedError(["r1"], {"r2": OSError("no")}),
         "Deleted: r1. Not deleted:\n  - r2: no",

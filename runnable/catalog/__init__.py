@@ -1,5 +1,5 @@
 """Catalogs: where the files and objects of runs are kept."""
 
-from runnable.catalog.base import BaseCatalog, PutBy, StoredObject
+from runnable.catalog.base import BaseCatalog, ObjectInfo, PutBy
 
-__all__ = ["BaseCatalog", "PutBy", "StoredObject"]
+__all__ = ["BaseCatalog", "ObjectInfo", "PutBy"]

@@ -10,17 +10,17 @@ from typing import BinaryIO, NamedTuple, Self
 from pydantic import PrivateAttr, field_validator
 
 from runnable import defaults
-from runnable.datastore import DataCatalog
-from runnable.exceptions import CatalogError
-from runnable.injection import Provide, inject
-from runnable.service import Service
+from runnable.catalog.errors import CatalogError
+from runnable.journal import DataCatalog
+from runnable.scope.injection import Provide, inject
+from runnable.scope.service import Service
 
 Write = Callable[[BinaryIO], None]
 """Writes the bytes of an object; called once, with a file that only goes forward."""
 
 
-class StoredObject(NamedTuple):
-    """What is known of an object that has been stored."""
+class ObjectInfo(NamedTuple):
+    """Facts about a stored object."""
 
     key: str
     """Relative to the catalog of the run."""
@@ -34,7 +34,7 @@ class PutBy:
     """An attempt of a step that puts files."""
 
     attempt: str
-    """What it is called; of letters, digits and what else may name a file."""
+    """Its name, with characters that are safe in file names."""
     may_replace: Collection[str] | None = None
     """The names of files that may be replaced for good; if None, all may be, and come
     back if the attempt does not succeed."""
@@ -45,7 +45,7 @@ class PutBy:
 class BaseCatalog(Service, abc.ABC):
     """Keeps the files and objects of runs, each run apart from every other.
 
-    A catalog of your own implements the abstract methods, which are told which run
+    A catalog of your own implements the abstract methods, which get the id of the run
     is meant, and is registered under the entry point group `catalog`.
     """
 
@@ -81,7 +81,7 @@ class BaseCatalog(Service, abc.ABC):
 
     @property
     def keeps_objects(self) -> bool:
-        """Whether objects can be stored; if not, a run keeps them in memory."""
+        """True if objects can be stored; if not, a run keeps them in memory."""
         return True
 
     @inject
@@ -140,29 +140,29 @@ class BaseCatalog(Service, abc.ABC):
         missing_ok: bool,
         by: "PutBy | None" = None,
     ) -> list[DataCatalog]:
-        """Keep files of the compute folder; see `put`.
+        """Store files of the compute folder; see `put`.
 
         Args:
-            pattern: Which ones.
+            pattern: Matches the files.
             run_id: The run they belong to.
-            store_copy: Whether they are copied, or only recorded.
-            missing_ok: Whether it is fine that there are none.
-            by: The attempt of a step that puts them, if one does.
+            store_copy: Copy them; otherwise they are only recorded.
+            missing_ok: Accept that no file matches.
+            by: The attempt of a step that puts them, if any.
         """
 
-    def settle(
+    def close_attempts(
         self, attempts: Collection[str], *, run_id: str, succeeded: bool
     ) -> None:
-        """Bring back what attempts have replaced, unless they have succeeded.
+        """Restore the files that attempts have replaced, unless they succeeded.
 
         Args:
             attempts: Their names; see `PutBy`.
             run_id: The run they belong to.
-            succeeded: Whether they have.
+            succeeded: True if they succeeded; then only the backups are dropped.
         """
 
-    def unsettled(self, run_id: str) -> list[str]:
-        """List the attempts that have replaced something, and were not settled.
+    def open_attempts(self, run_id: str) -> list[str]:
+        """List the attempts that have replaced files, and were not closed.
 
         Args:
             run_id: The run they belong to.
@@ -172,7 +172,7 @@ class BaseCatalog(Service, abc.ABC):
 
     @abc.abstractmethod
     def get_files(self, pattern: str, *, run_id: str) -> list[DataCatalog]:
-        """Bring kept files back; see `get`."""
+        """Copy stored files to the compute folder; see `get`."""
 
     @abc.abstractmethod
     def put_text(self, name: str, text: str, *, run_id: str) -> None:
@@ -181,7 +181,7 @@ class BaseCatalog(Service, abc.ABC):
     @abc.abstractmethod
     def put_object(
         self, folder: str, name: str, write: Write, *, run_id: str
-    ) -> StoredObject:
+    ) -> ObjectInfo:
         """Keep an object under a key made of its place and its content.
 
         Args:

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import BinaryIO, ClassVar
 
-from runnable.catalog.base import BaseCatalog, PutBy, StoredObject, Write
-from runnable.datastore import DataCatalog
-from runnable.exceptions import CatalogError
+from runnable.catalog.base import BaseCatalog, ObjectInfo, PutBy, Write
+from runnable.catalog.errors import CatalogError
+from runnable.journal import DataCatalog
 
 
 class DoNothingCatalog(BaseCatalog):
@@ -51,7 +51,7 @@ class DoNothingCatalog(BaseCatalog):
 
     def put_object(
         self, folder: str, name: str, write: Write, *, run_id: str
-    ) -> StoredObject:
+    ) -> ObjectInfo:
         """Refuse: what is stored here could never be read."""
         del folder, write, run_id
         raise CatalogError(name, "cannot be stored: this catalog keeps nothing")

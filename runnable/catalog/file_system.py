@@ -10,13 +10,13 @@ from typing import BinaryIO, ClassVar
 from pydantic import PrivateAttr
 
 from runnable import defaults
+from runnable.catalog.errors import CatalogError
 from runnable.catalog.hashing import hash_file
-from runnable.catalog.keeping import Draft, KeepingCatalog
-from runnable.exceptions import CatalogError
-from runnable.files import drafting, replacing
+from runnable.catalog.keyed import KeyedCatalog, Upload
+from runnable.system.atomic_files import atomic_file, replacing
 
 
-class FileSystemCatalog(KeepingCatalog):
+class FileSystemCatalog(KeyedCatalog):
     """Keeps files and objects in a folder.
 
     Example:
@@ -40,16 +40,16 @@ class FileSystemCatalog(KeepingCatalog):
         self._location = Path(self.catalog_location).absolute()
 
     @contextlib.contextmanager
-    def draft(self, folder: str) -> Iterator[Draft]:
+    def upload(self, folder: str) -> Iterator[Upload]:
         """Write beside where it will be kept."""
-        with self._no_clash(folder), drafting(str(self._path(folder))) as file:
+        with self._no_clash(folder), atomic_file(str(self._path(folder))) as file:
 
             def keep(key: str, sha256: str) -> None:
                 del sha256
                 with self._no_clash(key):
                     file.keep(str(self._path(key)))
 
-            yield Draft(file.file, keep)
+            yield Upload(file.file, keep)
 
     def _path(self, key: str) -> Path:
         """Return where a key is; no link on the way may lead out of the catalog."""
@@ -64,7 +64,7 @@ class FileSystemCatalog(KeepingCatalog):
         try:
             yield
         except (IsADirectoryError, NotADirectoryError, FileExistsError):
-            problem = f"is the name of a file and of a folder: {self.place(key)}"
+            problem = f"is the name of a file and of a folder: {self.describe_key(key)}"
             raise CatalogError(key.partition("/")[2], problem) from None
 
     @contextlib.contextmanager
@@ -89,7 +89,7 @@ class FileSystemCatalog(KeepingCatalog):
             raise CatalogError(path.name, "is a link that leads out of the catalog")
         return path.is_file()
 
-    def kept_hash(self, key: str, size_bytes: int) -> str:
+    def stored_hash(self, key: str, size_bytes: int) -> str:
         """Hash the file, if it may be the same."""
         path = self._path(key)
         try:
@@ -115,7 +115,7 @@ class FileSystemCatalog(KeepingCatalog):
         """Tell whether a file is in this catalog."""
         return path.is_relative_to(self._location)
 
-    def place(self, key: str) -> str:
+    def describe_key(self, key: str) -> str:
         """Return the path."""
         return f"{self._location}{os.sep}{key}"
 

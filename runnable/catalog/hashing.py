@@ -65,6 +65,6 @@ def is_same(file: BinaryIO, sha256: str, size_bytes: int | None) -> bool:
 
 def hash_of(file: BinaryIO) -> str:
     """Return the SHA-256 of the rest of an open file."""
-    # What is opened here has `readinto`, though `BinaryIO` does not promise it.
+    # Files opened here have `readinto`, though `BinaryIO` does not promise it.
     readable = cast("BufferedReader", file)
     return hashlib.file_digest(readable, "sha256").hexdigest()

@@ -5,15 +5,15 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO, cast
 
-from runnable.catalog.keeping import Draft, KeepingCatalog
-from runnable.object_stores import MinioPlace, S3Place
+from runnable.catalog.keyed import KeyedCatalog, Upload
+from runnable.system.object_stores import MinioPlace, S3Place
 
 _IN_MEMORY_BYTES = 8 * 1024 * 1024
-"""What is larger waits in a temporary file, on its way to the bucket or from it."""
+"""Larger content is spooled to a temporary file during upload and download."""
 _HASH = "sha256"
 
 
-class S3Catalog(S3Place, KeepingCatalog):
+class S3Catalog(S3Place, KeyedCatalog):
     """Keeps files and objects in a bucket of S3.
 
     Example:
@@ -22,7 +22,7 @@ class S3Catalog(S3Place, KeepingCatalog):
     """
 
     @contextlib.contextmanager
-    def draft(self, folder: str) -> Iterator[Draft]:
+    def upload(self, folder: str) -> Iterator[Upload]:
         """Write here, and upload what is complete."""
         del folder
         with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as file:
@@ -32,7 +32,7 @@ class S3Catalog(S3Place, KeepingCatalog):
                 file.seek(0)
                 self.objects.put(key, opened, **{_HASH: sha256})
 
-            yield Draft(opened, keep)
+            yield Upload(opened, keep)
 
     @contextlib.contextmanager
     def open(self, key: str) -> Iterator[BinaryIO]:
@@ -51,7 +51,7 @@ class S3Catalog(S3Place, KeepingCatalog):
         """List the objects of a folder."""
         return self.objects.names(folder)
 
-    def kept_hash(self, key: str, size_bytes: int) -> str:
+    def stored_hash(self, key: str, size_bytes: int) -> str:
         """Return the hash that was kept beside the object."""
         try:
             found = self.objects.find(key, bytes_too=False)
@@ -68,7 +68,7 @@ class S3Catalog(S3Place, KeepingCatalog):
         """Delete the objects of a folder."""
         self.objects.delete([f"{folder}/{name}" for name in self.names(folder)])
 
-    def place(self, key: str) -> str:
+    def describe_key(self, key: str) -> str:
         """Return the address."""
         return f"{self.location}, {key}"
 

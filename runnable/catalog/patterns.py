@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
-from runnable.exceptions import CatalogError
+from runnable.catalog.errors import CatalogError
 
 _ANY_DEPTH = "**"
 _MAGIC = frozenset("*?[")

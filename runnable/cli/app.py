@@ -41,7 +41,7 @@ app.add_typer(runs.app, name="runs")
 app.add_typer(inspect.config_app, name="config")
 app.command("plugins")(inspect.plugins)
 app.command("schema")(inspect.schema)
-# For whoever has steps run elsewhere.
+# For orchestrators that run steps in processes of their own.
 app.command("execute-single-node")(nodes.execute_single_node)
 app.command("fan")(nodes.fan)
 app.command("execute-job")(nodes.execute_job)

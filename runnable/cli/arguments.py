@@ -1,4 +1,4 @@
-"""What commands have in common: their options."""
+"""Options that commands share."""
 
 import enum
 from pathlib import Path
@@ -8,7 +8,7 @@ import typer
 
 
 class LogLevel(enum.StrEnum):
-    """How much the logger `runnable` says."""
+    """Log level of the logger `runnable`."""
 
     DEBUG = "debug"
     INFO = "info"
@@ -18,7 +18,7 @@ class LogLevel(enum.StrEnum):
 
 
 def _unless_empty(file: Path | None) -> Path | None:
-    return None if file == Path() else file  # as if nothing were said
+    return None if file == Path() else file  # as if the option were not given
 
 
 Config = Annotated[

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from runnable.datastore import RunLog
-    from runnable.options import Options
-    from runnable.sdk.planning import Planned
+    from runnable.scope.options import Options
+    from runnable.sdk.discovery import Planned
 
 File = Annotated[
     Path,
@@ -50,7 +50,7 @@ def execute(
 ) -> None:
     """Run a script or a YAML pipeline; Ctrl-C and SIGTERM end its run, recorded."""
     with told_to_the_shell(as_json=as_json, verbose=verbose) as answer:
-        from runnable.options import Options
+        from runnable.scope.options import Options
 
         log_at(log_level)
         options = Options(
@@ -73,8 +73,8 @@ def retry(
 ) -> None:
     """Go on with a run where it stopped, by the file that began it."""
     with told_to_the_shell(as_json=as_json, verbose=verbose) as answer:
-        from runnable.exceptions import RetryValidationError
-        from runnable.options import Options
+        from runnable.datastore.errors import RetryValidationError
+        from runnable.scope.options import Options
         from runnable.sdk import get_run_log
 
         log_at(log_level)
@@ -83,8 +83,8 @@ def retry(
             answer.say(f"Run {run_id} has succeeded; there is nothing to do.")
             answer.give(_described(run_log))
             return
-        said = run_log.run_config
-        file = said.get("pipeline_definition_file") or said.get("script")
+        recorded = run_log.run_config
+        file = recorded.get("pipeline_definition_file") or recorded.get("script")
         if not isinstance(file, str) or not Path(file).is_file():
             why = (
                 f"there is no file {file} here, which began it; go to the working "
@@ -94,7 +94,7 @@ def retry(
             )
             raise RetryValidationError(run_id, why)
         options = Options(
-            configuration_file=str(config or said.get("configuration_file") or ""),
+            configuration_file=str(config or recorded.get("configuration_file") or ""),
             tag=tag,
             log_level=log_level.name,
             resume=run_id,
@@ -113,7 +113,8 @@ def run_file(file: Path, options: "Options", answer: Answer) -> None:
     Raises:
         FailedError: If there is no such file, or the script executes nothing.
     """
-    from runnable.options import Launcher, program_launched_by
+    from runnable.scope.launcher import program_launched_by
+    from runnable.scope.options import Launcher
 
     make_importable(file)
     logs: list[RunLog] = []
@@ -220,7 +221,7 @@ def check(
     A script is run up to each execute(), which runs nothing.
     """
     with told_to_the_shell(as_json=as_json, verbose=verbose) as answer:
-        from runnable.options import Options
+        from runnable.scope.options import Options
 
         options = Options(
             configuration_file=str(config or ""),
@@ -236,15 +237,15 @@ def check(
 
 def _problems(file: Path, options: "Options", answer: Answer) -> list[str]:
     """Say what is wrong with what a file would run, and draw it."""
-    from runnable.exceptions import RunnableError
+    from runnable.errors import RunnableError
     from runnable.report import draw
     from runnable.sdk import collect, rehearse
 
     problems: list[str] = []
 
     def look_at(planned: "Planned") -> None:
-        graph = getattr(planned.work, "graph", None)
-        answer.say(draw(graph) if graph else "a job")
+        request = planned.request
+        answer.say(draw(request.graph) if request.job is None else "a job")
         try:
             rehearse(*planned)
         except RunnableError as error:

@@ -9,7 +9,7 @@ from runnable.cli.outcome import told_to_the_shell
 from runnable.cli.tables import table
 
 if TYPE_CHECKING:
-    from runnable.options import Options, Setting
+    from runnable.scope.options import Options, Setting
 
 config_app = typer.Typer(
     no_args_is_help=True, help="What is in force, and who says so."
@@ -25,7 +25,7 @@ def show(
 ) -> None:
     """Print the configuration that is in force, and where each value is from."""
     with told_to_the_shell(as_json=as_json, verbose=verbose) as answer:
-        from runnable.options import Options
+        from runnable.scope.options import Options
 
         options = Options(
             configuration_file=str(config or ""),

@@ -1,4 +1,4 @@
-"""Commands for whoever has the steps of a run run elsewhere, one process each."""
+"""Commands for orchestrators that run each step in its own process."""
 
 import enum
 from collections.abc import Sequence
@@ -24,20 +24,20 @@ from runnable.cli.outcome import Exit, FailedError, told_to_the_shell
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from runnable.engine import Ended, Iteration
-    from runnable.options import Options
-    from runnable.sdk.planning import Planned
+    from runnable.engine import Iteration, StepResult
+    from runnable.scope.options import Options
+    from runnable.sdk.discovery import Planned
 
 
 class Mode(enum.StrEnum):
-    """What the definition is."""
+    """The kind of definition: a YAML file or a Python script."""
 
     YAML = "yaml"
     PYTHON = "python"
 
 
 class Direction(enum.StrEnum):
-    """Whether branches begin or end."""
+    """The direction: `out` starts branches, `in` joins them."""
 
     OUT = "out"
     IN = "in"
@@ -88,13 +88,15 @@ def execute_single_node(
 ) -> None:
     """Run one step of a run; its first step begins the run."""
     with told_to_the_shell(verbose=verbose):
-        from runnable.sdk.parts import Asked, run_step
+        from runnable.sdk.single_step import SingleStepRequest, run_step
 
         log_at(log_level)
         options = _options(run_id, config, parameters, log_level, tag)
         program = _program(definition, mode, argument or ())
         iteration = _iteration(iter_variable)
-        asked = Asked(program, step, iteration, options, join_only, is_alone=True)
+        asked = SingleStepRequest(
+            program, step, iteration, options, join_only, is_alone=True
+        )
         ended = run_step(asked)
         _say_failure(run_id, step, ended)
 
@@ -117,15 +119,15 @@ def fan(
 ) -> None:
     """Begin the branches of a step, and print them; or record what they came to.
 
-    A loop is begun and ended anew for each iteration; `in` prints whether it is done.
+    A loop fans out and in once for each iteration; `in` prints whether it is done.
     """
     with told_to_the_shell(as_json=as_json, verbose=verbose) as answer:
-        from runnable.sdk.parts import Asked, fan_in, fan_out
+        from runnable.sdk.single_step import SingleStepRequest, fan_in, fan_out
 
         log_at(log_level)
         options = _options(run_id, config, parameters, log_level, tag)
         program, iteration = _program(definition, mode), _iteration(iter_variable)
-        asked = Asked(program, step, iteration, options, is_alone=True)
+        asked = SingleStepRequest(program, step, iteration, options, is_alone=True)
         if direction is Direction.OUT:
             branches = fan_out(asked)
             answer.say("\n".join(branch.name for branch in branches))
@@ -137,13 +139,13 @@ def fan(
             })
             return
         ended = fan_in(asked)
-        answer.say("goes on" if ended is None else "done")
+        answer.say("continue" if ended is None else "done")
         answer.give({"done": ended is not None, "succeeded": ended and ended.succeeded})
         if ended is not None:
             _say_failure(run_id, step, ended)
 
 
-def _say_failure(run_id: str, step: str, ended: "Ended") -> None:
+def _say_failure(run_id: str, step: str, ended: "StepResult") -> None:
     if not ended.succeeded:
         why = f"step {step!r} of run {run_id!r} has failed: {ended.reason}"
         raise FailedError(why, Exit.FAILED)
@@ -162,24 +164,26 @@ def execute_job(
 ) -> None:
     """Run the job that a function makes."""
     with told_to_the_shell(verbose=verbose):
-        from runnable.options import completed
+        from dataclasses import replace
+
+        from runnable.scope.options import completed
         from runnable.sdk import collect
-        from runnable.sdk.launch import execute
-        from runnable.sdk.work import JobHere, JobWork
+        from runnable.sdk.start import execute
 
         log_at(log_level)
         options = _options(run_id, config, parameters, log_level, tag)
         program = _program(definition, Mode.PYTHON, argument or ())
 
         def is_it(planned: "Planned") -> bool:
-            work = planned.work
-            return isinstance(work, JobWork) and job in {"", work.digest}
+            request = planned.request
+            return request.job is not None and job in {"", request.digest}
 
         planned = collect(program, check=is_it).runs[-1]
-        work, said, container = planned
-        if not isinstance(work, JobWork) or not is_it(planned):
+        request, planned_options, container = planned
+        if not is_it(planned):
             raise FailedError(f"{definition} makes no such job")
-        execute(JobHere(work), completed(options, said), container)
+        here = replace(request, runs_here=True)
+        execute(here, completed(options, planned_options), container)
 
 
 def _program(
@@ -217,7 +221,7 @@ def _options(
     log_level: LogLevel,
     tag: str,
 ) -> "Options":
-    from runnable.options import Options
+    from runnable.scope.options import Options
 
     return Options(
         configuration_file=str(config or ""),

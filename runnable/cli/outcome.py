@@ -1,4 +1,4 @@
-"""What a command comes to, for the shell."""
+"""Outcomes of commands: output, errors and exit status."""
 
 import enum
 import os
@@ -11,14 +11,14 @@ from pathlib import Path
 from types import FrameType
 from typing import TextIO
 
-from runnable.exceptions import ExecutionFailedError, RunnableError
-from runnable.quick_start import import_markers
+from runnable.errors import RunnableError
+from runnable.system.fast_import import import_markers
 
 _LIBRARY = str(Path(__file__).parents[1])
 
 
 class Exit(enum.IntEnum):
-    """What a command tells the shell, if it is no success."""
+    """Exit statuses of commands that do not succeed."""
 
     FAILED = 1
     USAGE = 2
@@ -40,13 +40,13 @@ class FailedError(Exception):
 
 
 class Answer:
-    """Where a command answers: text for people, or JSON alone."""
+    """Writes the output of a command: text for people, or JSON alone."""
 
     def __init__(self, stream: TextIO, *, as_json: bool) -> None:
         self._stream = stream
         self.as_json = as_json
         self.has_given = False
-        """Whether a program has got its answer."""
+        """True if JSON was written."""
         self.run_id = ""
         """The run that began last, if any."""
 
@@ -98,7 +98,7 @@ def told_to_the_shell(
             yield answer
             stream.flush()
         except BrokenPipeError:
-            # Whoever reads has seen enough; nothing more can be said.
+            # The reader closed the pipe: nothing more can be written.
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             raise SystemExit(Exit.UNHEARD) from None
         except SystemExit as left:
@@ -141,8 +141,10 @@ def _terminate(number: int, frame: FrameType | None) -> None:
 
 
 def _explained(error: BaseException, run_id: str) -> tuple[str, Exit]:
-    again = f"; `runnable retry {run_id}` goes on with it" if run_id else ""
+    again = f"; `runnable retry {run_id}` resumes it" if run_id else ""
     recorded = f"; run {run_id!r} is recorded as CANCELLED{again}" if run_id else ""
+    from runnable.engine.errors import ExecutionFailedError  # only errors pay for it
+
     match error:
         case FailedError():
             return str(error), error.code

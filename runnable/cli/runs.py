@@ -38,10 +38,10 @@ def list_(
     tag: Annotated[str, typer.Option(help="Only runs of this tag.")] = "",
     pipeline: Annotated[str, typer.Option(help="Only of pipelines of this name.")] = "",
     since: Annotated[
-        datetime | None, typer.Option(formats=_MOMENTS, help="Begun then or later.")
+        datetime | None, typer.Option(formats=_MOMENTS, help="Started then or later.")
     ] = None,
     until: Annotated[
-        datetime | None, typer.Option(formats=_MOMENTS, help="Begun then or earlier.")
+        datetime | None, typer.Option(formats=_MOMENTS, help="Started then or earlier.")
     ] = None,
     limit: Annotated[int, typer.Option(min=0, help="How many, 0 for all.")] = 50,
     as_json: AsJson = False,
@@ -96,7 +96,7 @@ def show(
         run_log = get_run_log(run_id, where)
         answer.say(summarise(run_log))
         if run_log.status == defaults.PROCESSING and has_crashed(run_id, where):
-            answer.say(f"It has crashed; `runnable retry {run_id}` goes on with it.")
+            answer.say(f"It has crashed; `runnable retry {run_id}` resumes it.")
         if as_json:
             answer.give(_as_json(run_log))
 

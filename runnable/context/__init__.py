@@ -10,6 +10,7 @@ from runnable.context.models import (
     JobContext,
     PipelineContext,
     RunContext,
+    Services,
     get_run_context,
     set_run_context,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "Run",
     "RunContext",
     "RunScope",
+    "Services",
     "get_run_context",
     "propagate",
     "set_run_context",

@@ -1,33 +1,32 @@
-"""What describes one run: its id, its files and its services."""
+"""Run contexts: the id, the files and the services of one run."""
 
 import weakref
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal, Protocol
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 
 from pydantic import (
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     JsonValue,
     PrivateAttr,
     SkipValidation,
-    ValidationInfo,
+    model_validator,
 )
 
 from runnable import defaults
 from runnable.catalog import BaseCatalog
 from runnable.datastore import BaseRunLogStore
+from runnable.errors import ConfigurationError
 from runnable.events import Subscriber
-from runnable.exceptions import ConfigurationError
 from runnable.graph import Graph
-from runnable.injection import Provide, inject
-from runnable.names import make_run_id
-from runnable.options import Where, nowhere
 from runnable.pickler import BasePickler
-from runnable.scope import Run, live_run, make_current, set_run
+from runnable.scope import Run, find_run, make_current, set_run
+from runnable.scope.injection import Provide, inject
+from runnable.scope.options import Where, nowhere
+from runnable.scope.service import Service
 from runnable.secrets import BaseSecrets, Masker
-from runnable.service import Service
+from runnable.system.run_ids import make_run_id
 
 
 class MakeService(Protocol):
@@ -41,9 +40,19 @@ class MakeService(Protocol):
 
 
 class Executor(Protocol):
-    """What a context knows of an executor; executors live in a higher layer."""
+    """The part of an executor that contexts use; executors live in a higher layer."""
 
     service_name: str
+
+
+class Services(NamedTuple):
+    """The services of one run; everything that needs one takes it from here."""
+
+    catalog: BaseCatalog
+    secrets: BaseSecrets
+    pickler: BasePickler
+    run_log_store: BaseRunLogStore
+    executor: Executor
 
 
 @inject
@@ -56,55 +65,53 @@ def _make(
     return make_service(kind, description)
 
 
-def _from_configuration(value: object, info: ValidationInfo) -> object:
-    if isinstance(value, Mapping):
-        return _make(str(info.field_name), value)
-    if isinstance(value, str | type | None):
+def _made(kind: str, service: object) -> Any:
+    """Return a service; make it first if a configuration is given."""
+    if isinstance(service, Mapping):
+        return _make(kind, service)
+    if isinstance(service, str | type | None):
         problem = (
-            f"{info.field_name}: {value!r} is no service; give an instance, or a "
-            "mapping with `type`"
+            f"{kind}: {service!r} is no service; give an instance, or a mapping with "
+            "`type`"
         )
         raise ConfigurationError(problem)
-    return value
+    return service
 
 
-_Make = BeforeValidator(_from_configuration)
-
-
-def _default(name: str) -> Any:
-    return Field(default={"type": name})
+_DEFAULT_TYPES = {
+    "catalog": "file-system",
+    "secrets": "env-secrets",
+    "pickler": "pickle",
+    "run_log_store": "file-system",
+}
 
 
 class RunContext(BaseModel):
-    """What describes one run; constructing one makes it current.
+    """The context of one run; constructing one makes it current.
 
-    Each service may be given as an instance or as `{"type": ..., "config": {...}}`.
+    Each service may be given by its kind, such as `catalog=`: as an instance or as
+    `{"type": ..., "config": {...}}`.
     """
 
     model_config = ConfigDict(
-        extra="forbid",
-        arbitrary_types_allowed=True,
-        validate_default=True,
-        defer_build=True,
+        extra="forbid", arbitrary_types_allowed=True, defer_build=True
     )
+
+    executor_kind: ClassVar[str] = ""
+    """The kind of executor that runs it."""
 
     run_id: str = Field(default_factory=make_run_id)
     tag: str = ""
     configuration_file: str = ""
     parameters_file: str = ""
     variables: dict[str, str] = {}
-    """What `$name` stands for in the configuration, from `RUNNABLE_VAR_<name>`."""
+    """Values of `$name` in the configuration, from `RUNNABLE_VAR_<name>`."""
     log_level: str = ""
     """Handed to steps that run in another process."""
     execution_mode: Literal["python", "yaml"] = "python"
     is_retry: bool = False
     retry_indicator: str = ""
-    catalog: Annotated[SkipValidation[BaseCatalog], _Make] = _default("file-system")
-    secrets: Annotated[SkipValidation[BaseSecrets], _Make] = _default("env-secrets")
-    pickler: Annotated[SkipValidation[BasePickler], _Make] = _default("pickle")
-    run_log_store: Annotated[SkipValidation[BaseRunLogStore], _Make] = _default(
-        "file-system"
-    )
+    services: SkipValidation[Services]
 
     object_serialisation: bool = True
     """Whether returned objects are stored; if not, they stay in memory."""
@@ -117,13 +124,26 @@ class RunContext(BaseModel):
     _subscribers: list[Subscriber] = PrivateAttr(default_factory=list)
     _masker: Masker = PrivateAttr(default_factory=Masker)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _collect_services(cls, given: object) -> object:
+        if not isinstance(given, Mapping) or "services" in given:
+            return given
+        kinds = (*_DEFAULT_TYPES, cls.executor_kind)
+        rest = {key: it for key, it in given.items() if key not in kinds}
+        made = (
+            _made(kind, given.get(kind, {"type": _DEFAULT_TYPES.get(kind, "local")}))
+            for kind in kinds
+        )
+        return {**rest, "services": Services(*made)}
+
     def model_post_init(self, context: object, /) -> None:
         """Make this context the current one."""
         super().model_post_init(context)
         self.become_current()
 
     def __getstate__(self) -> dict[Any, Any]:
-        # Where it is current, and what it runs, belongs to this process.
+        # Its scope and its graph belong to this process.
         state = super().__getstate__()
         own = {**(state["__pydantic_private__"] or {})}
         own |= {"_dag": None, "_run": None, "_subscribers": []}
@@ -131,17 +151,45 @@ class RunContext(BaseModel):
         return {**state, "__dict__": fields, "__pydantic_private__": own}
 
     @property
+    def catalog(self) -> BaseCatalog:
+        """Keeps the files and objects of the run."""
+        return self.services.catalog
+
+    @property
+    def secrets(self) -> BaseSecrets:
+        """Knows the secrets that tasks may read."""
+        return self.services.secrets
+
+    @property
+    def pickler(self) -> BasePickler:
+        """Turns objects into bytes."""
+        return self.services.pickler
+
+    @property
+    def run_log_store(self) -> BaseRunLogStore:
+        """Keeps the records of the run."""
+        return self.services.run_log_store
+
+    @property
     def subscribers(self) -> Sequence[Subscriber]:
-        """Who is told what happens in this run."""
+        """The subscribers of this run."""
         return tuple(self._subscribers)
 
     def subscribe(self, subscriber: Subscriber) -> None:
-        """Have somebody told what happens in this run, from its first record on.
+        """Add a subscriber to this run, from its first record on.
 
         Args:
             subscriber: Called with each `runnable.events.Event`.
         """
         self._subscribers.append(subscriber)
+
+    def set_subscribers(self, subscribers: Sequence[Subscriber]) -> None:
+        """Replace all subscribers, in a process that gets this context from another.
+
+        Args:
+            subscribers: Called with each event.
+        """
+        self._subscribers = list(subscribers)
 
     @property
     def masker(self) -> Masker:
@@ -185,12 +233,11 @@ class RunContext(BaseModel):
         described: dict[str, JsonValue] = {
             name: getattr(self, name)
             for name in type(self).model_fields
-            if name not in _SERVICES and name not in _NOT_RECORDED
+            if name not in _NOT_RECORDED
         }
-        for name in _SERVICES:
-            service = getattr(self, name, None)
-            if service is not None:
-                described[name] = _describe(service)
+        for name, service in zip(Services._fields, self.services, strict=True):
+            kind = self.executor_kind if name == "executor" else name
+            described[kind] = _describe(service)
         return described
 
 
@@ -204,27 +251,31 @@ class PipelineContext(RunContext):
         >>> set_run_context(None)
     """
 
+    executor_kind: ClassVar[str] = "pipeline_executor"
+
     pipeline_definition_file: str = ""
-    pipeline_executor: Annotated[SkipValidation[Executor], _Make] = _default("local")
+
+    @property
+    def pipeline_executor(self) -> Executor:
+        """Says how the steps are run."""
+        return self.services.executor
 
 
 class JobContext(RunContext):
     """The context of a run of a job."""
 
+    executor_kind: ClassVar[str] = "job_executor"
+
     job_definition_file: str = ""
     catalog_store_copy: bool = True
-    job_executor: Annotated[SkipValidation[Executor], _Make] = _default("local")
+
+    @property
+    def job_executor(self) -> Executor:
+        """Says how the job is run."""
+        return self.services.executor
 
 
-_SERVICES = (
-    "catalog",
-    "secrets",
-    "pickler",
-    "run_log_store",
-    "pipeline_executor",
-    "job_executor",
-)
-_NOT_RECORDED = ("return_objects", "variables")
+_NOT_RECORDED = ("return_objects", "variables", "services")
 
 
 def _describe(service: object) -> JsonValue:
@@ -245,7 +296,7 @@ def get_run_context() -> PipelineContext | JobContext | None:
         >>> get_run_context() is None
         True
     """
-    run = live_run()
+    run = find_run()
     if run is None:
         return None
     context = run.context

@@ -1,41 +1,43 @@
-"""Run logs: their records, what they amount to, and where they are kept."""
+"""Run logs: how records are stored, and how people and programs read them."""
 
-from runnable.datastore.code_versions import CodeVersion, CodeVersions
-from runnable.datastore.fold import Fold, fold
+from runnable.datastore.code_versions import CodeVersions
 from runnable.datastore.parameters import (
-    AnyParameter,
-    JsonParameter,
-    MetricParameter,
-    ObjectLoader,
+    CatalogLoader,
     ObjectParameter,
     Parameter,
     PickledParameter,
 )
-from runnable.datastore.records import (
-    BranchFinished,
-    BranchStarted,
-    Heartbeat,
-    PartFinished,
-    PartStarted,
-    Record,
-    RunDeleting,
-    RunFinished,
-    RunResumed,
-    RunStarted,
-    StepFinished,
-    StepStarted,
-)
 from runnable.datastore.run_log import (
     BranchLog,
-    CodeIdentity,
-    DataCatalog,
     JobLog,
     RunLog,
     StepAttempt,
     StepLog,
 )
+from runnable.datastore.run_log_view import run_log_of
 from runnable.datastore.run_summary import RunSummary, Wanted
 from runnable.datastore.store import BaseRunLogStore, Journal
+from runnable.journal import (
+    AnyParameter,
+    BranchFinished,
+    BranchStarted,
+    CodeIdentity,
+    DataCatalog,
+    Heartbeat,
+    JsonParameter,
+    MetricParameter,
+    ObjectLoader,
+    Record,
+    RunDeleting,
+    RunFinished,
+    RunResumed,
+    RunStarted,
+    RunState,
+    StepClaimed,
+    StepFinished,
+    StepReleased,
+    StepStarted,
+)
 
 __all__ = [
     "AnyParameter",
@@ -43,11 +45,10 @@ __all__ = [
     "BranchFinished",
     "BranchLog",
     "BranchStarted",
+    "CatalogLoader",
     "CodeIdentity",
-    "CodeVersion",
     "CodeVersions",
     "DataCatalog",
-    "Fold",
     "Heartbeat",
     "JobLog",
     "Journal",
@@ -56,8 +57,6 @@ __all__ = [
     "ObjectLoader",
     "ObjectParameter",
     "Parameter",
-    "PartFinished",
-    "PartStarted",
     "PickledParameter",
     "Record",
     "RunDeleting",
@@ -65,11 +64,14 @@ __all__ = [
     "RunLog",
     "RunResumed",
     "RunStarted",
+    "RunState",
     "RunSummary",
     "StepAttempt",
+    "StepClaimed",
     "StepFinished",
     "StepLog",
+    "StepReleased",
     "StepStarted",
     "Wanted",
-    "fold",
+    "run_log_of",
 ]

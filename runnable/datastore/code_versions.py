@@ -5,19 +5,8 @@ import subprocess
 import threading
 import time
 from pathlib import Path
-from typing import NamedTuple
 
-
-class CodeVersion(NamedTuple):
-    """Which version of the user's code runs."""
-
-    commit: str | None = None
-    """None outside a repository."""
-    remote: str | None = None
-    """Without the password that it may carry."""
-    changed: tuple[str, ...] = ()
-    """Files that differ from the commit, staged and untracked ones too."""
-
+from runnable.journal import CodeIdentity
 
 _FRESH_SECONDS = 5.0
 
@@ -31,14 +20,14 @@ class CodeVersions:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._known: dict[Path | None, tuple[float, CodeVersion]] = {}
+        self._known: dict[Path | None, tuple[float, CodeIdentity]] = {}
 
-    def known(self) -> CodeVersion | None:
+    def known(self) -> CodeIdentity | None:
         """Return what git said lately of the working directory; it is not asked."""
         at, version = self._known.get(_working_directory(), (0.0, None))
         return version if time.monotonic() - at <= _FRESH_SECONDS else None
 
-    def ask(self) -> CodeVersion:
+    def ask(self) -> CodeIdentity:
         """Identify the code in the working directory; may start git.
 
         Returns:
@@ -48,7 +37,7 @@ class CodeVersions:
             version = self.known()
             if version is None:
                 folder = _working_directory()
-                version = _ask_git(folder) if folder else CodeVersion()
+                version = _ask_git(folder) if folder else CodeIdentity()
                 self._known[folder] = (time.monotonic(), version)
             return version
 
@@ -60,10 +49,10 @@ def _working_directory() -> Path | None:
         return None  # it has been removed; what else needs it will say so
 
 
-def _ask_git(folder: Path) -> CodeVersion:
+def _ask_git(folder: Path) -> CodeIdentity:
     status = _git(folder, "status", "--porcelain=v2", "--branch", "-z")
     if status is None:
-        return CodeVersion()
+        return CodeIdentity()
     commit, changed = None, []
     entries = iter(status.split("\0"))
     for entry in entries:
@@ -82,8 +71,12 @@ def _ask_git(folder: Path) -> CodeVersion:
             case _:
                 pass  # a header of no interest
     remote = _git(folder, "config", "--get", "remote.origin.url") or ""
-    return CodeVersion(
-        commit, re.sub(r"//[^/@]*@", "//", remote.strip()), tuple(changed)
+    return CodeIdentity(
+        code_identifier=commit,
+        code_identifier_dependable=bool(commit) and not changed,
+        # Without the password that it may carry.
+        code_identifier_url=re.sub(r"//[^/@]*@", "//", remote.strip()),
+        code_identifier_message=changed or "",
     )
 
 

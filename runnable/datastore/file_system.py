@@ -15,22 +15,22 @@ import itertools
 import os
 import re
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import ClassVar
 
 from pydantic import PrivateAttr
 
 from runnable import defaults
-from runnable.datastore.parameters import ObjectLoader
-from runnable.datastore.records import (
-    DamagedLineError,
-    Record,
-    RunFinished,
-    RunStarted,
-    decode,
+from runnable.datastore.codec import DamagedLineError, decode
+from runnable.datastore.errors import (
+    RunLogContinuedError,
+    RunLogDamagedError,
+    RunLogExistsError,
+    RunLogNotFoundError,
 )
 from runnable.datastore.run_log import RunLog
-from runnable.datastore.segments import (
+from runnable.datastore.segment_file import (
     Durability,
     Segment,
     first_line,
@@ -40,15 +40,10 @@ from runnable.datastore.segments import (
 )
 from runnable.datastore.snapshot import dump_run_log, load_run_log
 from runnable.datastore.store import BaseRunLogStore, Journal
-from runnable.exceptions import (
-    RunLogContinuedError,
-    RunLogDamagedError,
-    RunLogExistsError,
-    RunLogNotFoundError,
-    StoreAccessError,
-)
-from runnable.files import replacing
-from runnable.names import check_run_id
+from runnable.journal import ObjectLoader, Record, RunFinished, RunStarted
+from runnable.system.atomic_files import replacing
+from runnable.system.errors import StoreAccessError
+from runnable.system.run_ids import check_run_id
 
 _FILE_NAME = re.compile(r"(?P<run_id>[^.].*?)(\.[0-9]{6}\.jsonl|\.json)")
 
@@ -59,7 +54,8 @@ class FileSystemRunLogStore(BaseRunLogStore):
     Example:
         >>> folder = getfixture("tmp_path")
         >>> store = FileSystemRunLogStore(log_folder=str(folder))
-        >>> store.create("r1").close()
+        >>> first = RunStarted("", "r1", "", "", {}, {}, [])
+        >>> store.create("r1", first).close()
         >>> store.list_run_ids()
         ['r1']
     """
@@ -69,8 +65,8 @@ class FileSystemRunLogStore(BaseRunLogStore):
     log_folder: str = defaults.LOG_LOCATION_FOLDER
     """Relative to the working directory in which the run starts."""
     durability: Durability = "process"
-    """What a record survives: `none` the end of the run only, `process` a kill of the
-    process, `disk` a failure of power."""
+    """The faults that a record survives: `none` only the end of the run, `process` a
+    kill of the process, `disk` a failure of power."""
 
     _root: Path = PrivateAttr()
 
@@ -79,14 +75,18 @@ class FileSystemRunLogStore(BaseRunLogStore):
         super().model_post_init(context)
         self._root = Path(self.log_folder).absolute()
 
-    def create(self, run_id: str) -> Journal:
-        """Begin the journal of a new run."""
+    def create(self, run_id: str, first: Record) -> Journal:
+        """Create the journal of a new run, with its first record."""
         # A second segment is what a kill has left of a deletion.
         taken = (self._snapshot(run_id), self._segment(run_id, 2))
         if any(map(os.path.exists, taken)):
             raise RunLogExistsError(run_id, str(self._root))
         try:
-            return self._open(run_id)
+            try:
+                return self._begin(run_id, 1, first)
+            except FileNotFoundError:
+                self._root.mkdir(parents=True, exist_ok=True)
+                return self._begin(run_id, 1, first)
         except FileExistsError:
             raise RunLogExistsError(run_id, str(self._root)) from None
         except OSError as error:
@@ -94,12 +94,42 @@ class FileSystemRunLogStore(BaseRunLogStore):
             advice = "Check the folder, and who may write there."
             raise StoreAccessError(str(self._root), why, advice) from error
 
-    def _open(self, run_id: str) -> Journal:
+    def _begin(
+        self,
+        run_id: str,
+        number: int,
+        first: Record,
+        alone: AbstractContextManager[object] | None = None,
+    ) -> Journal:
+        """Create a segment that appears with its first record in it.
+
+        So nobody ever sees a run that nobody has, and what a kill or a full disk leaves
+        behind is no run.
+
+        Args:
+            run_id: The run.
+            number: That of the segment.
+            first: Its first record.
+            alone: Entered while it appears.
+        """
+        draft, segment = self._draft(), self._segment(run_id, number)
+        journal = self._journal(draft, run_id, number)
         try:
-            return self._journal(self._segment(run_id, 1), run_id, 1)
-        except FileNotFoundError:
-            self._root.mkdir(parents=True, exist_ok=True)
-            return self._journal(self._segment(run_id, 1), run_id, 1)
+            journal.append(first)
+            journal.flush()
+            with alone or nullcontext():
+                _appear(draft, segment)
+        except BaseException:
+            with suppress(OSError):  # the reason why is raised already
+                journal.close()
+            raise
+        finally:
+            with suppress(FileNotFoundError):
+                os.unlink(draft)  # noqa: PTH108 - a string, as all paths of runs
+        return journal
+
+    def _draft(self) -> str:
+        return f"{self._root}/.{os.urandom(8).hex()}.part"
 
     def _journal(
         self, path: str, run_id: str, number: int, flags: int = os.O_CREAT | os.O_EXCL
@@ -114,34 +144,22 @@ class FileSystemRunLogStore(BaseRunLogStore):
         return self._journal(self._segment(run_id, number), run_id, number, flags=0)
 
     def reopen(self, run_id: str, first: Record, seen: int) -> Journal:
-        """Continue the journal of a run that was begun before, in a new segment."""
+        """Continue the journal of an existing run, in a new segment."""
         number = 1 + self._last(run_id)
-        # The segment appears with its first record in it, so that nobody can see that
-        # the run goes on without seeing who goes on with it.
-        draft = f"{self._root}/.{os.urandom(8).hex()}.part"
-        journal = self._journal(draft, run_id, number)
         try:
-            journal.append(first)
-            journal.flush()
-            with unwritten(self._segment(run_id, number - 1)):
-                self._check_count(run_id, seen)
-                os.link(draft, self._segment(run_id, number))
+            return self._begin(run_id, number, first, self._unchanged(run_id, seen))
         except FileExistsError:
-            journal.close()
             raise RunLogContinuedError(run_id) from None
         except FileNotFoundError:
-            journal.close()
             raise RunLogNotFoundError(run_id, str(self._root)) from None
-        except BaseException:
-            journal.close()
-            raise
-        finally:
-            os.unlink(draft)  # noqa: PTH108 - a string, as all paths of runs
-        return journal
 
-    def _check_count(self, run_id: str, seen: int) -> None:
-        if sum(1 for _ in self.read(run_id)) != seen:
-            raise RunLogContinuedError(run_id)
+    @contextmanager
+    def _unchanged(self, run_id: str, seen: int) -> Iterator[None]:
+        """Keep other writers out, if the run has as many records as the caller saw."""
+        with unwritten(self._segment(run_id, self._last(run_id))):
+            if sum(1 for _ in self.read(run_id)) != seen:
+                raise RunLogContinuedError(run_id)
+            yield
 
     def _last(self, run_id: str) -> int:
         """Return the number of the segment that is being written."""
@@ -157,20 +175,20 @@ class FileSystemRunLogStore(BaseRunLogStore):
                 return
             yield segment
 
-    def read(self, run_id: str) -> Iterator[Record]:
+    def read(self, run_id: str, after: int = 0) -> Iterator[Record]:
         """Yield the records of a run, in the order they were written."""
         if os.path.exists(self._segment(run_id, 1)):
-            return self._read(run_id)
+            return self._read(run_id, after)
         if left := self._left(run_id):
-            why = "its beginning is gone, since its deletion was begun; delete it again"
+            why = "its deletion started and did not finish; delete it again"
             raise RunLogDamagedError(run_id, left[0], why)
         raise RunLogNotFoundError(run_id, str(self._root))
 
-    def _read(self, run_id: str) -> Iterator[Record]:
+    def _read(self, run_id: str, after: int) -> Iterator[Record]:
         for number in itertools.count(1):
             segment = self._segment(run_id, number)
             try:
-                yield from read_segment(segment)
+                after -= yield from read_segment(segment, after)
             except FileNotFoundError:
                 return
             except DamagedLineError as error:
@@ -197,6 +215,23 @@ class FileSystemRunLogStore(BaseRunLogStore):
         if not os.path.exists(self._segment(run_log.run_id, 1)):
             Path(target).unlink(missing_ok=True)  # the run was deleted meanwhile
 
+    def _state(self, run_id: str) -> str:
+        return f"{self._root}/.{check_run_id(run_id)}.state"
+
+    def save_state(self, run_id: str, content: bytes) -> None:
+        """Save the state of a run in a hidden file."""
+        with replacing(self._state(run_id)) as file:
+            file.write(content)
+        if not os.path.exists(self._segment(run_id, 1)):
+            Path(self._state(run_id)).unlink(missing_ok=True)  # deleted meanwhile
+
+    def load_state(self, run_id: str) -> bytes | None:
+        """Return the state of a run that was saved last."""
+        try:
+            return Path(self._state(run_id)).read_bytes()
+        except FileNotFoundError:
+            return None
+
     def remove(self, run_id: str) -> None:
         """Remove the log of a run for good.
 
@@ -210,7 +245,11 @@ class FileSystemRunLogStore(BaseRunLogStore):
         # The copy first, or it would stand for the run; and who has just finished the
         # run may have written it again.
         # Of the others, the second goes last: `create` looks for that.
-        for file in (snapshot, *segments[:1], *reversed(segments[1:]), snapshot):
+        state = self._state(run_id)
+        for file in (
+            *(snapshot, *segments[:1], *reversed(segments[1:])),
+            *(snapshot, state),
+        ):
             Path(file).unlink(missing_ok=True)
 
     def _left(self, run_id: str) -> list[str]:
@@ -269,3 +308,18 @@ def _decoded(line: bytes, run_id: str, segment: str) -> Record | None:
         return decode(line) if line else None
     except DamagedLineError as error:
         raise RunLogDamagedError(run_id, segment, str(error)) from error
+
+
+def _appear(draft: str, segment: str) -> None:
+    """Give a segment its name, unless there is one of this name.
+
+    One without a single record, such as a failure of power leaves, is replaced.
+    """
+    try:
+        os.link(draft, segment)
+    except FileExistsError:
+        with unwritten(segment) as descriptor:
+            current = os.path.samestat(os.fstat(descriptor), os.stat(segment))  # noqa: PTH116 - a string
+            if not current or first_line(segment):
+                raise
+            os.replace(draft, segment)  # noqa: PTH105 - a string

@@ -7,13 +7,14 @@ from typing import Any, ClassVar
 
 from pydantic import PrivateAttr
 
-from runnable.datastore.records import Record, decode, encode
-from runnable.datastore.store import BaseRunLogStore, Journal
-from runnable.exceptions import (
+from runnable.datastore.codec import decode, encode
+from runnable.datastore.errors import (
     RunLogContinuedError,
     RunLogExistsError,
     RunLogNotFoundError,
 )
+from runnable.datastore.store import BaseRunLogStore, Journal
+from runnable.journal import Record
 
 _LONG_BYTES = 1024
 
@@ -27,15 +28,17 @@ class _MemoryJournal:
     def append(self, record: Record) -> None:
         if self._journals.get(self._run_id) is not self._lines:
             raise RunLogNotFoundError(self._run_id, "memory")  # deleted meanwhile
-        # Encoded, so that nobody can change what was recorded.
-        line = encode(record)
-        if len(line) > _LONG_BYTES:
-            # What is long is the description of a run, which says the same many times.
-            line = zlib.compress(line, 1)
-        self._lines.append(line)
+        self._lines.append(_packed(record))
 
     def close(self) -> None:
         pass
+
+
+def _packed(record: Record) -> bytes:
+    # Encoded, so that nobody can change what was recorded.
+    line = encode(record)
+    # Descriptions of runs are long and repetitive.
+    return zlib.compress(line, 1) if len(line) > _LONG_BYTES else line
 
 
 class MemoryRunLogStore(BaseRunLogStore):
@@ -63,12 +66,13 @@ class MemoryRunLogStore(BaseRunLogStore):
         super().__setstate__(state)
         self._lock = threading.Lock()
 
-    def create(self, run_id: str) -> Journal:
-        """Begin the journal of a new run."""
+    def create(self, run_id: str, first: Record) -> Journal:
+        """Create the journal of a new run, with its first record."""
+        line = _packed(first)
         with self._lock:
             if run_id in self._journals:
                 raise RunLogExistsError(run_id, "memory")
-            self._journals[run_id] = []
+            self._journals[run_id] = [line]
             return _MemoryJournal(run_id, self._journals)
 
     @property
@@ -81,7 +85,7 @@ class MemoryRunLogStore(BaseRunLogStore):
         return f"{id(self)} {run_id}"
 
     def reopen(self, run_id: str, first: Record, seen: int) -> Journal:
-        """Continue the journal of a run that was begun before."""
+        """Continue the journal of an existing run."""
         with self._lock:
             if run_id not in self._journals:
                 raise RunLogNotFoundError(run_id, "memory")
@@ -98,14 +102,14 @@ class MemoryRunLogStore(BaseRunLogStore):
                 raise RunLogNotFoundError(run_id, "memory")
             return _MemoryJournal(run_id, self._journals)
 
-    def read(self, run_id: str) -> Iterator[Record]:
+    def read(self, run_id: str, after: int = 0) -> Iterator[Record]:
         """Yield the records of a run, in the order they were written."""
         lines = self._journals.get(run_id)
         if lines is None:
             raise RunLogNotFoundError(run_id, "memory")
         return (
             decode(line if line.startswith(b"{") else zlib.decompress(line))
-            for line in tuple(lines)
+            for line in lines[after:]
         )
 
     def remove(self, run_id: str) -> None:

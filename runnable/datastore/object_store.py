@@ -1,32 +1,37 @@
 """Run log stores in buckets: an object for each record.
 
-Theory of operation. `<run_id>/journal/00000000` claims a run, and the records follow by
-number. The server refuses to create an object that is there: so of two that begin or
-continue a run at once, one succeeds, and a process that was thought to be gone cannot
-write any more. `<run_id>/<run_id>.json` is for people, written when the run ends.
+Theory of operation. `<run_id>/journal/00000000` is the first record of a run, and the
+others follow by number. The server refuses to create an object that is there: so of two
+that start or continue a run at once, one succeeds, and a process that was thought to be
+gone cannot write any more. The first object also has random digits, which distinguish
+the run from a later one of the same id; a deletion replaces it first.
+`<run_id>/<run_id>.json` is for people, written when the run ends.
 """
 
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-from runnable.datastore.numbered import NumberedJournal
-from runnable.datastore.records import DamagedLineError, Record, decode
-from runnable.datastore.run_log import RunLog
-from runnable.datastore.run_summary import RunSummary, Wanted, select
-from runnable.datastore.snapshot import dump_run_log
-from runnable.datastore.store import BaseRunLogStore, Journal
-from runnable.exceptions import (
+from runnable.datastore.codec import DamagedLineError, decode, encode
+from runnable.datastore.errors import (
     RunLogContinuedError,
     RunLogDamagedError,
     RunLogExistsError,
     RunLogNotFoundError,
 )
-from runnable.names import check_run_id
-from runnable.object_stores import Bucket, MinioPlace, S3Place
+from runnable.datastore.numbered_journal import NumberedJournal
+from runnable.datastore.run_log import RunLog
+from runnable.datastore.run_summary import RunSummary, Wanted, select
+from runnable.datastore.snapshot import dump_run_log
+from runnable.datastore.store import BaseRunLogStore, Journal
+from runnable.journal import Record
+from runnable.system.object_stores import Bucket, MinioPlace, S3Place
+from runnable.system.run_ids import check_run_id
 
 _READ_AT_ONCE = 16
 _READ_AHEAD = 128
+_DELETED = b"deleted"
+"""In place of the first record of a run that is being deleted."""
 
 
 class S3RunLogStore(S3Place, BaseRunLogStore):
@@ -37,15 +42,16 @@ class S3RunLogStore(S3Place, BaseRunLogStore):
         's3://data/logs'
     """
 
-    def create(self, run_id: str) -> Journal:
-        """Begin the journal of a new run."""
-        if not self.objects.put_once(_key(run_id, 0), os.urandom(16)):
+    def create(self, run_id: str, first: Record) -> Journal:
+        """Create the journal of a new run, with its first record."""
+        content = encode(first) + os.urandom(8).hex().encode()
+        if not self.objects.put_once(_key(run_id, 0), content):
             raise RunLogExistsError(run_id, self.location)
-        return self._journal(run_id, 0)
+        return self._journal(run_id, 1)
 
     def _journal(self, run_id: str, count: int, claim: bytes = b"") -> NumberedJournal:
         def keep(number: int, line: bytes) -> bool:
-            key = _key(run_id, number)
+            key = _key(run_id, number - 1)
             if not self.objects.put_once(key, line):
                 return False
             if claim and self._claim(run_id) != claim:
@@ -59,7 +65,7 @@ class S3RunLogStore(S3Place, BaseRunLogStore):
         return NumberedJournal(run_id, count, keep, read_from)
 
     def reopen(self, run_id: str, first: Record, seen: int) -> Journal:
-        """Continue the journal of a run that was begun before."""
+        """Continue the journal of an existing run."""
         if len(self._keys(run_id)) != seen:
             raise RunLogContinuedError(run_id)
         return self._journal(run_id, seen).taken(first)
@@ -77,7 +83,7 @@ class S3RunLogStore(S3Place, BaseRunLogStore):
             return b""
 
     def _keys(self, run_id: str) -> list[str]:
-        """List the records of a run, without its claim, in their order."""
+        """List the records of a run in their order."""
         folder = _key(run_id, 0).rpartition("/")[0]
         names = sorted(self.objects.names(folder))
         if not names:
@@ -86,11 +92,11 @@ class S3RunLogStore(S3Place, BaseRunLogStore):
             if name != f"{number:08}":
                 why = f"record {number} is missing"
                 raise RunLogDamagedError(run_id, f"{self.location}, {folder}", why)
-        return [f"{folder}/{name}" for name in names[1:]]
+        return [f"{folder}/{name}" for name in names]
 
-    def read(self, run_id: str) -> Iterator[Record]:
+    def read(self, run_id: str, after: int = 0) -> Iterator[Record]:
         """Yield the records of a run, in the order they were written."""
-        return self._read(run_id, self._keys(run_id))
+        return self._read(run_id, self._keys(run_id)[after:])
 
     def _read(self, run_id: str, keys: list[str]) -> Iterator[Record]:
         # A request takes long, and little of it is work: many at once.
@@ -103,8 +109,11 @@ class S3RunLogStore(S3Place, BaseRunLogStore):
                     yield self._decode(run_id, key, line)
 
     def _decode(self, run_id: str, key: str, line: bytes) -> Record:
+        if line == _DELETED:
+            why = "its deletion started and did not finish; delete it again"
+            raise RunLogDamagedError(run_id, self.location, why)
         try:
-            return decode(line)
+            return decode(line[: line.find(b"\n") + 1])
         except DamagedLineError as error:
             place = f"{self.location}, {key}"
             raise RunLogDamagedError(run_id, place, str(error)) from error
@@ -131,23 +140,31 @@ class S3RunLogStore(S3Place, BaseRunLogStore):
         content = b"".join(dump_run_log(run_log))
         self.objects.put(f"{run_id}/{run_id}.json", content)
 
+    def save_state(self, run_id: str, content: bytes) -> None:
+        """Save the state of a run in an object."""
+        self.objects.put(f"{check_run_id(run_id)}/state", content)
+
+    def load_state(self, run_id: str) -> bytes | None:
+        """Return the state of a run that was saved last."""
+        try:
+            return self.objects.get(f"{check_run_id(run_id)}/state")
+        except FileNotFoundError:
+            return None
+
     def remove(self, run_id: str) -> None:
         """Remove the log of a run for good.
 
-        The first record goes first, so that nobody can go on with an earlier state; the
-        last one last, so that nobody can write after what a kill has left, and with it
-        the claim, so that nobody begins a run of this id before.
+        The first record is replaced first, so that nobody can continue an earlier
+        state, and removed last, so that nobody starts a run of this id before.
         """
         names = sorted(self.objects.names(check_run_id(run_id)))
         if not names:
             raise RunLogNotFoundError(run_id, self.location)
-        claim, first = _key(run_id, 0), _key(run_id, 1)
+        first = _key(run_id, 0)
+        self.objects.put(first, _DELETED)
         keys = [f"{run_id}/{name}" for name in names]
-        journal = [it for it in keys if "/journal/" in it and it != claim]
-        last = [*journal[-1:], claim]
-        between = [it for it in keys if it not in {first, *last}]
-        for some in ([first] if len(journal) > 1 else [], between, last):
-            self.objects.delete(some)
+        self.objects.delete([it for it in keys if it != first])
+        self.objects.delete([first])
 
     def list_run_ids(self) -> list[str]:
         """List the ids of all runs, sorted."""

@@ -16,58 +16,14 @@ from pydantic import (
 )
 
 from runnable import defaults
-from runnable.datastore.code_versions import CodeVersion
+from runnable.datastore.errors import BranchLogNotFoundError, StepLogNotFoundError
 from runnable.datastore.parameters import Parameter
-from runnable.exceptions import BranchLogNotFoundError, StepLogNotFoundError
 from runnable.graph.paths import parent
+from runnable.journal import CodeIdentity, DataCatalog
 
 
 class _Record(BaseModel):
     model_config = ConfigDict(defer_build=True, ser_json_inf_nan="constants")
-
-
-class CodeIdentity(_Record):
-    """Which version of the user's code ran."""
-
-    code_identifier: str | None = None
-    """The commit; None outside a repository."""
-    code_identifier_type: str = "git"
-    code_identifier_dependable: bool = False
-    """Whether the commit says it all: nothing is changed, staged or untracked."""
-    code_identifier_url: str | None = None
-    code_identifier_message: str | list[str] = ""
-    """Files that differ from the commit."""
-
-    @classmethod
-    def of(cls, version: CodeVersion) -> "CodeIdentity":
-        """Make the identity that stands for what git answered."""
-        return cls(
-            code_identifier=version.commit,
-            code_identifier_dependable=bool(version.commit) and not version.changed,
-            code_identifier_url=version.remote,
-            code_identifier_message=list(version.changed) or "",
-        )
-
-
-class DataCatalog(_Record):
-    """A file that a step put into the catalog, or got from it."""
-
-    model_config = ConfigDict(extra="allow", defer_build=True)
-
-    name: str
-    """Path relative to the compute folder."""
-    data_hash: str = ""
-    """SHA-256 of the content, 64 hexadecimal digits."""
-    catalog_relative_path: str = ""
-    catalog_handler_location: str = ""
-    stage: str = ""
-    """`put` or `get`."""
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, DataCatalog) and self.name == other.name
-
-    def __hash__(self) -> int:
-        return hash(self.name)
 
 
 def _parse(text: str) -> datetime:
@@ -118,7 +74,7 @@ Log = TypeVar("Log")
 def _validate(
     logs: Mapping[str, Log], handler: ValidatorFunctionWrapHandler
 ) -> Mapping[str, Log]:
-    # What makes its values itself makes valid ones.
+    # Values that this code makes are valid.
     made: Mapping[str, Log] = logs if _makes_its_values(logs) else handler(logs)
     return made
 
@@ -141,7 +97,7 @@ you look at, rather than looking at it again."""
 
 
 class StepLog(_Record):
-    """What happened to one step."""
+    """The record of one step."""
 
     name: str
     internal_name: str
@@ -159,7 +115,7 @@ class StepLog(_Record):
 
 
 class BranchLog(_Record):
-    """What happened in one branch of a composite step."""
+    """The record of one branch of a composite step."""
 
     internal_name: str
     status: str = defaults.PROCESSING
@@ -169,7 +125,7 @@ class BranchLog(_Record):
 
 
 class JobLog(_Record):
-    """What happened to the one task of a job."""
+    """The record of the one task of a job."""
 
     status: str = defaults.CREATED
     message: str = ""
@@ -180,7 +136,7 @@ class JobLog(_Record):
 
 
 class RunLog(_Record):
-    """What happened in one run.
+    """The record of one run.
 
     Example:
         >>> RunLog(run_id="r1", status="SUCCESS").status
@@ -211,7 +167,7 @@ class RunLog(_Record):
             for name, parameter in attempt.user_defined_metrics.items()
             if parameter.kind == "metric"
         } | {
-            # What a map has made of those in its branches.
+            # Values that a map reduced from its branches.
             name: parameter.get_value()
             for name, parameter in self.parameters.items()
             if parameter.kind == "metric"

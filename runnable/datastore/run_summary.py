@@ -1,21 +1,16 @@
-"""What a list of runs says of each."""
+"""Summaries of runs, for lists."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
 from runnable import defaults
-from runnable.datastore.records import (
-    Record,
-    RunDeleting,
-    RunFinished,
-    RunStarted,
-)
+from runnable.journal import Record, RunDeleting, RunFinished, RunStarted, RunState
 
 DAMAGED = "DAMAGED"
 """The status of a run whose records cannot be read."""
 CRASHED = "CRASHED"
-"""The status of a run that is under way, but whose process is gone."""
+"""The status of a run that has not ended, but whose process is gone."""
 STATUSES = (
     defaults.CREATED,
     defaults.PROCESSING,
@@ -58,7 +53,7 @@ class RunSummary(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """Which runs a list is to have; all of them if nothing is said."""
+    """Filter for a list of runs; by default all of them."""
 
     status: str = ""
     tag: str = ""
@@ -75,11 +70,11 @@ class Wanted(NamedTuple):
             >>> Wanted(status="FAIL").has(RunSummary("r1", "SUCCESS"))
             False
         """
-        said = (self.status, self.tag, self.pipeline)
+        wanted = (self.status, self.tag, self.pipeline)
         if any(
             wanted and wanted != own
             for wanted, own in zip(
-                said, (run.status, run.tag, run.pipeline), strict=True
+                wanted, (run.status, run.tag, run.pipeline), strict=True
             )
         ):
             return False
@@ -101,20 +96,22 @@ def summarise(run_id: str, first: Record | None, last: Record | None) -> RunSumm
     if not isinstance(first, RunStarted):
         return RunSummary(run_id, defaults.CREATED)
     if first.at:
-        datetime.fromisoformat(first.at)  # a ValueError says that it is damaged
+        datetime.fromisoformat(first.at)  # a ValueError means that it is damaged
+    state = RunState([first])
     ended = last if isinstance(last, RunFinished) else None
-    deleting = isinstance(last, RunDeleting)
-    status = DAMAGED if deleting else defaults.PROCESSING
+    if isinstance(last, RunFinished | RunDeleting):
+        state.add(last)
+    deleting = state.ownership.is_deleting
     graph = first.run_config.get("dag")
     name = graph.get("name") if isinstance(graph, Mapping) else ""
     return RunSummary(
         run_id,
-        ended.status if ended else status,
+        DAMAGED if deleting else state.status,
         first.tag,
         str(name or ""),
         first.at,
         ended.at if ended else "",
-        "its deletion was begun, and has not ended" if deleting else "",
+        "its deletion started and did not finish" if deleting else "",
     )
 
 

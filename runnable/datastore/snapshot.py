@@ -11,8 +11,8 @@ from pathlib import Path
 from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError
 
+from runnable.datastore.errors import RunLogDamagedError
 from runnable.datastore.run_log import BranchLog, RunLog, StepLog
-from runnable.exceptions import RunLogDamagedError
 
 _INDENT = " " * 4
 _WITHIN = {RunLog: "steps", StepLog: "branches", BranchLog: "steps"}

@@ -1,16 +1,17 @@
 """Run log stores in SQL databases: SQLite for one machine, PostgreSQL for many.
 
-Theory of operation. A row is a record, by run and number; a run has a row of its own
-before its first record. The database refuses a second row of the same run, and a second
-record of the same number: so of two that begin or continue a run at once, one succeeds,
-and a process that was thought to be gone cannot write any more. A key that is used once
-tells a run from a later one of the same id.
+Theory of operation. A row is a record, by run and number; a run has a row of its own,
+inserted in one transaction with its first record. The database refuses a second row of
+the same run, and a second record of the same number: so of two that start or continue a
+run at once, one succeeds, and a process that was thought to be gone cannot write any
+more. A random key distinguishes a run from a later one of the same id.
 """
 
 import abc
 import os
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -21,17 +22,18 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
 from sqlalchemy.schema import CreateTable
 
-from runnable.datastore.numbered import NumberedJournal
-from runnable.datastore.records import DamagedLineError, Record, decode
-from runnable.datastore.store import BaseRunLogStore, Journal
-from runnable.exceptions import (
+from runnable.datastore.codec import DamagedLineError, decode, encode
+from runnable.datastore.errors import (
     RunLogContinuedError,
     RunLogDamagedError,
     RunLogExistsError,
     RunLogNotFoundError,
-    StoreAccessError,
 )
-from runnable.names import check_run_id
+from runnable.datastore.numbered_journal import NumberedJournal
+from runnable.datastore.store import BaseRunLogStore, Journal
+from runnable.journal import Record
+from runnable.system.errors import StoreAccessError
+from runnable.system.run_ids import check_run_id
 
 Durability = Literal["none", "process", "disk"]
 
@@ -50,6 +52,12 @@ _RECORDS = sa.Table(
     sa.Column("number", sa.Integer, primary_key=True),
     sa.Column("line", sa.LargeBinary, nullable=False),
 )
+_STATES = sa.Table(
+    "runnable_states",
+    _METADATA,
+    sa.Column("run", sa.Text, sa.ForeignKey(_RUNS.c.key), primary_key=True),
+    sa.Column("content", sa.LargeBinary, nullable=False),
+)
 _READ_AT_ONCE = 1000
 
 
@@ -57,8 +65,8 @@ class SqlRunLogStore(BaseRunLogStore, abc.ABC):
     """Keeps run logs in a database; each kind of database is a subclass."""
 
     durability: Durability = "process"
-    """What a record survives: a kill of this process; with `disk`, also a failure of
-    power where the database is."""
+    """The faults that a record survives: a kill of this process; with `disk`, also a
+    power failure of the database's machine."""
     _opened: sa.Engine | None = PrivateAttr(default=None)
     _lock: Any = PrivateAttr(default_factory=threading.Lock)
 
@@ -104,16 +112,18 @@ class SqlRunLogStore(BaseRunLogStore, abc.ABC):
     def _place(self) -> str:
         return self.get_summary()["Location"]
 
-    def create(self, run_id: str) -> Journal:
-        """Begin the journal of a new run."""
+    def create(self, run_id: str, first: Record) -> Journal:
+        """Create the journal of a new run, with its first record."""
         engine, key = self._engine, os.urandom(16).hex()
-        row = {"run_id": check_run_id(run_id), "key": key}
+        run = {"run_id": check_run_id(run_id), "key": key}
+        record = {"run": key, "number": 1, "line": encode(first)}
         try:
             with engine.begin() as connection:
-                connection.execute(sa.insert(_RUNS), row)
+                connection.execute(sa.insert(_RUNS), run)
+                connection.execute(sa.insert(_RECORDS), record)
         except IntegrityError:
             raise RunLogExistsError(run_id, self._place()) from None
-        return self._journal(run_id, key, 0)
+        return self._journal(run_id, key, 1)
 
     def _journal(self, run_id: str, key: str, count: int) -> NumberedJournal:
         engine = self._engine
@@ -132,7 +142,7 @@ class SqlRunLogStore(BaseRunLogStore, abc.ABC):
         )
 
     def reopen(self, run_id: str, first: Record, seen: int) -> Journal:
-        """Continue the journal of a run that was begun before."""
+        """Continue the journal of an existing run."""
         key, count = self._count(run_id)
         if count != seen:
             raise RunLogContinuedError(run_id)
@@ -155,11 +165,11 @@ class SqlRunLogStore(BaseRunLogStore, abc.ABC):
             raise RunLogNotFoundError(run_id, self._place())
         return key
 
-    def read(self, run_id: str) -> Iterator[Record]:
+    def read(self, run_id: str, after: int = 0) -> Iterator[Record]:
         """Yield the records of a run, in the order they were written."""
         with self._engine.connect() as connection:
             key = self._key_of(connection, run_id)
-        return self._read(run_id, key)
+        return self._read(run_id, key, after)
 
     def _read(self, run_id: str, key: str, read: int = 0) -> Iterator[Record]:
         while True:
@@ -195,11 +205,29 @@ class SqlRunLogStore(BaseRunLogStore, abc.ABC):
             return None, None
         return self._decode(run_id, "first", first), self._decode(run_id, "last", last)
 
+    def save_state(self, run_id: str, content: bytes) -> None:
+        """Save the state of a run in a row of its own."""
+        with self._engine.begin() as connection:
+            key = self._key_of(connection, run_id)
+            connection.execute(sa.delete(_STATES).where(_STATES.c.run == key))
+            with suppress(IntegrityError), connection.begin_nested():
+                # Another process may save its own at the same moment.
+                row = {"run": key, "content": content}
+                connection.execute(sa.insert(_STATES), row)
+
+    def load_state(self, run_id: str) -> bytes | None:
+        """Return the state of a run that was saved last."""
+        with self._engine.connect() as connection:
+            key = self._key_of(connection, run_id)
+            query = sa.select(_STATES.c.content).where(_STATES.c.run == key)
+            content: bytes | None = connection.scalar(query)
+        return bytes(content) if content is not None else None
+
     def remove(self, run_id: str) -> None:
         """Remove the log of a run for good."""
         with self._engine.begin() as connection:
             key = self._key_of(connection, run_id)
-            for column in (_RECORDS.c.run, _RUNS.c.key):
+            for column in (_STATES.c.run, _RECORDS.c.run, _RUNS.c.key):
                 connection.execute(sa.delete(column.table).where(column == key))
 
     def list_run_ids(self) -> list[str]:
@@ -213,7 +241,9 @@ class SqliteRunLogStore(SqlRunLogStore):
 
     Example:
         >>> store = SqliteRunLogStore(location=str(getfixture("tmp_path") / "runs.db"))
-        >>> store.create("r1").close()
+        >>> from runnable.journal import RunStarted
+        >>> first = RunStarted("", "r1", "", "", {}, {}, [])
+        >>> store.create("r1", first).close()
         >>> store.list_run_ids()
         ['r1']
         >>> store.close()

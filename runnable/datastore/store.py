@@ -4,10 +4,9 @@ import abc
 from collections.abc import Iterator
 from typing import Protocol
 
-from runnable.datastore.fold import fold
-from runnable.datastore.parameters import ObjectLoader
-from runnable.datastore.records import Record
+from runnable.datastore.errors import RunLogDamagedError, RunLogNotFoundError
 from runnable.datastore.run_log import RunLog
+from runnable.datastore.run_log_view import run_log_of
 from runnable.datastore.run_summary import (
     DAMAGED,
     RunSummary,
@@ -15,8 +14,19 @@ from runnable.datastore.run_summary import (
     select,
     summarise,
 )
-from runnable.exceptions import DefinitionError, RunLogDamagedError, RunLogNotFoundError
-from runnable.service import Service
+from runnable.datastore.saved_state import dump_state, load_state
+from runnable.errors import DefinitionError
+from runnable.journal import (
+    ObjectLoader,
+    Record,
+    RunStarted,
+    RunState,
+    UnknownPathError,
+)
+from runnable.scope.service import Service
+
+_SAVED_RECORDS = 8
+"""After so many new records, a process that joins a run saves its state."""
 
 
 class Journal(Protocol):
@@ -39,14 +49,18 @@ class BaseRunLogStore(Service, abc.ABC):
     service_type: str = "run_log_store"
 
     @abc.abstractmethod
-    def create(self, run_id: str) -> Journal:
-        """Begin the journal of a new run.
+    def create(self, run_id: str, first: Record) -> Journal:
+        """Create the journal of a new run, with its first record, as one atomic act.
+
+        Whatever interrupts the call, either the run exists with its first record, or it
+        does not exist at all.
 
         Args:
             run_id: The id of the run.
+            first: The record that starts it.
 
         Returns:
-            The journal, empty.
+            The journal; later records are appended to it.
 
         Raises:
             RunLogExistsError: If there is one of this id; of two that create it at
@@ -55,7 +69,7 @@ class BaseRunLogStore(Service, abc.ABC):
 
     @abc.abstractmethod
     def reopen(self, run_id: str, first: Record, seen: int) -> Journal:
-        """Continue the journal of a run that was begun before.
+        """Continue the journal of an existing run.
 
         Args:
             run_id: The id of the run.
@@ -91,16 +105,69 @@ class BaseRunLogStore(Service, abc.ABC):
         """
 
     @abc.abstractmethod
-    def read(self, run_id: str) -> Iterator[Record]:
+    def read(self, run_id: str, after: int = 0) -> Iterator[Record]:
         """Yield the records of a run, in the order they were written.
+
+        Args:
+            run_id: The id of the run.
+            after: How many records to skip.
+
+        Raises:
+            RunLogNotFoundError: If there is no such run.
+            RunLogDamagedError: When it comes to a record that was changed.
+        """
+
+    def state(self, run_id: str) -> RunState:
+        """Read the state of a run.
 
         Args:
             run_id: The id of the run.
 
         Raises:
             RunLogNotFoundError: If there is no such run.
-            RunLogDamagedError: When it comes to a record that was changed.
+            RunLogDamagedError: If its records cannot be read.
         """
+        try:
+            state = self._saved_state(run_id) or RunState()
+            for record in self.read(run_id, state.count):
+                state.add(record)
+        except UnknownPathError as error:
+            raise RunLogDamagedError(run_id, "its journal", str(error)) from None
+        return state
+
+    def _saved_state(self, run_id: str) -> RunState | None:
+        content = self.load_state(run_id)
+        if content is None:
+            return None
+        first = next(self.read(run_id), None)
+        return load_state(content, first) if isinstance(first, RunStarted) else None
+
+    def keep_state(self, run_id: str, state: RunState) -> None:
+        """Save the state of a run, if enough has happened since it was saved last.
+
+        Args:
+            run_id: The id of the run.
+            state: Its state after all records of the journal.
+        """
+        if state.count - state.saved_count >= _SAVED_RECORDS:
+            self.save_state(run_id, dump_state(state))
+
+    def save_state(self, run_id: str, content: bytes) -> None:
+        """Save the state of a run, replacing an earlier one; a store may keep none.
+
+        Args:
+            run_id: The id of the run.
+            content: To be returned by `load_state`; removed with the run.
+        """
+
+    def load_state(self, run_id: str) -> bytes | None:
+        """Return the state of a run that was saved last, if there is one.
+
+        Args:
+            run_id: The id of the run.
+        """
+        del run_id
+        return None
 
     @abc.abstractmethod
     def list_run_ids(self) -> list[str]:
@@ -125,7 +192,7 @@ class BaseRunLogStore(Service, abc.ABC):
         """List runs, the latest first; a damaged one hides no other.
 
         Args:
-            wanted: Which ones; all if nothing is said.
+            wanted: Filter; by default all runs match.
         """
         return select(map(self.summary, self.list_run_ids()), wanted)
 
@@ -192,11 +259,10 @@ class BaseRunLogStore(Service, abc.ABC):
         """
         del full
         try:
-            return fold(run_id, self.read(run_id), loader)
-        except KeyError as missing:
-            why = f"the start of step {missing} is missing"
-            raise RunLogDamagedError(run_id, "its journal", why) from None
-        except (TypeError, ValueError, AttributeError, IndexError) as error:
+            return run_log_of(run_id, self.read(run_id), loader)
+        except UnknownPathError as error:
+            raise RunLogDamagedError(run_id, "its journal", str(error)) from None
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
             why = f"its records do not fit together: {error}"
             raise RunLogDamagedError(run_id, "its journal", why) from error
 

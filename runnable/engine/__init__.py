@@ -1,11 +1,10 @@
-"""How a pipeline is run: what comes next, the life of a step, and how it is called."""
+"""The engine: executes the graph of a pipeline, records each step, resumes runs."""
 
-from runnable.engine.elsewhere import ByCommand, CommandProcess
-from runnable.engine.history import History
-from runnable.engine.joining import joined
-from runnable.engine.parts import Ended, Joined, OpenBranch
-from runnable.engine.places import Iteration, Part
-from runnable.engine.resume import deleting, is_under_way
+from runnable.engine.environment import Shared, shared_of_container
+from runnable.engine.launching import check_reference, job_digest, launch_job
+from runnable.engine.limits import with_place
+from runnable.engine.opening import deletion_record
+from runnable.engine.process_identity import has_crashed, other_owner
 from runnable.engine.run import run
 from runnable.engine.runtimes import (
     CallInterrupted,
@@ -15,37 +14,33 @@ from runnable.engine.runtimes import (
     Runtime,
     run_by_hand,
 )
-from runnable.engine.session import AS_USUAL, Conditions, Services, script
-from runnable.engine.standing import Standing
-from runnable.engine.turns import in_turn
-from runnable.engine.values import json_parameters
-from runnable.under_way import UnderWay
+from runnable.engine.single_step.address import Iteration, StepName
+from runnable.engine.single_step.attach import attached
+from runnable.engine.single_step.single_step import OpenBranch, SingleStep, StepResult
+from runnable.engine.steps.values import json_parameters
 
 __all__ = [
-    "AS_USUAL",
-    "ByCommand",
     "CallInterrupted",
-    "CommandProcess",
-    "Conditions",
-    "Ended",
-    "History",
     "InlineRuntime",
     "Iteration",
-    "Joined",
     "LoopRuntime",
     "OpenBranch",
-    "Part",
     "RunningCall",
     "Runtime",
-    "Services",
-    "Standing",
-    "UnderWay",
-    "deleting",
-    "in_turn",
-    "is_under_way",
-    "joined",
+    "Shared",
+    "SingleStep",
+    "StepName",
+    "StepResult",
+    "attached",
+    "check_reference",
+    "deletion_record",
+    "has_crashed",
+    "job_digest",
     "json_parameters",
+    "launch_job",
+    "other_owner",
     "run",
     "run_by_hand",
-    "script",
+    "shared_of_container",
+    "with_place",
 ]

@@ -1,23 +1,21 @@
-"""Keep what happens, then tell it; and know what has begun and not ended."""
+"""Write what happens to the journal, then notify the subscribers of the run."""
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-from runnable import clock
-from runnable.clock import seconds
-from runnable.datastore import (
-    BranchFinished,
-    BranchStarted,
-    Heartbeat,
-    Journal,
-    Record,
-    RunFinished,
-    StepFinished,
-    StepStarted,
-)
+from runnable.datastore import Journal
 from runnable.events import Event, Pause, Subscriber
-from runnable.graph import parent
+from runnable.journal import (
+    BranchFinished,
+    Heartbeat,
+    Record,
+    RunState,
+    ScopeState,
+    StepFinished,
+    StepState,
+)
+from runnable.scope import clock
 
 logger = logging.getLogger(__name__)
 
@@ -28,37 +26,37 @@ def now() -> str:
 
 
 class TooLateError(RuntimeError):
-    """Something went on after its end was recorded; an end never changes."""
+    """Something continued after its end was recorded; an end never changes."""
 
 
 class UnrecordedError(Exception):
-    """The journal could not keep a record, so the run cannot go on; has the cause."""
+    """The journal could not keep a record, so the run ends; has the cause."""
 
 
 class Recorder:
     """Appends to the journal of a run, from any of its threads.
 
     Args:
-        journal: Where records are kept.
-        subscribers: Those who are told, after it has been kept.
+        journal: Where records are written.
+        subscribers: Notified after a record has been written.
+        state: The state of the run; each record is applied to it.
     """
 
-    def __init__(self, journal: Journal, subscribers: Sequence[Subscriber]) -> None:
+    def __init__(
+        self, journal: Journal, subscribers: Sequence[Subscriber], state: RunState
+    ) -> None:
         self._journal = journal
         self._subscribers = subscribers
-        # Reentrant, since a subscriber may be interrupted, or tell something itself.
+        self.state = state
+        """The state of the run, with every record that was written."""
+        # Reentrant, since a subscriber may be interrupted, or emit an event itself.
         self._lock = threading.RLock()
-        # Another one: what is told waits for no store.
-        self._telling = threading.RLock()
-        self._open: dict[str, StepStarted | BranchStarted] = {}
-        # How much of it stands in a branch, or is one, by what it stands in.
-        self._open_within: dict[str, int] = {}
-        self._over = False
-        self.count = 0
-        """How many records have been kept."""
+        # A lock of its own: subscribers do not wait for a store.
+        self._notifying = threading.RLock()
+        self._closed = False
 
     def record(self, record: Record) -> None:
-        """Keep a record, and tell it.
+        """Write a record, and notify the subscribers.
 
         Args:
             record: What has happened.
@@ -66,116 +64,121 @@ class Recorder:
         Raises:
             TooLateError: If the end of the run, or of this step or branch, has been
                 recorded.
-            UnrecordedError: If it could not be kept.
+            UnrecordedError: If it could not be written.
         """
         with self._lock:
-            self._keep(record)
-            self.tell(record)
+            self._write(record)
+            self.notify(record)
 
-    def keep(self, record: Record) -> None:
-        """Keep a record, which whoever calls this tells then; else as `record`."""
+    def write(self, record: Record) -> None:
+        """Write a record, of which the caller notifies subscribers; see `record`."""
         with self._lock:
-            self._keep(record)
+            self._write(record)
 
-    def _keep(self, record: Record) -> None:
-        if self._over:
+    def _write(self, record: Record) -> None:
+        if self.is_over:
             raise TooLateError(f"the run is over; not recorded: {record}")
         if isinstance(record, StepFinished | BranchFinished):
-            self._end(record)
+            self._check_open(record)
+        self._append(record)
+        self.state.add(record)
+
+    def _append(self, record: Record) -> None:
         try:
             self._journal.append(record)
         except Exception as error:
             raise UnrecordedError from error
-        self.count += 1
-        if isinstance(record, StepStarted | BranchStarted):
-            self.adopt(record)
-        self._over = isinstance(record, RunFinished)
+
+    def write_among_others(
+        self, record: Record, read: Callable[[], Iterable[Record]]
+    ) -> None:
+        """Write a record to a journal that other processes write to as well.
+
+        Args:
+            record: What has happened.
+            read: Reads what was written since the state was read, this record included.
+        """
+        with self._lock:
+            self._append(record)
+            for written in read():
+                self.state.add(written)
+            self.notify(record)
+
+    def adopt(self, record: Record) -> None:
+        """Apply a record that another process has written to the journal."""
+        with self._lock:
+            self.state.add(record)
 
     @property
     def is_over(self) -> bool:
-        """Whether the end of the run has been recorded."""
-        return self._over
+        """Whether nothing can be recorded any more."""
+        return self._closed or self.state.is_over
 
-    def adopt(self, started: StepStarted | BranchStarted) -> None:
-        """Know of something that has begun, maybe in another process.
+    def _check_open(self, record: StepFinished | BranchFinished) -> None:
+        item = self.state.open.get(record.path)
+        if item is None:
+            raise TooLateError(f"{record.path!r} has ended; not recorded: {record}")
+        if item.open_inside:
+            # A thread that could not be interrupted is still in there.
+            self.end_open(record.status, "it was left behind", below=record.path)
 
-        Args:
-            started: Its record.
-        """
-        with self._lock:
-            is_new = started.path not in self._open
-            self._open[started.path] = started
-            if is_new and (outer := parent(started.path)):
-                self._open_within[outer] = self._open_within.get(outer, 0) + 1
-
-    def _end(self, record: StepFinished | BranchFinished) -> None:
-        path = record.path
-        if path not in self._open:
-            raise TooLateError(f"{path!r} has ended; not recorded: {record}")
-        if self._open_within.get(path):
-            # A thread that could not be ended is still in there.
-            self.end_open(record.status, "it was left behind", under=path)
-        del self._open[path]
-        self._open_within.pop(path, None)
-        if outer := parent(path):
-            self._open_within[outer] -= 1
-
-    def tell(self, event: Event) -> Pause | None:
-        """Tell something that need not be kept.
+    def notify(self, event: Event) -> Pause | None:
+        """Notify subscribers of an event that is not written.
 
         Args:
             event: What has happened.
 
         Returns:
-            What to wait for before there is more to tell, if somebody asks for it.
+            What to wait for before the next event, if a subscriber asks for a pause.
         """
         pause = None
         if not self._subscribers:
             return pause
-        with self._telling:
+        with self._notifying:
             for subscriber in self._subscribers:
                 try:
                     pause = subscriber(event) or pause
                 except Exception:
-                    # Who only listens must not decide how a run ends.
+                    # A subscriber must not decide how a run ends.
                     logger.exception("A subscriber failed at %r", type(event).__name__)
         return pause
 
     def beat(self) -> None:
-        """Record that the run is still under way; nobody is told."""
+        """Record that the run is still active; subscribers are not notified."""
         with self._lock:
-            if not self._over:
-                self._journal.append(Heartbeat(now(), seconds()))
+            if not self.is_over:
+                record = Heartbeat(now(), clock.seconds())
+                self._journal.append(record)
+                self.state.add(record)
 
-    def end_open(self, status: str, why: str, under: str = "") -> None:
-        """Record an end for what has begun and can no longer say itself how it ended.
+    def end_open(self, status: str, reason: str, below: str = "") -> None:
+        """Record the end of what is open and can no longer record it itself.
 
         Args:
             status: How it ended.
-            why: The message for the run log.
-            under: Only for what stands in the branch of this path; everything if empty.
+            reason: The message for the run log.
+            below: Only what is below this path; everything if empty.
         """
         with self._lock:
-            for path, started in reversed(list(self._open.items())):
-                if not under or path.startswith(f"{under}."):
-                    self.record(_end_of(started, status, why))
+            for item in self.state.open_below(below):
+                self.record(_end_of(item, status, reason))
 
     def close(self) -> None:
         """Close the journal."""
         with self._lock:
-            self._over = True
+            self._closed = True
             self._journal.close()
 
 
-def _end_of(started: StepStarted | BranchStarted, status: str, why: str) -> Record:
-    if isinstance(started, BranchStarted):
-        return BranchFinished(at=now(), path=started.path, status=status)
+def _end_of(item: StepState | ScopeState, status: str, reason: str) -> Record:
+    if isinstance(item, ScopeState):
+        return BranchFinished(at=now(), path=item.path, status=status)
     return StepFinished(
         at=now(),
-        path=started.path,
+        path=item.path,
         status=status,
         outputs={},
         files=[],
-        attempt=started.attempt,
-        message=why,
+        attempt=item.started.attempt,
+        message=reason,
     )

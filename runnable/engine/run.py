@@ -1,45 +1,27 @@
-"""One run, from its first record to its last."""
+"""Run one pipeline or job, from its first record to its last."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from typing import NamedTuple, ParamSpec
+from collections.abc import Callable, Mapping
+from typing import ParamSpec
 
 from runnable import defaults
-from runnable.ambient import active_run
-from runnable.context import RunContext
-from runnable.datastore import (
-    AnyParameter,
-    CodeIdentity,
-    Journal,
-    ObjectLoader,
-    RunFinished,
-    RunLog,
-)
-from runnable.engine.attempt import settle_all
-from runnable.engine.branches import run_branches, traverse
-from runnable.engine.claimed import Claimed
-from runnable.engine.history import NO_HISTORY, History
+from runnable.capture import active_run
+from runnable.concurrency import Limiter
+from runnable.context import PipelineContext, RunContext
+from runnable.datastore import AnyParameter, RunFinished, RunLog
+from runnable.engine.environment import RunEnvironment, Shared, build_environment
+from runnable.engine.errors import ExecutionFailedError
+from runnable.engine.fan_out.branches import run_graph
+from runnable.engine.leases import RunLease
+from runnable.engine.opening import OpenedRun, code_identity, resume, start
 from runnable.engine.recorder import Recorder, UnrecordedError, now
-from runnable.engine.resume import check
 from runnable.engine.runtimes import Runtime
 from runnable.engine.scopes import Failure, Scope
-from runnable.engine.session import (
-    AS_USUAL,
-    Conditions,
-    Services,
-    Session,
-    Who,
-    ask,
-    is_local,
-    run_started,
-)
-from runnable.engine.step import in_one_line, run_step
-from runnable.engine.traversal import Outcome
+from runnable.engine.steps.step import in_one_line
+from runnable.errors import ConfigurationError
 from runnable.events import Warned
-from runnable.exceptions import ExecutionFailedError
-from runnable.graph import Graph, JobNode
-from runnable.runs import Limiter
+from runnable.executor import ExecutionOptions
+from runnable.graph import Graph
 
 logger = logging.getLogger(__name__)
 
@@ -50,26 +32,22 @@ _MANY_RECORDS = 500
 
 
 async def run(
-    work: Graph | JobNode,
+    graph: Graph,
     parameters: Mapping[str, AnyParameter],
     runtime: Runtime,
-    services: Services,
     context: RunContext,
-    conditions: Conditions = AS_USUAL,
-    *,
-    continued: bool = False,
+    shared: Shared,
+    options: ExecutionOptions,
 ) -> RunLog:
-    """Run a pipeline, or the one task of a job.
+    """Run a pipeline, or a job, which is a graph of one step.
 
     Args:
-        work: The graph of the pipeline, or the task.
-        parameters: Those it starts with.
+        graph: Its graph.
+        parameters: Those it starts with; a resumed run uses the recorded ones.
         runtime: How functions are called.
-        services: Where everything is kept.
-        context: Describes the run.
-        conditions: How it is to go on.
-        continued: Whether the run has been begun before: it goes on with the recorded
-            parameters, and what is recorded to have ended is not run again.
+        context: Describes the run; has its services.
+        shared: What the runs of the container share.
+        options: How the executor wants steps to be run.
 
     Returns:
         The log of the run.
@@ -77,211 +55,122 @@ async def run(
     Raises:
         ExecutionFailedError: If the run ended in failure.
         RunLogExistsError: If the run id has been used.
-        RetryValidationError: If a run cannot go on; see `resume.check`.
+        RetryValidationError: If a run cannot be resumed.
     """
-    if isinstance(work, Graph):
-        context.set_graph(work)
-    begin = _resume if continued else _begin
-    with Claimed(services, context.run_id, continued=continued) as claimed:
-        # First: what has been begun is said at once to be whose it is.
-        code = await code_of(services, runtime)
-        who = Who(code, in_parts=conditions.elsewhere is not None)
-        begun = await begin(work, parameters, runtime, services, context, who)
-        scope = Scope("", dict(begun.parameters), environment=context.environment())
-        session = make_session(begun, runtime, services, context, conditions)
-        _tell_notes(begun.notes, session)
-        problems: list[Exception] = []
-        claimed.beat_by(session.recorder)
-        try:
-            succeeded = await _run_recorded(work, scope, session, who, problems)
-        except BaseException as interruption:
-            # The log of an interrupted run is there for whoever reads it.
-            await _concluded(session, problems)
-            for problem in problems:
-                interruption.add_note(f"could not be recorded: {in_one_line(problem)}")
-            raise
-    return await _outcome(session, scope.failure, problems, succeeded=succeeded)
+    if isinstance(context, PipelineContext):
+        context.set_graph(graph)
+    context.object_serialisation = options.store_objects
+    if options.launcher is not None:
+        _check_store_is_shared(context)
+    in_parts, store = options.launcher is not None, context.services.run_log_store
+    lease = RunLease(
+        store, shared.heartbeats, context.run_id, exclusive=context.is_retry
+    )
+    with lease:
+        # First, so that the first record names its owner and code at once.
+        code = await code_identity(shared, runtime)
+        if context.is_retry:
+            opened = await resume(
+                graph, parameters, runtime, context, code, in_parts=in_parts
+            )
+        else:
+            opened = await start(parameters, runtime, context, code, in_parts=in_parts)
+        limit = step_limit(shared, context)
+        env = build_environment(
+            context,
+            runtime,
+            opened.journal,
+            opened.state,
+            options=options,
+            step_limit=limit,
+            interrupt=shared.active_runs.interrupt,
+        )
+        lease.beat_with(env.recorder)
+        return await _run_opened(graph, opened, env)
 
 
-async def _outcome(
-    session: Session,
-    failure: Failure | None,
-    problems: list[Exception],
-    *,
-    succeeded: bool,
-) -> RunLog:
-    """Return what a run came to; raise if that is no success."""
-    run_log = await _concluded(session, problems)
+async def _run_opened(graph: Graph, opened: OpenedRun, env: RunEnvironment) -> RunLog:
+    environment = env.context.environment()
+    scope = Scope("", dict(opened.parameters), environment=environment)
+    problems: list[Exception] = []
+    status, succeeded = defaults.CANCELLED, False
+    try:
+        _notify_opened(opened, env)
+        with active_run():
+            succeeded = await run_graph(graph, scope, env)
+        if env.workers.were_started:
+            # Waits for processes to end: not on an event loop, if it can be helped.
+            await env.off_loop(env.workers.close)
+        status = defaults.SUCCESS if succeeded else defaults.FAIL
+    except Exception as error:  # noqa: BLE001 - a store failed; collected, raised later
+        problems.append(unwrapped(error))
+        status = defaults.FAIL
+    except BaseException as interruption:
+        # The log of an interrupted run is there for its readers.
+        await _conclude(env, status, problems)
+        for problem in problems:
+            interruption.add_note(f"could not be recorded: {in_one_line(problem)}")
+        raise
+    run_log = await _conclude(env, status, problems)
     if problems or not succeeded or run_log is None:
-        raise _failed(session, run_log, failure, problems)
+        raise _failed(env, run_log, scope.failure, problems)
     return run_log
 
 
-def make_session(
-    begun: "Begun",
-    runtime: Runtime,
-    services: Services,
-    context: RunContext,
-    conditions: Conditions,
-) -> Session:
-    """Make what the engine holds while a run goes on.
+def _check_store_is_shared(context: RunContext) -> None:
+    store = context.services.run_log_store
+    if not store.is_shared or getattr(store, "durability", "") == "none":
+        kind = context.services.executor.service_name
+        problem = (
+            f"the executor {kind!r} runs steps in processes of their own, which cannot "
+            "see a run log store in memory, nor one with `durability: none`; use "
+            "file-system, sqlite or another one, with `durability: process`"
+        )
+        raise ConfigurationError(problem)
+
+
+def step_limit(shared: Shared, context: RunContext) -> Limiter | None:
+    """Return the limit of active tasks; a nested run shares the place of its step.
 
     Args:
-        begun: The run, whose journal is open.
-        runtime: How functions are called.
-        services: Where everything is kept.
+        shared: What the runs of the container share.
         context: Describes the run.
-        conditions: How it is to go on.
     """
-    keeps_objects = context.object_serialisation and services.catalog.keeps_objects
-    in_memory = context.return_objects
-    return Session(
-        loader=ObjectLoader(
-            context.run_id, services.catalog, services.pickler, in_memory
-        ),
-        context=context,
-        services=services,
-        runtime=runtime,
-        recorder=Recorder(begun.journal, context.subscribers),
-        conditions=conditions,
-        masker=context.masker,
-        history=begun.past,
-        step_turns=_step_turns(services, context),
-        objects=None if keeps_objects else in_memory,
-        is_recorded_here=is_local(services.run_log_store),
-        stores_objects=keeps_objects and begun.past.count > 0,
-    )
+    limit = shared.active_runs.step_limit
+    return None if shared.active_runs.has_place(limit, context.run) else limit
 
 
-def _step_turns(services: Services, context: RunContext) -> Limiter | None:
-    turns = services.runs.step_turns
-    return None if services.runs.has_place(turns, context.run) else turns
+def _notify_opened(opened: OpenedRun, env: RunEnvironment) -> None:
+    env.recorder.notify(opened.record)
+    for note in opened.notes:
+        logger.warning("Run %r is resumed: %s", env.run_id, note)
+        env.recorder.notify(Warned("", note))
 
 
-def _tell_notes(notes: Sequence[str], session: Session) -> None:
-    for note in notes:
-        logger.warning("Run %r is resumed: %s", session.context.run_id, note)
-        session.recorder.tell(Warned("", note))
-
-
-async def _run_recorded(
-    work: Graph | JobNode,
-    scope: Scope,
-    session: Session,
-    who: Who,
-    problems: list[Exception],
-) -> bool:
-    """Run something between the first record of a run and its last."""
-    status, succeeded = defaults.CANCELLED, False
-    try:
-        if session.history.started is None:
-            parameters = scope.parameters.copy()
-            await session.record(run_started(session.context, parameters, who))
-        with active_run():
-            if isinstance(work, Graph):
-                succeeded = await traverse(work, scope, session)
-            else:
-                outcome = await run_step(work, scope, session, run_branches)
-                succeeded = outcome is Outcome.SUCCEEDED
-        if session.workers.were_started:
-            # Waits for processes to end: not on an event loop, if it can be helped.
-            await session.off_loop(session.workers.close)
-        status = defaults.SUCCESS if succeeded else defaults.FAIL
-    except Exception as problem:  # noqa: BLE001 - a store failed; collected, raised later
-        problems.append(unwrapped(problem))
-        status = defaults.FAIL
-    finally:
-        _collect(problems, session.workers.close)
-        store = session.services.run_log_store
-        await session.ask(store, _record_end, session.recorder, status, problems)
-    return succeeded
+async def _conclude(
+    env: RunEnvironment, status: str, problems: list[Exception]
+) -> RunLog | None:
+    """Record the end of a run, and read its log back."""
+    _collect(problems, env.workers.close)
+    store = env.services.run_log_store
+    await env.ask(store, _record_end, env.recorder, status, problems)
+    if env.state.count > _MANY_RECORDS:
+        return await env.off_loop(_read_back, env, problems)
+    return await env.ask(store, _read_back, env, problems)
 
 
 def _record_end(recorder: Recorder, status: str, problems: list[Exception]) -> None:
-    # What could not be ended in time: it can say nothing more from here on.
+    # Calls that could not be interrupted in time can record nothing from here on.
     _collect(problems, recorder.end_open, status, "it was left behind")
     _collect(problems, recorder.record, RunFinished(at=now(), status=status))
 
 
-class Begun(NamedTuple):
-    """A run whose journal is open."""
-
-    journal: Journal
-    past: History
-    notes: Sequence[str]
-    """What is not as it was."""
-    parameters: Mapping[str, AnyParameter]
-
-
-async def _begin(
-    work: Graph | JobNode,
-    parameters: Mapping[str, AnyParameter],
-    runtime: Runtime,
-    services: Services,
-    context: RunContext,
-    who: Who,
-) -> Begun:
-    """Begin a new run."""
-    del work, who
-    store, run_id = services.run_log_store, context.run_id
-    journal = await ask(runtime, store, partial(store.create, run_id))
-    return Begun(journal, NO_HISTORY, (), parameters)
-
-
-async def _resume(
-    work: Graph | JobNode,
-    given: Mapping[str, AnyParameter],
-    runtime: Runtime,
-    services: Services,
-    context: RunContext,
-    who: Who,
-) -> Begun:
-    """Go on with a run that was begun before, if that may be."""
-    assert isinstance(work, Graph)  # noqa: S101 - a job is not resumed
-    store, run_id = services.run_log_store, context.run_id
-
-    def read() -> History:
-        return History(store.read(run_id))
-
-    # A long journal takes a while to be read: not on an event loop.
-    history = await runtime.off_loop(read)
-    stopped = check(run_id, history, work, given)
-    first = stopped.record(who)
-    reopen = partial(store.reopen, run_id, first, history.count)
-    journal = await runtime.off_loop(reopen)
-    settle = partial(settle_all, services.catalog, run_id, history)
-    await runtime.off_loop(settle)
-    notes = [first.message] if first.message else []
-    return Begun(journal, history, notes, stopped.parameters)
-
-
-async def code_of(services: Services, runtime: Runtime) -> CodeIdentity:
-    """Return which version of the code runs here.
-
-    Args:
-        services: Know it, if it has been asked for.
-        runtime: Asks for it.
-    """
-    versions = services.code_versions
-    version = versions.known()
-    if version is None:
-        version = await runtime.off_loop(versions.ask)
-    return CodeIdentity.of(version)
-
-
-async def _concluded(session: Session, problems: list[Exception]) -> RunLog | None:
-    if session.recorder.count > _MANY_RECORDS:
-        return await session.off_loop(_conclude, session, problems)
-    store = session.services.run_log_store
-    return await session.ask(store, _conclude, session, problems)
-
-
-def _conclude(session: Session, problems: list[Exception]) -> RunLog | None:
-    """Close the journal, and read back and hand on what it says."""
-    store, run_id = session.services.run_log_store, session.context.run_id
-    _collect(problems, session.recorder.close)
+def _read_back(env: RunEnvironment, problems: list[Exception]) -> RunLog | None:
+    """Close the journal, and read the run log that it adds up to."""
+    store, run_id = env.services.run_log_store, env.run_id
+    _collect(problems, env.recorder.close)
     try:
-        run_log = store.get_run_log_by_id(run_id, full=True, loader=session.loader)
+        run_log = store.get_run_log_by_id(run_id, full=True, loader=env.loader)
     except Exception as problem:  # noqa: BLE001 - collected, raised later
         problems.append(problem)
         return None
@@ -308,7 +197,7 @@ def unwrapped(problem: Exception) -> Exception:
 
 
 def _failed(
-    session: Session,
+    env: RunEnvironment,
     run_log: RunLog | None,
     failure: Failure | None,
     problems: list[Exception],
@@ -324,7 +213,7 @@ def _failed(
         store = f"what happened could not be recorded: {texts}"
         reason = f"{reason}; and {store}" if failure else store
         cause = cause or problems[0]
-    reason = session.masker.text(reason)
-    error = ExecutionFailedError(session.context.run_id, run_log, reason)
+    reason = env.masker.text(reason)
+    error = ExecutionFailedError(env.run_id, run_log, reason)
     error.__cause__ = cause
     return error

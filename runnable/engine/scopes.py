@@ -26,9 +26,9 @@ class Scope:
     path: str
     """The path of the branch; empty for the root."""
     parameters: dict[str, AnyParameter]
-    """What was set here."""
+    """Parameters set in this scope."""
     variables: Mapping[str, AnyParameter] = field(default_factory=dict)
-    """What the step gives to this branch; what is set here comes before it."""
+    """Variables that the step gives to this branch; `parameters` shadow them."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """Variables that steps see, those of the scopes around it among them."""
     outer: "Scope | None" = None

@@ -4,9 +4,9 @@ from typing import Any, get_type_hints
 
 from pydantic import TypeAdapter
 
-from runnable.datastore.records import KINDS, as_json
-from runnable.events.kinds import Event, TaskEvent, Warned
-from runnable.scope import live_run
+from runnable.datastore.codec import KINDS, as_json
+from runnable.events.types import Event, TaskEvent, Warned
+from runnable.scope import find_run
 
 VERSION = 1
 """Goes up when a field changes its meaning or goes away; new ones do not count."""
@@ -21,7 +21,7 @@ def described(event: Event) -> dict[str, object]:
 
     Returns:
         Its fields, its `type` and the `version`; and the `run_id`, if a run is current,
-        as it is for who is told. What a task yields as it was yielded.
+        as subscribers get it. What a task yields is passed on as it was yielded.
 
     Example:
         >>> described(Warned("s", "two set x"))
@@ -29,7 +29,7 @@ def described(event: Event) -> dict[str, object]:
     """
     if isinstance(event, TaskEvent):
         return dict(event.event)
-    run = live_run()
+    run = find_run()
     whose = {"run_id": run.context.run_id} if run is not None else {}
     if isinstance(event, Warned):
         return {"type": "warning", "version": VERSION, **whose, **event._asdict()}

@@ -1,9 +1,27 @@
-"""Executors: where the steps of a pipeline, or a job, are run."""
+"""Executors: how and where the steps of a pipeline, or a job, are run."""
 
-from runnable.executor.base import (
-    BaseJobExecutor,
-    BasePipelineExecutor,
-    job_digest,
+from runnable.executor.base import BaseExecutor, BaseJobExecutor, BasePipelineExecutor
+from runnable.executor.execution import (
+    DEFAULT_OPTIONS,
+    Console,
+    ExecutionOptions,
+    LaunchedStep,
+    PipelineReference,
+    StepLauncher,
+    StepReport,
+    StepRequest,
 )
 
-__all__ = ["BaseJobExecutor", "BasePipelineExecutor", "job_digest"]
+__all__ = [
+    "DEFAULT_OPTIONS",
+    "BaseExecutor",
+    "BaseJobExecutor",
+    "BasePipelineExecutor",
+    "Console",
+    "ExecutionOptions",
+    "LaunchedStep",
+    "PipelineReference",
+    "StepLauncher",
+    "StepReport",
+    "StepRequest",
+]

@@ -1,72 +1,54 @@
-"""The ports of executors: where the steps of a pipeline, or a job, are run."""
+"""The ports of executors: how the steps of a pipeline, or a job, are run."""
 
 import abc
-import hashlib
-import json
 from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager
 
 from pydantic import JsonValue
 
-from runnable.context import (
-    JobContext,
-    PipelineContext,
-    get_run_context,
-)
-from runnable.datastore import AnyParameter, RunLog
-from runnable.engine import (
-    AS_USUAL,
-    Conditions,
-    Joined,
-    Part,
-    Runtime,
-    joined,
-)
-from runnable.executor.here import run_here, services_of_run
-from runnable.graph import (
-    ONE_ATTEMPT,
-    CatalogSettings,
-    CompositeNode,
-    Graph,
-    JobNode,
-    Policy,
-    TaskNode,
-)
-from runnable.service import Service
+from runnable.context import JobContext, PipelineContext
+from runnable.executor.execution import DEFAULT_OPTIONS, ExecutionOptions
+from runnable.graph import CompositeNode, Graph, TaskNode
+from runnable.journal import AnyParameter
+from runnable.scope.injection import Provide, inject
+from runnable.scope.service import Service
 from runnable.tasks import BaseTaskType
 
 
-class _Executor(Service, abc.ABC):
-    @property
-    def _context(self) -> PipelineContext | JobContext | None:
-        """The context of the run that the caller belongs to."""
-        return get_run_context()
+class BaseExecutor(Service, abc.ABC):
+    """Says how steps are launched; the engine runs them.
 
-
-class BasePipelineExecutor(_Executor):
-    """Decides where the steps of a pipeline run."""
-
-    service_type: str = "pipeline_executor"
-    overrides: dict[str, dict[str, JsonValue]] = {}
-    """Blocks of configuration that a task chooses by name."""
+    An executor of your own overrides `options`, and maybe `adapt`. It is registered
+    under the entry point group `pipeline_executor` or `job_executor`.
+    """
 
     @property
-    def conditions(self) -> Conditions:
-        """How a run is to go on in this process."""
-        return AS_USUAL
+    def _context(self) -> PipelineContext | JobContext:
+        """The context of the current run; RuntimeError outside a run."""
+        return self._injected_context()
 
-    def join(
-        self, part: Part, parameters: Mapping[str, AnyParameter], runtime: Runtime
-    ) -> AbstractAsyncContextManager[Joined]:
-        """Join the current run for one of its steps, which is run in this process.
+    @inject
+    def _injected_context(
+        self, *, run_context: PipelineContext | JobContext = Provide["run_context"]
+    ) -> PipelineContext | JobContext:
+        return run_context
+
+    @property
+    def options(self) -> ExecutionOptions:
+        """The execution options; the engine asks once for each run, within it."""
+        return DEFAULT_OPTIONS
+
+    def adapt(self, graph: Graph, parameters: Mapping[str, AnyParameter]) -> Graph:
+        """Return the graph that is run, such as one with other tasks.
 
         Args:
-            part: The step.
-            parameters: Those that the run begins with, if this is its first part.
-            runtime: How functions are called.
+            graph: That of the pipeline, or of the job.
+            parameters: Those that the run starts with.
+
+        Raises:
+            ConfigurationError: If the configuration of the executor does not fit it.
         """
-        context, services = services_of_run()
-        return joined(part, parameters, runtime, services, context, self.conditions)
+        del parameters
+        return graph
 
     def check(self, graph: Graph) -> None:
         """Refuse a pipeline that this executor cannot run, before it is run.
@@ -85,97 +67,16 @@ class BasePipelineExecutor(_Executor):
             elif isinstance(node, TaskNode) and isinstance(node.task, BaseTaskType):
                 node.task.check()
 
-    @abc.abstractmethod
-    async def execute_graph(
-        self, graph: Graph, parameters: Mapping[str, AnyParameter], runtime: Runtime
-    ) -> RunLog:
-        """Run a pipeline.
 
-        Args:
-            graph: Its graph.
-            parameters: Those it starts with.
-            runtime: How functions are called.
+class BasePipelineExecutor(BaseExecutor):
+    """Says how the steps of pipelines are launched."""
 
-        Returns:
-            The log of the run.
-
-        Raises:
-            ExecutionFailedError: If the run ended in failure.
-        """
+    service_type: str = "pipeline_executor"
+    overrides: dict[str, dict[str, JsonValue]] = {}
+    """Blocks of configuration that a task chooses by name."""
 
 
-class BaseJobExecutor(_Executor):
-    """Decides where the task of a job runs."""
+class BaseJobExecutor(BaseExecutor):
+    """Says how jobs are launched."""
 
     service_type: str = "job_executor"
-
-    @property
-    def conditions(self) -> Conditions:
-        """How the task is to go on in this process."""
-        return AS_USUAL
-
-    async def execute_job(
-        self,
-        job: BaseTaskType,
-        catalog_settings: CatalogSettings,
-        parameters: Mapping[str, AnyParameter],
-        runtime: Runtime,
-        policy: Policy = ONE_ATTEMPT,
-    ) -> RunLog:
-        """Run a job in this process; also where `submit_job` has had it sent to.
-
-        Args:
-            job: The task.
-            catalog_settings: Files to put into the catalog.
-            parameters: Those it starts with.
-            runtime: How functions are called.
-            policy: How often it is tried, and how long a try may take.
-
-        Returns:
-            The log of the run.
-        """
-        node = JobNode(
-            name="job",
-            next_node="",
-            task=job,
-            catalog=catalog_settings,
-            policy=policy,
-        )
-        return await run_here(node, parameters, runtime, conditions=self.conditions)
-
-    @abc.abstractmethod
-    async def submit_job(
-        self,
-        job: BaseTaskType,
-        catalog_settings: CatalogSettings,
-        parameters: Mapping[str, AnyParameter],
-        runtime: Runtime,
-        policy: Policy = ONE_ATTEMPT,
-    ) -> RunLog:
-        """Run a job, or have it run.
-
-        Args:
-            job: The task.
-            catalog_settings: Files to put into the catalog.
-            parameters: Those it starts with.
-            runtime: How functions are called.
-            policy: How often it is tried, and how long a try may take.
-
-        Returns:
-            The log of the run.
-        """
-
-
-def job_digest(job: BaseTaskType, catalog_settings: CatalogSettings) -> str:
-    """Return what tells a job from others of the same program.
-
-    Args:
-        job: Its task.
-        catalog_settings: Files to put into the catalog.
-
-    Returns:
-        Sixteen hexadecimal digits.
-    """
-    described = [job.describe(), catalog_settings.describe()]
-    text = json.dumps(described, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]

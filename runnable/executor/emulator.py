@@ -1,29 +1,28 @@
 """Run every step in a process of its own, by the commands that a cluster would use."""
 
+import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
-from runnable import defaults
-from runnable.context import RunContext
-from runnable.datastore import AnyParameter, RunLog
-from runnable.engine import ByCommand, CommandProcess, Conditions, Runtime, script
-from runnable.exceptions import (
-    ConfigurationError,
-    ExecutionFailedError,
-    RunLogNotFoundError,
-)
-from runnable.executor.base import (
-    BaseJobExecutor,
-    BasePipelineExecutor,
-    job_digest,
-)
-from runnable.executor.here import run_here, services_of_run
-from runnable.executor.local import RunsHere
-from runnable.graph import ONE_ATTEMPT, CatalogSettings, Graph, Overlap, Policy
-from runnable.tasks import BaseTaskType, Call
+from runnable.capture import environment_of_step
+from runnable.concurrency import call_later
+from runnable.events.telemetry import carried_environment
+from runnable.executor.base import BaseJobExecutor, BasePipelineExecutor
+from runnable.executor.execution import ExecutionOptions, StepReport, StepRequest
+from runnable.executor.local import LocalOptions
+
+_GRACE_SECONDS = 10
+_RUNNABLE = (sys.executable, "-m", "runnable.cli")
 
 
-class EmulatorExecutor(RunsHere, BasePipelineExecutor):
+class _Launching(LocalOptions):
+    @property
+    def options(self) -> ExecutionOptions:
+        """Launch each step by a command."""
+        return super().options._replace(launcher=CommandLauncher())
+
+
+class EmulatorExecutor(_Launching, BasePipelineExecutor):
     """Runs every task in a process of its own, by `runnable execute-single-node`.
 
     What works so works where nothing but a command and the stores are shared. It needs
@@ -32,116 +31,87 @@ class EmulatorExecutor(RunsHere, BasePipelineExecutor):
 
     service_name: str = "emulator"
 
-    async def execute_graph(
-        self,
-        graph: Graph,
-        parameters: Mapping[str, AnyParameter],
-        runtime: Runtime,
-    ) -> RunLog:
-        """Run a pipeline here, and its tasks in processes of their own."""
-        command = _Command(_shared_context())
-        conditions = Conditions(
-            Overlap("thread"),
-            self.console,
-            self.workspace,
-            elsewhere=ByCommand(command.for_step),
-        )
-        return await run_here(graph, parameters, runtime, conditions=conditions)
 
-
-class EmulatorJobExecutor(RunsHere, BaseJobExecutor):
+class EmulatorJobExecutor(_Launching, BaseJobExecutor):
     """Runs the task of a job in a process of its own, by `runnable execute-job`."""
 
     service_name: str = "emulator"
 
-    async def submit_job(
-        self,
-        job: BaseTaskType,
-        catalog_settings: CatalogSettings,
-        parameters: Mapping[str, AnyParameter],
-        runtime: Runtime,
-        policy: Policy = ONE_ATTEMPT,
-    ) -> RunLog:
-        """Have a process run the job, and wait for its end."""
-        del parameters, policy  # the process makes its own
-        context = _shared_context()
-        _, services = services_of_run()
-        digest = job_digest(job, catalog_settings)
-        process = CommandProcess(_Command(context).for_job(digest))
-        status = await runtime.invoke(Call(process.run, stop=process.stop))
-        reason = f"its process ended with status {status}"
-        try:
-            run_log = services.run_log_store.get_run_log_by_id(context.run_id)
-        except RunLogNotFoundError:
-            raise ExecutionFailedError(context.run_id, None, reason) from None
-        if status or run_log.status != defaults.SUCCESS:
-            raise ExecutionFailedError(context.run_id, run_log, reason)
-        return run_log
+
+class CommandLauncher:
+    """Starts each step by a command on this machine."""
+
+    def launch(self, request: StepRequest) -> "CommandProcess":
+        """Prepare the command of a step."""
+        return CommandProcess(command_of(request))
 
 
-def _shared_context() -> RunContext:
-    context, services = services_of_run()
-    store = services.run_log_store
-    if not store.is_shared or getattr(store, "durability", "") == "none":
-        problem = (
-            "the emulator runs steps in processes of their own, which cannot see a run "
-            "log store in memory, nor one with `durability: none`; use file-system, "
-            "sqlite or another one, with `durability: process`"
-        )
-        raise ConfigurationError(problem)
-    return context
-
-
-class _Command:
-    """Makes the commands for the parts of a run.
+def command_of(request: StepRequest) -> Sequence[str]:
+    """Return the command that runs a step, or a job.
 
     Args:
-        context: That of the run.
+        request: The step.
+
+    Example:
+        >>> from runnable.executor import PipelineReference
+        >>> reference = PipelineReference("yaml", "flow.yaml")
+        >>> command_of(StepRequest("r1", reference, "fit"))[3:6]
+        ['execute-single-node', 'r1', 'flow.yaml']
+    """
+    reference, run_id = request.reference, request.run_id
+    if request.job:
+        what = ["execute-job", reference.definition, run_id, f"--job={request.job}"]
+    else:
+        what = ["execute-single-node", run_id, reference.definition, request.path]
+        what += [f"--mode={reference.mode}", "--join-only"]
+    return [*_RUNNABLE, *what, *_options(request)]
+
+
+def _options(request: StepRequest) -> Iterator[str]:
+    options = {
+        "--config": request.configuration_file,
+        "--parameters": request.parameters_file,
+        "--tag": request.tag,
+        "--log-level": request.log_level or "WARNING",
+    }
+    yield from (f"{name}={value}" for name, value in options.items() if value)
+    yield from (f"--argument={it}" for it in request.reference.arguments)
+
+
+class CommandProcess:
+    """A command that runs once; its output is shown, and not read.
+
+    Args:
+        command: Its arguments.
     """
 
-    def __init__(self, context: RunContext) -> None:
-        self._context = context
-        file = getattr(context, "pipeline_definition_file", "")
-        self._mode = "yaml" if context.execution_mode == "yaml" else "python"
-        self._definition = file or script()
-        if not self._definition:
-            problem = (
-                "the emulator needs a pipeline in a YAML file, or in a script that is "
-                "run, as `python FILE`: a process of its own reads it again"
-            )
-            raise ConfigurationError(problem)
+    def __init__(self, command: Sequence[str]) -> None:
+        self._command = command
+        self._process: subprocess.Popen[bytes] | None = None
+        self._stopped = False
 
-    def for_step(self, path: str) -> Sequence[str]:
-        """Return the command for a step."""
-        return [
-            *_RUNNABLE,
-            "execute-single-node",
-            self._context.run_id,
-            self._definition,
-            path,
-            f"--mode={self._mode}",
-            "--join-only",
-            *self._options(),
-        ]
+    def wait(self) -> StepReport:
+        """Run it, and wait until it has ended."""
+        status = 1 if self._stopped else self._run()
+        return StepReport(not status, f"its process ended with status {status}")
 
-    def for_job(self, digest: str) -> Sequence[str]:
-        """Return the command for a job."""
-        job = (self._definition, self._context.run_id, f"--job={digest}")
-        return [*_RUNNABLE, "execute-job", *job, *self._options()]
+    def _run(self) -> int:
+        environment = {**environment_of_step(), **carried_environment()}
+        with subprocess.Popen(self._command, env=environment) as process:  # noqa: S603
+            self._process = process
+            if self._stopped:  # just before it started
+                self.stop()
+            try:
+                return process.wait()
+            except BaseException:
+                self.stop()
+                raise
 
-    def _options(self) -> Sequence[str]:
-        context = self._context
-        said = {
-            "--config": context.configuration_file,
-            "--parameters": context.parameters_file,
-            "--tag": context.tag,
-            "--log-level": context.log_level or "WARNING",
-        }
-        options = [f"{name}={value}" for name, value in said.items() if value]
-        if self._mode == "python":
-            # A script may have to be told which pipeline it is about.
-            options += [f"--argument={it}" for it in sys.argv[1:]]
-        return options
-
-
-_RUNNABLE = (sys.executable, "-m", "runnable.cli")
+    def stop(self) -> None:
+        """Ask it to end; it records that it was cancelled."""
+        self._stopped = True
+        process = self._process
+        if process is None or process.poll() is not None:
+            return
+        process.terminate()
+        call_later(_GRACE_SECONDS, process.kill)

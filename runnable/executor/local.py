@@ -1,35 +1,31 @@
 """Run every step in this process."""
 
-from collections.abc import Mapping
 from typing import ClassVar, Self
 
 from pydantic import BaseModel, Field, model_validator
 
-from runnable.ambient import Console
-from runnable.datastore import AnyParameter, RunLog
-from runnable.engine import Conditions, Runtime
-from runnable.executor.base import BasePipelineExecutor
-from runnable.executor.here import run_here
-from runnable.graph import Graph, Overlap, Parallelism, Workspace
+from runnable.executor.base import BaseJobExecutor, BasePipelineExecutor
+from runnable.executor.execution import Console, ExecutionOptions
+from runnable.graph import Overlap, Parallelism, Workspace
 
 
-class RunsHere(BaseModel):
+class LocalOptions(BaseModel):
     """The settings of executors that run tasks on this machine."""
 
     console: Console = "plain"
-    """How the output of tasks is shown: `plain`, in lines that begin with the path of
-    the step (`named`), or not at all (`none`). Their execution logs have it anyway."""
+    """How the output of tasks is shown: `plain`, in lines that start with the path of
+    the step (`named`), or not at all (`none`). Execution logs have it in any case."""
     workspace: Workspace = "shared"
     """Where tasks work, unless they say otherwise: in the caller's working directory
     (`shared`), or each in a process and a directory of its own (`isolated`)."""
 
     @property
-    def conditions(self) -> Conditions:
-        """How what runs in this process is to go on, as configured."""
-        return Conditions(console=self.console, workspace=self.workspace)
+    def options(self) -> ExecutionOptions:
+        """Run steps in this process, or in worker processes, as configured."""
+        return ExecutionOptions(console=self.console, workspace=self.workspace)
 
 
-class LocalExecutor(RunsHere, BasePipelineExecutor):
+class LocalExecutor(LocalOptions, BasePipelineExecutor):
     """Runs every step in this process.
 
     Example:
@@ -41,34 +37,21 @@ class LocalExecutor(RunsHere, BasePipelineExecutor):
     service_name: str = "local"
     parallelism: Parallelism | None = None
     """How branches overlap: in a `thread` each (asyncio tasks in an asynchronous run),
-    in a `process` each, or not at all (`none`); `thread` if nothing is said."""
+    in a `process` each, or not at all (`none`); `thread` if None."""
     max_workers: int | None = Field(default=None, ge=1)
-    """How many branches of a step are in flight at most; 32, or with processes as many
+    """How many branches of a step are active at most; 32, or with processes as many
     as the machine has processors."""
     enable_parallel: bool | None = None
     """As in version 0.50: true is `parallelism: process`, false is `none`."""
     object_serialisation: bool = True
     """Whether returned objects are stored; if not, they stay in the run's memory."""
 
-    async def execute_graph(
-        self,
-        graph: Graph,
-        parameters: Mapping[str, AnyParameter],
-        runtime: Runtime,
-    ) -> RunLog:
-        """Run a pipeline here."""
-        return await run_here(
-            graph,
-            parameters,
-            runtime,
-            store_objects=self.object_serialisation,
-            conditions=self.conditions,
-        )
-
     @property
-    def conditions(self) -> Conditions:
-        """How a run is to go on, as configured."""
-        return Conditions(self._overlap, self.console, self.workspace)
+    def options(self) -> ExecutionOptions:
+        """Run steps in this process, or in worker processes, as configured."""
+        return ExecutionOptions(
+            self._overlap, self.console, self.workspace, self.object_serialisation
+        )
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
@@ -85,3 +68,10 @@ class LocalExecutor(RunsHere, BasePipelineExecutor):
         old: dict[bool | None, Parallelism] = {True: "process", False: "none"}
         parallelism = self.parallelism or old.get(self.enable_parallel, "thread")
         return Overlap(parallelism, self.max_workers)
+
+
+class LocalJobExecutor(LocalOptions, BaseJobExecutor):
+    """Runs the task of a job in this process."""
+
+    stateless: ClassVar[bool] = True
+    service_name: str = "local"

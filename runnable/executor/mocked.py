@@ -6,12 +6,9 @@ from typing import Any
 
 from pydantic import ConfigDict, ValidationError
 
-from runnable.datastore import AnyParameter, RunLog
-from runnable.engine import Runtime
-from runnable.exceptions import ConfigurationError, DefinitionError, did_you_mean
+from runnable.errors import ConfigurationError, DefinitionError, did_you_mean
 from runnable.executor.base import BasePipelineExecutor
-from runnable.executor.here import run_here
-from runnable.executor.local import RunsHere
+from runnable.executor.local import LocalOptions
 from runnable.graph import (
     CompositeNode,
     Graph,
@@ -20,12 +17,13 @@ from runnable.graph import (
     TaskNode,
     unprovided_parameters,
 )
+from runnable.journal import AnyParameter
 from runnable.tasks import BaseTaskType, PythonTaskType
 
 Patch = Mapping[str, Any] | Callable[..., object]
 
 
-class MockedExecutor(RunsHere, BasePipelineExecutor):
+class MockedExecutor(LocalOptions, BasePipelineExecutor):
     """Goes through a pipeline as ever, but runs only the tasks that are patched.
 
     What is not patched succeeds, and returns nothing; no files are fetched or kept.
@@ -47,19 +45,14 @@ class MockedExecutor(RunsHere, BasePipelineExecutor):
     service_name: str = "mocked"
     patches: dict[str, Patch] = {}
     """The name of a step to what is run in its place: settings of its task, such as
-    `command`, or a function; what is not said stays as the step has it."""
+    `command`, or a function; other settings stay as the step has them."""
 
-    async def execute_graph(
-        self,
-        graph: Graph,
-        parameters: Mapping[str, AnyParameter],
-        runtime: Runtime,
-    ) -> RunLog:
-        """Go through a pipeline here."""
+    def adapt(self, graph: Graph, parameters: Mapping[str, AnyParameter]) -> Graph:
+        """Return a graph whose tasks are patched or do nothing."""
         self.check(graph)
         mocked = self._mocked(graph)
         _check_parameters(mocked, graph, parameters)
-        return await run_here(mocked, parameters, runtime, conditions=self.conditions)
+        return mocked
 
     def check(self, graph: Graph) -> None:
         """Refuse patches of steps that are not there, or that cannot be made."""
@@ -168,9 +161,9 @@ def patched_task(node: TaskNode, patch: Patch) -> BaseTaskType:
 def _made(
     name: str, kind: type[BaseTaskType], own: dict[str, Any], patch: Patch
 ) -> BaseTaskType:
-    said = {"function": patch} if callable(patch) else dict(patch)
+    changed = {"function": patch} if callable(patch) else dict(patch)
     try:
-        task = kind(**{**own, **said})
+        task = kind(**{**own, **changed})
         task.required()
     except ValidationError as error:
         finding = error.errors(include_input=False, include_url=False)[0]

@@ -1,6 +1,5 @@
 """Graphs of steps: descriptions, paths and validation; no I/O."""
 
-from runnable.graph.changes import changes
 from runnable.graph.composites import (
     KEEP_LIST,
     CompositeNode,
@@ -13,7 +12,8 @@ from runnable.graph.composites import (
     Reducer,
     node_at,
 )
-from runnable.graph.flow import Need, provided, unprovided_parameters
+from runnable.graph.dataflow import Need, provided, unprovided_parameters
+from runnable.graph.diff import changes
 from runnable.graph.nodes import (
     FAIL_NODE,
     NO_FILES,
@@ -26,6 +26,7 @@ from runnable.graph.nodes import (
     ExecutableNode,
     FailNode,
     Graph,
+    Interrupt,
     JobNode,
     Node,
     Policy,
@@ -62,6 +63,7 @@ __all__ = [
     "ExecutableNode",
     "FailNode",
     "Graph",
+    "Interrupt",
     "JobNode",
     "LoopNode",
     "MapNode",

@@ -15,14 +15,14 @@ Parallelism = Literal["thread", "process", "none"]
 
 
 class Overlap(NamedTuple):
-    """How the branches of a node overlap; what is None, the executor says."""
+    """How the branches of a node overlap; None leaves the choice to the executor."""
 
     parallelism: Parallelism | None = None
     max_workers: int | None = None
     """How many branches are in flight at once."""
 
     def describe(self) -> dict[str, JsonValue]:
-        """Return what is said here; nothing otherwise."""
+        """Return the options that are set; nothing otherwise."""
         return {key: it for key, it in self._asdict().items() if it is not None}
 
 

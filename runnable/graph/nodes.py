@@ -1,4 +1,4 @@
-"""What a graph is made of: plain, frozen descriptions."""
+"""The nodes of a graph: plain, frozen descriptions."""
 
 import hashlib
 import json
@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal, NamedTuple, Protocol
 
 from pydantic import Field, JsonValue
 
-from runnable.exceptions import NodeNotFoundError
+from runnable.graph.errors import NodeNotFoundError
 
 SUCCESS_NODE = "success"
 FAIL_NODE = "fail"
@@ -18,7 +18,7 @@ TERMINAL_NAMES = (SUCCESS_NODE, FAIL_NODE)
 
 
 class Task(Protocol):
-    """What a task node runs; the graph only describes it."""
+    """The task of a node; the graph only describes it."""
 
     def describe(self) -> dict[str, JsonValue]:
         """Return the type, the command and the settings of the task."""
@@ -101,6 +101,11 @@ Workspace = Literal["shared", "isolated"]
 process of its own."""
 
 
+Interrupt = Literal["raise", "abandon"]
+"""How a function in a thread is interrupted when its time is over or its
+run is cancelled: an exception is raised in it, or it is left to end by itself."""
+
+
 Caching = bool | Callable[..., object]
 """Whether a step reuses what it returned before; a function makes the key."""
 
@@ -115,9 +120,11 @@ class Policy(NamedTuple):
     workspace: Workspace | None = None
     """The executor's choice if None."""
     cache: Caching = False
+    interrupt: Interrupt | None = None
+    """The container's choice if None."""
 
     def describe(self) -> dict[str, JsonValue]:
-        """Return what the run log has: the number, and the rest if it is said."""
+        """Return what the run log has: the number, and the rest if it is set."""
         described: dict[str, JsonValue] = {"max_attempts": self.max_attempts}
         if self.delay != Backoff():
             described["retry_delay"] = {**self.delay._asdict()}
@@ -127,6 +134,8 @@ class Policy(NamedTuple):
             described["workspace"] = self.workspace
         if self.cache:
             described["cache"] = True
+        if self.interrupt is not None:
+            described["interrupt"] = self.interrupt
         return described
 
 
@@ -138,9 +147,9 @@ class StepNode(Node):
     """A node that something follows."""
 
     next_node: str
-    """What follows when it succeeds."""
+    """The next node after success."""
     on_failure: str = ""
-    """What follows when it fails; the graph's fail node if empty."""
+    """The next node after a failure; the graph's fail node if empty."""
     overrides: Mapping[str, str] = field(default_factory=dict)
     """Executor's name to the name of a block of its configuration."""
 

@@ -58,7 +58,7 @@ class BranchNames:
         """Return the name of the next branch.
 
         Args:
-            text: What it is called by whoever defined it.
+            text: The name that the author of the pipeline gave it.
 
         Returns:
             The same text, if it is one part of a path and nobody has it yet. Cut, if it

@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from runnable.exceptions import GraphError, did_you_mean
+from runnable.errors import did_you_mean
 from runnable.graph.composites import CompositeNode
+from runnable.graph.errors import GraphError
 from runnable.graph.nodes import (
     FAIL_NODE,
     SUCCESS_NODE,
@@ -17,7 +18,7 @@ from runnable.graph.nodes import (
 )
 
 EDGES = ("next", "on_failure")
-"""What leads from a step to others, as files call it."""
+"""The keys of a step in a file that name other steps."""
 
 
 class Finding(NamedTuple):
@@ -27,7 +28,7 @@ class Finding(NamedTuple):
     steps: tuple[str, ...] = ()
     """The step that it is about, after the steps and branches that it stands in."""
     edge: str = ""
-    """What of the step it is about: `next` or `on_failure`."""
+    """The key that is wrong: `next` or `on_failure`."""
 
     def __str__(self) -> str:
         text = self.text
@@ -49,7 +50,7 @@ def validate(graph: Graph, findings: Sequence[str] = ()) -> None:
             step can never be reached, or there is no end to come to. All findings are
             listed.
     """
-    # Where names are wrong, circles and dead ends say nothing.
+    # While names are wrong, cycles and dead ends cannot be judged.
     more = (_unknown_edges if findings else find_problems)(graph)
     found = [*findings, *map(str, more)]
     if found:
@@ -67,7 +68,7 @@ def find_problems(graph: Graph) -> Iterator[Finding]:
     yield from _missing_ends(graph)
     yield from _cycles(graph)
     if not unknown:
-        # Where a wrong name was meant to lead, nobody knows.
+        # The target of a wrong name is unknown.
         yield from _unreachable(graph)
     for node in graph.nodes.values():
         branches = node.branches if isinstance(node, CompositeNode) else {}

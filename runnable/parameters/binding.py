@@ -17,9 +17,9 @@ from pydantic import (
     ValidationError,
 )
 
-from runnable.exceptions import BindingError, ParameterMissingError
-from runnable.injection import is_marker
+from runnable.parameters.errors import BindingError, ParameterMissingError
 from runnable.parameters.values import shortened
+from runnable.scope.injection import is_marker
 
 Load = Callable[[], object]
 """Gives the value of one parameter: a copy of its own, or an object from the store."""
@@ -62,7 +62,7 @@ def _resolve_one_by_one(function: Callable[..., object]) -> dict[str, Any]:
 
 
 class Binder:
-    """How one function is given its parameters; read from its signature once.
+    """Binds parameters to one function; reads its signature once.
 
     Arguments with injection markers are left alone, since `inject` fills them.
 

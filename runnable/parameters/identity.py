@@ -1,4 +1,4 @@
-"""What a function does, as text that changes when the function does."""
+"""Identity of a function: a text that changes when the function changes."""
 
 import contextlib
 import functools
@@ -8,13 +8,14 @@ from collections.abc import Callable, Mapping
 
 from pydantic import JsonValue
 
-from runnable.exceptions import DefinitionError, ValueNotStorableError
-from runnable.injection import is_marker
+from runnable.errors import DefinitionError
 from runnable.parameters.binding import name_of
+from runnable.parameters.errors import ValueNotStorableError
 from runnable.parameters.values import to_json
+from runnable.scope.injection import is_marker
 
 _CACHING = type(functools.cache(len))
-"""What `functools.cache` makes of a function."""
+"""The type of a function that `functools.cache` wraps."""
 
 
 def identity_of(

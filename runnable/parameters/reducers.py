@@ -1,4 +1,4 @@
-"""How the values that a map has collected become one."""
+"""Reducers: how the values that a map has collected become one."""
 
 import ast
 import builtins
@@ -6,7 +6,7 @@ import importlib
 import inspect
 from collections.abc import Callable
 
-from runnable.exceptions import DefinitionError, did_you_mean
+from runnable.errors import DefinitionError, did_you_mean
 
 _OF_LISTS = ("all", "any", "len", "list", "max", "min", "sorted", "sum", "tuple")
 """Builtins that take the list of the values, not each as an argument."""
@@ -113,7 +113,7 @@ def _compile(text: str) -> Callable[..., object]:
         if name.startswith("_"):
             raise DefinitionError(f"the reducer {text!r} may not use {name!r}")
     allowed = {name: getattr(builtins, name) for name in _IN_LAMBDAS}
-    # What it is: the text of a pipeline's author, with few names within reach.
+    # The author of the pipeline wrote this text; few names are within its reach.
     made: Callable[..., object] = eval(  # noqa: S307
         compile(tree, "reducer", "eval"), {"__builtins__": allowed}
     )

@@ -1,12 +1,13 @@
-"""Where initial parameters are read from."""
+"""Sources of initial parameters: files and environment variables."""
 
 from pathlib import Path
 
 from pydantic import JsonValue
 
-from runnable.exceptions import ParametersFileError, ValueNotStorableError
+from runnable.parameters.errors import ValueNotStorableError
 from runnable.parameters.values import to_json
-from runnable.yaml_files import read_mapping
+from runnable.system.errors import ParametersFileError
+from runnable.system.yaml_files import read_mapping
 
 
 def read_parameters_file(path: Path) -> dict[str, JsonValue]:

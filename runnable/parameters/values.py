@@ -12,7 +12,7 @@ from collections.abc import Set as AbstractSet
 
 from pydantic import BaseModel, JsonValue, TypeAdapter
 
-from runnable.exceptions import ValueNotStorableError
+from runnable.parameters.errors import ValueNotStorableError
 
 _MAX_DEPTH = 200
 _SHOWN = 80

@@ -3,7 +3,7 @@
 import abc
 from typing import BinaryIO
 
-from runnable.service import Service
+from runnable.scope.service import Service
 
 
 class BasePickler(Service, abc.ABC):

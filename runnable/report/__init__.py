@@ -1,4 +1,4 @@
-"""What people see of a run, and of a pipeline."""
+"""Reports for people: tables, timelines, comparisons and drawings."""
 
 from runnable.report.comparison import Difference, compare
 from runnable.report.drawing import draw

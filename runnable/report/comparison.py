@@ -1,4 +1,4 @@
-"""What two runs have in common, and what not."""
+"""Comparison of two runs."""
 
 import itertools
 from collections.abc import Iterator, Mapping

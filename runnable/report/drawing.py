@@ -61,11 +61,11 @@ def _line(node: Node, following: str) -> str:
 def _kind(node: Node) -> str:
     match node:
         case TaskNode(task=task):
-            said = task.describe()
+            description = task.describe()
             names = ", ".join(task.provides())
             returned = f" -> {names}" if names else ""
-            command = " ".join(str(said["command"]).split())[:60]
-            return f"{said['command_type']} {command}{returned}"
+            command = " ".join(str(description["command"]).split())[:60]
+            return f"{description['command_type']} {command}{returned}"
         case MapNode():
             return f"map of {node.iterate_on} as {node.iterate_as}"
         case LoopNode():

@@ -60,8 +60,9 @@ def error_of(run_log: RunLog) -> str:
         attempts = run_log.job.attempts
         return attempts[-1].message if attempts else run_log.job.message
     failed = [step for step in run_log.all_steps() if step.status == FAIL]
-    said = [f"{step.internal_name}: {_message(step)}" for step in failed]
-    return said[-1] if said else "it ended at its fail node"
+
+    messages = [f"{step.internal_name}: {_message(step)}" for step in failed]
+    return messages[-1] if messages else "it ended at its fail node"
 
 
 def _message(step: StepLog) -> str:

@@ -1,4 +1,4 @@
-"""When the steps of a run began and how long they took, as text and as a page."""
+"""Timeline of a run: start and duration of each step, as text and as a page."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -18,7 +18,7 @@ class Bar(NamedTuple):
     path: str
     name: str
     depth: int
-    """How many steps it stands in."""
+    """The number of steps that contain it."""
     kind: str
     status: str
     starts: float

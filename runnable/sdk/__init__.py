@@ -1,4 +1,4 @@
-"""What authors write: pipelines, and the steps they consist of.
+"""The authoring API: pipelines, and the steps they consist of.
 
 Names are imported when they are first used: who writes a sequence of functions does not
 pay for branches, commands and jobs.
@@ -11,12 +11,11 @@ if TYPE_CHECKING:
     # The same names as below, where type checkers and editors see them.
     from runnable.graph import Backoff
     from runnable.sdk.composites import CompositeStep, Conditional, Loop, Map, Parallel
+    from runnable.sdk.discovery import collect, function_named
     from runnable.sdk.history import delete_runs, get_run_log, has_crashed, list_runs
     from runnable.sdk.jobs import NotebookJob, PythonJob, ShellJob
-    from runnable.sdk.launch import rehearse
     from runnable.sdk.pipeline import AsyncPipeline, Pipeline, Step
-    from runnable.sdk.planning import collect, function_named
-    from runnable.sdk.settings import Catalog
+    from runnable.sdk.start import rehearse
     from runnable.sdk.steps import (
         AsyncPythonTask,
         Fail,
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
         set_stream_queue,
         truncate_value,
     )
+    from runnable.sdk.task_options import Catalog
     from runnable.sdk.yaml_pipeline import load_pipeline
     from runnable.tasks import json as json
     from runnable.tasks import metric, pickled
@@ -78,9 +78,9 @@ __all__ = [
 
 _ELSEWHERE = {
     "Backoff": "runnable.graph",
-    "collect": "runnable.sdk.planning",
+    "collect": "runnable.sdk.discovery",
     "delete_runs": "runnable.sdk.history",
-    "function_named": "runnable.sdk.planning",
+    "function_named": "runnable.sdk.discovery",
     "get_run_log": "runnable.sdk.history",
     "has_crashed": "runnable.sdk.history",
     "list_runs": "runnable.sdk.history",
@@ -88,8 +88,8 @@ _ELSEWHERE = {
     "set_stream_queue": "runnable.sdk.stream_queue",
     "truncate_value": "runnable.sdk.stream_queue",
     "load_pipeline": "runnable.sdk.yaml_pipeline",
-    "rehearse": "runnable.sdk.launch",
-    "Catalog": "runnable.sdk.settings",
+    "rehearse": "runnable.sdk.start",
+    "Catalog": "runnable.sdk.task_options",
     "NotebookJob": "runnable.sdk.jobs",
     "PythonJob": "runnable.sdk.jobs",
     "ShellJob": "runnable.sdk.jobs",
@@ -105,7 +105,7 @@ _ELSEWHERE = {
     "Map": "runnable.sdk.composites",
     "Parallel": "runnable.sdk.composites",
 }
-"""Where a name is; those of single steps are in `steps`."""
+"""The module of each name; those of single steps are in `steps`."""
 
 
 def __getattr__(name: str) -> object:

@@ -13,7 +13,7 @@ from pydantic import (
 )
 
 from runnable.defaults import LOOP_PLACEHOLDER, MAP_PLACEHOLDER
-from runnable.exceptions import did_you_mean
+from runnable.errors import did_you_mean
 from runnable.graph import (
     ConditionalNode,
     Graph,
@@ -64,7 +64,7 @@ class CompositeStep(Step):
 
 
 class _Common(TypedDict):
-    """What all nodes with branches have."""
+    """Base class of all steps with branches."""
 
     name: str
     next_node: str
@@ -242,8 +242,8 @@ class Map(_Overlapping):
 class Loop(CompositeStep):
     """Runs a pipeline again and again, until a parameter says that it is done.
 
-    Each iteration goes on with the parameters that the one before it has set; those of
-    the last one become parameters of the pipeline.
+    Each iteration continues with the parameters of the one before it; those of the last
+    one become parameters of the pipeline.
 
     Example:
         >>> from runnable import Loop, Pipeline, PythonTask

@@ -7,27 +7,32 @@ from typing import NamedTuple, cast
 
 from runnable import defaults
 from runnable.catalog import BaseCatalog
-from runnable.clock import local_time
+from runnable.concurrency import Heartbeats
 from runnable.datastore import (
     BaseRunLogStore,
-    ObjectLoader,
+    CatalogLoader,
     RunLog,
+    RunState,
     RunSummary,
     Wanted,
 )
-from runnable.datastore.run_summary import CRASHED, STATUSES
-from runnable.engine import History, UnderWay, deleting, is_under_way
-from runnable.exceptions import (
-    DefinitionError,
+from runnable.datastore.errors import (
     RunLogContinuedError,
     RunLogDamagedError,
     RunLogNotFoundError,
     RunsNotDeletedError,
     RunUnderWayError,
 )
-from runnable.injection import Provide, inject
-from runnable.options import Options
+from runnable.datastore.run_summary import CRASHED, STATUSES
+from runnable.engine import deletion_record, other_owner
+from runnable.engine import has_crashed as is_crashed
+from runnable.errors import DefinitionError
+from runnable.journal import UnknownPathError
 from runnable.pickler import BasePickler
+from runnable.scope.clock import local_time
+from runnable.scope.injection import Provide, inject
+from runnable.scope.options import Options
+from runnable.scope.service import Service
 from runnable.sdk.services import (
     PORTS,
     RunContainer,
@@ -35,7 +40,6 @@ from runnable.sdk.services import (
     make_services,
     resolve_settings,
 )
-from runnable.service import Service
 
 _NEEDED = {kind: PORTS[kind] for kind in ("run_log_store", "catalog", "pickler")}
 
@@ -75,7 +79,7 @@ def get_run_log(
         'SUCCESS'
     """
     kept, owned = _open(configuration_file, services, container)
-    loader = ObjectLoader(run_id, kept.catalog, kept.pickler, {})
+    loader = CatalogLoader(run_id, kept.catalog, kept.pickler, {})
     try:
         return kept.store.get_run_log_by_id(run_id, full=True, loader=loader)
     finally:
@@ -84,7 +88,7 @@ def get_run_log(
 
 
 def has_crashed(run_id: str, configuration_file: str | None = None) -> bool:
-    """Tell whether a run is under way, but its process is gone; it can be resumed.
+    """Return True if a run has not ended, but its process is gone; it can be resumed.
 
     Args:
         run_id: The id of the run.
@@ -122,7 +126,7 @@ def list_runs(
 
     Returns:
         What is known of each. One that cannot be read has the status `DAMAGED`, one
-        that is under way, but whose process is gone, `CRASHED`.
+        that has not ended, but whose process is gone, `CRASHED`.
 
     Raises:
         ConfigurationError: If the configuration is wrong.
@@ -175,11 +179,11 @@ def delete_runs(
 
     Returns:
         The ids of the runs that were deleted. Of those chosen by age or number, runs
-        that are under way, or cannot be read, stay.
+        that are active, or cannot be read, stay.
 
     Raises:
         RunLogNotFoundError: If there is no run of a given id.
-        RunUnderWayError: If a run of a given id is under way.
+        RunUnderWayError: If a run of a given id is active.
         RunsNotDeletedError: If some could not be deleted; all others are.
         ConfigurationError: If the configuration is wrong.
     """
@@ -235,7 +239,7 @@ def _old(
 
 
 class _Found(NamedTuple):
-    """What is found of a run that is to be deleted."""
+    """Facts about a run that is to be deleted."""
 
     under_way: bool
     """Whether a process runs it."""
@@ -245,24 +249,24 @@ class _Found(NamedTuple):
 
 
 class _Kept(NamedTuple):
-    """Where runs are kept."""
+    """The store and catalog that hold runs."""
 
     store: BaseRunLogStore
     catalog: BaseCatalog
     pickler: BasePickler
 
     def with_status(self, run: RunSummary) -> RunSummary:
-        """Find out whether a run that is under way has crashed."""
+        """Find out whether a run that has not ended has crashed."""
         is_open = run.status == defaults.PROCESSING
         crashed = is_open and self.has_crashed(run.run_id)
         return run._replace(status=CRASHED) if crashed else run
 
     def has_crashed(self, run_id: str) -> bool:
-        """Tell whether who has a run is gone without having said so."""
+        """Return True if the owner of a run is gone without having recorded an end."""
         try:
-            return History(self.store.read(run_id)).owners.are_gone()
+            return is_crashed(self.store.state(run_id).ownership)
         except (RunLogNotFoundError, RunLogDamagedError):
-            return False  # just deleted, or for whoever reads it
+            return False  # just deleted; damaged runs are reported by their readers
 
     def old(self, older_than: timedelta | None, keep: int | None) -> dict[str, _Found]:
         """Find runs by age and number, of those that can be read and deleted."""
@@ -279,20 +283,20 @@ class _Kept(NamedTuple):
 
     def delete(self, run_id: str, found: _Found) -> bool:
         """Delete a run, which nobody can begin to resume meanwhile."""
-        under_way, key = runs_under_way(), self.store.key(run_id)
-        if not under_way.claim(key):
+        heartbeats, key = heartbeats_of_container(), self.store.key(run_id)
+        if not heartbeats.claim(key):
             raise RunUnderWayError(run_id)
         try:
             if found.seen is not None:
-                # As who resumes it does: of all who want to, one has it.
-                self.store.reopen(run_id, deleting(), found.seen).close()
+                # Like a resume: of all who claim the run, one succeeds.
+                self.store.reopen(run_id, deletion_record(), found.seen).close()
             # The log last: what is left after a failure is listed, and deleted again.
             self.catalog.remove(run_id)
             self.store.remove(run_id)
         except RunLogContinuedError:
             raise RunUnderWayError(run_id) from None
         finally:
-            under_way.release(key)
+            heartbeats.release(key)
         return True
 
     def delete_unless_used(self, run_id: str, found: _Found) -> bool:
@@ -304,20 +308,21 @@ class _Kept(NamedTuple):
 
     def look(self, run_id: str) -> _Found:
         """Read what there is of a run."""
-        if runs_under_way().has(self.store.key(run_id)):
+        if heartbeats_of_container().has(self.store.key(run_id)):
             return _Found(under_way=True, seen=None)
-        history = History()
+        state = RunState()
         try:
             for record in self.store.read(run_id):
-                history.add(record)
-        except RunLogDamagedError:
-            # What comes before the damage tells who runs it, if anybody does.
-            return _Found(is_under_way(history), None, is_damaged=True)
+                state.add(record)
+        except (RunLogDamagedError, UnknownPathError):
+            # The records before the damage name its owner.
+            active = other_owner(state.ownership) is not None
+            return _Found(active, None, is_damaged=True)
         except RunLogNotFoundError:
             if run_id in self.store.list_run_ids():
                 return _Found(under_way=False, seen=None)  # of version 0.50
             raise
-        return _Found(is_under_way(history), history.count)
+        return _Found(other_owner(state.ownership) is not None, state.count)
 
 
 def _open(
@@ -338,7 +343,25 @@ def _open(
     return kept, owned
 
 
+def read_state(options: Options, container: RunContainer | None) -> RunState | None:
+    """Read the state of a run; None if there is no such run.
+
+    Args:
+        options: Its id, and its configuration.
+        container: As for `Pipeline.execute`.
+    """
+    kept, owned = _open(options.configuration_file, options.services, container)
+    try:
+        return kept.store.state(options.run_id)
+    except RunLogNotFoundError:
+        return None
+    finally:
+        close_all(owned)
+
+
 @inject
-def runs_under_way(*, under_way: UnderWay = Provide["under_way"]) -> UnderWay:
-    """Return what knows the runs of this process."""
-    return under_way
+def heartbeats_of_container(
+    *, heartbeats: Heartbeats = Provide["heartbeats"]
+) -> Heartbeats:
+    """Return what knows the active runs of this process."""
+    return heartbeats

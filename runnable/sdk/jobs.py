@@ -6,18 +6,18 @@ from typing import Self
 from pydantic import ConfigDict, model_validator
 
 from runnable.datastore import RunLog
-from runnable.exceptions import DefinitionError
-from runnable.graph import NO_FILES
-from runnable.options import Options
-from runnable.sdk.launch import execute, execute_async
+from runnable.errors import DefinitionError
+from runnable.graph import NO_FILES, Graph, JobNode, Need
+from runnable.scope.options import Options
+from runnable.sdk.run_request import RunRequest
 from runnable.sdk.services import RunContainer
-from runnable.sdk.settings import (
+from runnable.sdk.start import execute, execute_async
+from runnable.sdk.task_options import (
     NotebookSettings,
     PythonSettings,
     ShellSettings,
     TaskSettings,
 )
-from runnable.sdk.work import JobWork
 
 
 class Job(TaskSettings):
@@ -40,9 +40,18 @@ class Job(TaskSettings):
             )
         return self
 
-    def _work(self) -> JobWork:
-        catalog = self.catalog.settings() if self.catalog else NO_FILES
-        return JobWork(self.make_task(), catalog, self.policy())
+    def _request(self) -> RunRequest:
+        """Return a pipeline of one step, which nothing follows."""
+        task = self.make_task()
+        node = JobNode(
+            name="job",
+            next_node="",
+            task=task,
+            catalog=self.catalog.settings() if self.catalog else NO_FILES,
+            policy=self.policy(),
+        )
+        needs = [Need("", name, task.command) for name in task.required()]
+        return RunRequest(graph=Graph("job", {"job": node}), needs=needs)
 
     def execute(
         self,
@@ -77,9 +86,9 @@ class Job(TaskSettings):
             ConfigurationError: If a file, key or value of the configuration is wrong.
             RunLogExistsError: If the id has been used.
         """
-        said = (configuration_file, job_id, tag, parameters_file, log_level)
-        options = Options(*said, parameters or {}, services or {})
-        return execute(self._work(), options, container)
+        given = (configuration_file, job_id, tag, parameters_file, log_level)
+        options = Options(*given, parameters or {}, services or {})
+        return execute(self._request(), options, container)
 
     async def execute_async(
         self,
@@ -111,9 +120,9 @@ class Job(TaskSettings):
         Raises:
             ExecutionFailedError: If the task failed.
         """
-        said = (configuration_file, job_id, tag, parameters_file, log_level)
-        options = Options(*said, parameters or {}, services or {})
-        return await execute_async(self._work(), options, container)
+        given = (configuration_file, job_id, tag, parameters_file, log_level)
+        options = Options(*given, parameters or {}, services or {})
+        return await execute_async(self._request(), options, container)
 
 
 class PythonJob(PythonSettings, Job):

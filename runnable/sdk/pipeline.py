@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from runnable.datastore import RunLog
-from runnable.exceptions import DefinitionError, did_you_mean
+from runnable.errors import DefinitionError, did_you_mean
 from runnable.graph import (
     FAIL_NODE,
     SUCCESS_NODE,
@@ -32,15 +32,15 @@ from runnable.graph import (
     unprovided_parameters,
     validate,
 )
-from runnable.options import Options
-from runnable.sdk.launch import execute, execute_async
+from runnable.scope.options import Options
+from runnable.sdk.run_request import RunRequest
 from runnable.sdk.services import RunContainer
+from runnable.sdk.start import execute, execute_async
 from runnable.sdk.stream import EventStream
-from runnable.sdk.work import PipelineWork
 
 
 class AnyPipeline(BaseModel, abc.ABC):
-    """What a step knows of pipelines, which consist of steps."""
+    """Base class of pipelines; breaks the cycle between `Step` and `Pipeline`."""
 
     model_config = ConfigDict(
         extra="forbid", arbitrary_types_allowed=True, defer_build=True
@@ -61,13 +61,13 @@ class Step(BaseModel, abc.ABC):
     name: str
     """Unique within its pipeline; without `.` and `%`."""
     next_node: str = ""
-    """What follows; the next step of the list, if empty."""
+    """The next step; the next one of the list, if empty."""
     terminate_with_success: bool = False
     """Whether the pipeline succeeds after this step."""
     terminate_with_failure: bool = False
     """Whether the pipeline fails after this step."""
     on_failure: SkipValidation[AnyPipeline | None] = None
-    """What is run instead of the rest, when this step fails."""
+    """The pipeline that runs instead of the rest when this step fails."""
 
     @model_validator(mode="before")
     @classmethod
@@ -188,14 +188,14 @@ class Pipeline(AnyPipeline):
     internal_branch_name: str = ""
 
     _graph: Graph = PrivateAttr()
-    _work: PipelineWork = PrivateAttr()
+    _request: RunRequest = PrivateAttr()
 
     def model_post_init(self, context: object, /) -> None:
         """Assemble and check the graph; nothing runs that is not sound."""
         super().model_post_init(context)
         self._graph = self._make_graph()
         needs = unprovided_parameters(self._graph)
-        self._work = PipelineWork(self._graph, needs, self._file())
+        self._request = RunRequest(graph=self._graph, needs=needs, file=self._file())
 
     def _make_graph(self) -> Graph:
         return _assemble(self)
@@ -242,7 +242,7 @@ class Pipeline(AnyPipeline):
             parameters: JSON values by name; these win over all other sources.
             services: Configurations or instances by kind, such as `catalog`.
             container: A `containers.RunContainer` of your own.
-            resume: The id of a run of this pipeline that has stopped, and is to go on;
+            resume: The id of a run of this pipeline that has stopped, to be continued;
                 else `RUNNABLE_RETRY_RUN_ID`. What has succeeded is not run again.
 
         Returns:
@@ -254,12 +254,12 @@ class Pipeline(AnyPipeline):
             ParameterMissingError: If nobody provides what a step asks for.
             ConfigurationError: If a file, key or value of the configuration is wrong.
             RunLogExistsError: If the run id has been used.
-            RetryValidationError: If a run cannot be resumed: it is under way, or its
+            RetryValidationError: If a run cannot be resumed: it is active, or its
                 pipeline has changed.
         """
-        said = (configuration_file, run_id, tag, parameters_file, log_level)
-        options = Options(*said, parameters or {}, services or {}, resume)
-        return execute(self._work, options, container)
+        given = (configuration_file, run_id, tag, parameters_file, log_level)
+        options = Options(*given, parameters or {}, services or {}, resume)
+        return execute(self._request, options, container)
 
     async def execute_async(  # noqa: PLR0913 - as for `execute`
         self,
@@ -297,9 +297,9 @@ class Pipeline(AnyPipeline):
         Raises:
             ExecutionFailedError: If the run ended in failure.
         """
-        said = (configuration_file, run_id, tag, parameters_file, log_level)
-        options = Options(*said, parameters or {}, services or {}, resume)
-        return await execute_async(self._work, options, container)
+        given = (configuration_file, run_id, tag, parameters_file, log_level)
+        options = Options(*given, parameters or {}, services or {}, resume)
+        return await execute_async(self._request, options, container)
 
     async def execute_streaming(  # noqa: PLR0913 - as execute
         self,
@@ -315,7 +315,7 @@ class Pipeline(AnyPipeline):
         container: RunContainer | None = None,
         resume: str | None = None,
     ) -> AsyncGenerator[dict[str, object]]:
-        """Run this pipeline, and yield what its tasks yield while it goes on.
+        """Run this pipeline, and yield what its tasks yield while it runs.
 
         A task that is a generator streams each mapping that has a `type`. Who leaves
         the loop early, or closes the generator, ends the run.
@@ -354,11 +354,11 @@ class Pipeline(AnyPipeline):
             >>> asyncio.run(main())
             [0, 1]
         """
-        said = (configuration_file, run_id, tag, parameters_file, log_level)
-        options = Options(*said, parameters or {}, services or {}, resume)
+        given = (configuration_file, run_id, tag, parameters_file, log_level)
+        options = Options(*given, parameters or {}, services or {}, resume)
         stream = EventStream(lifecycle=lifecycle)
 
-        running = execute_async(self._work, options, container, stream)
+        running = execute_async(self._request, options, container, stream)
         async with contextlib.aclosing(stream.events_of(running)) as events:
             async for event in events:
                 yield event

@@ -7,18 +7,19 @@ from typing import Protocol
 from runnable.catalog import BaseCatalog
 from runnable.context.models import MakeService
 from runnable.datastore import BaseRunLogStore
-from runnable.exceptions import ConfigurationError
-from runnable.injection import Provide, inject
-from runnable.options import (
+from runnable.errors import ConfigurationError
+from runnable.executor import BaseExecutor
+from runnable.pickler import BasePickler
+from runnable.scope.injection import Provide, inject
+from runnable.scope.options import (
     Options,
     ResolveSettings,
     RunSettings,
     Setting,
     nowhere,
 )
-from runnable.pickler import BasePickler
+from runnable.scope.service import Service
 from runnable.secrets import BaseSecrets
-from runnable.service import Service
 
 PORTS: dict[str, type[Service]] = {
     "catalog": BaseCatalog,
@@ -26,7 +27,7 @@ PORTS: dict[str, type[Service]] = {
     "pickler": BasePickler,
     "run_log_store": BaseRunLogStore,
 }
-"""What a service of each kind must be able to do; executors say so themselves."""
+"""Required methods of a service of each kind; executors declare their own."""
 
 
 class RunContainer(Protocol):
@@ -62,7 +63,7 @@ def make_services(
 
     Returns:
         The services by kind, and those of them that were made here and are to be
-        closed. An instance that was given belongs to whoever gave it.
+        closed. An instance that was given belongs to the caller.
 
     Raises:
         ConfigurationError: If one cannot be made, or cannot do what its kind must.
@@ -95,6 +96,8 @@ def close_all(services: Iterable[Service]) -> None:
 def _check_abilities(kind: str, service: object, port: type[Service]) -> None:
     # A fake need not be derived from the port; a service of another kind is no fake.
     needed: frozenset[str] = getattr(port, "__abstractmethods__", frozenset())
+    if issubclass(port, BaseExecutor):
+        needed |= {"options", "adapt", "check"}
     missing = [name for name in sorted(needed) if not hasattr(service, name)]
     if missing or isinstance(service, Service):
         name = type(service).__qualname__
@@ -110,13 +113,13 @@ def _check_abilities(kind: str, service: object, port: type[Service]) -> None:
 def explain_settings(
     options: Options,
     *,
-    origins: Callable[[Options], list[Setting]] = Provide["origins"],
+    provenance: Callable[[Options], list[Setting]] = Provide["provenance"],
 ) -> list[Setting]:
     """List what is in force for a run, and who says so; secrets are masked.
 
     Args:
         options: What the caller says.
-        origins: Knows.
+        provenance: Knows.
 
     Returns:
         Files, options of services, parameters and variables.
@@ -124,7 +127,7 @@ def explain_settings(
     Raises:
         ConfigurationError: If the configuration is wrong.
     """
-    return origins(options)
+    return provenance(options)
 
 
 @inject

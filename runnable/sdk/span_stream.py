@@ -5,7 +5,8 @@ from typing import Any
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
-from runnable.sdk.stream_queue import EventQueue, get_stream_queue, truncate_value
+from runnable.scope import EventQueue
+from runnable.sdk.stream_queue import get_stream_queue, truncate_value
 
 _NANOSECONDS_OF_MS = 1_000_000
 
@@ -14,7 +15,7 @@ class StreamingSpanProcessor(SpanProcessor):
     """Tells the stream queue of each span that begins and ends.
 
     Args:
-        base_processor: Is told as well, such as one that exports spans.
+        base_processor: Gets every span as well, such as one that exports spans.
 
     Example:
         >>> StreamingSpanProcessor().force_flush()
@@ -61,10 +62,10 @@ class StreamingSpanProcessor(SpanProcessor):
         })
 
     def shutdown(self) -> None:
-        """End what is told as well."""
+        """Shut down the base processor as well."""
         if self._base is not None:
             self._base.shutdown()
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        """Have what is told as well pass on what it has."""
+        """Flush the base processor."""
         return self._base.force_flush(timeout_millis) if self._base else True

@@ -5,11 +5,11 @@ from typing import Protocol, Self
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from runnable import defaults
-from runnable.exceptions import DefinitionError, ServiceNotFoundError, did_you_mean
+from runnable.errors import DefinitionError, ServiceNotFoundError, did_you_mean
 from runnable.graph import StepNode, StubNode, TaskNode
-from runnable.injection import Provide, inject
+from runnable.scope.injection import Provide, inject
 from runnable.sdk.pipeline import Step
-from runnable.sdk.settings import (
+from runnable.sdk.task_options import (
     AsyncPythonSettings,
     Catalog,
     NotebookSettings,
@@ -105,7 +105,7 @@ def find_task(
 class Task(TaskStep):
     """Runs a task of any kind that is installed, by the name of its type.
 
-    What the kind has settings for can be said here; a function is named with its
+    The settings of the kind can be given here; a function is named with its
     module. It is how YAML describes tasks, and how those of other packages are used.
 
     Example:
@@ -194,7 +194,7 @@ class PythonTask(PythonSettings, TaskStep):
 class AsyncPythonTask(AsyncPythonSettings, PythonTask):
     """Calls a coroutine function, or a generator that streams events.
 
-    Each mapping with a `type` that the generator yields is an event for whoever
+    Each mapping with a `type` that the generator yields is an event for the
     consumes `execute_streaming`. The one whose type is `stream_end_type` has the values
     that `returns` declares, by name.
 

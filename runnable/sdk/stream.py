@@ -76,7 +76,7 @@ class EventStream:
         """
         # A task of its own, so that the run is current there and not for the consumer.
         task = asyncio.create_task(running)
-        # Behind whatever threads have told before the run ended.
+        # Queued behind the events that threads sent before the run ended.
         task.add_done_callback(lambda _: self._loop.call_soon(self._put, None))
         try:
             while (event := await self._queue.get()) is not None:

@@ -1,40 +1,26 @@
-"""A queue that is told what tasks do, as version 0.50 had it.
+"""A queue that gets the events of tasks, as version 0.50 had it.
 
 New code reads `execute_streaming(lifecycle=True)`, which has everything.
 """
 
 import json
-from collections.abc import Iterable
-from typing import Protocol, cast
+from collections.abc import Mapping
 
 from runnable.context import RunContext
 from runnable.datastore import (
     AnyParameter,
-    ObjectParameter,
-    Record,
     StepFinished,
     StepStarted,
 )
 from runnable.defaults import SUCCESS
-from runnable.engine import Standing
-from runnable.events import Event, TaskEvent, Warned
+from runnable.events import Event, TaskEvent
 from runnable.graph import TaskNode, node_at, parent
-from runnable.scope import current_scope, set_overrides
+from runnable.journal import StoredObject
+from runnable.scope import EventQueue, current_scope
+from runnable.scope import set_stream_queue as set_queue
 
 _MOST_BYTES = 256
 _MOST_NAME = 100
-
-
-class EventQueue(Protocol):
-    """A `queue.Queue`, or something like it."""
-
-    def put_nowait(self, item: dict[str, object]) -> object:
-        """Take an event, without waiting."""
-        ...
-
-
-class _Key:
-    """Under which the queue is kept with what else holds in a context."""
 
 
 def set_stream_queue(queue: EventQueue | None) -> None:
@@ -60,15 +46,12 @@ def set_stream_queue(queue: EventQueue | None) -> None:
         ['task_started', 'task_completed']
         >>> set_stream_queue(None)
     """
-    overrides = dict(current_scope().overrides)
-    overrides.pop(_Key, None)
-    set_overrides({**overrides, _Key: (queue,)} if queue is not None else overrides)
+    set_queue(queue)
 
 
 def get_stream_queue() -> EventQueue | None:
     """Return the queue that `set_stream_queue` has set in this context, if any."""
-    found = current_scope().overrides.get(_Key)
-    return cast("EventQueue", found[-1]) if found else None
+    return current_scope().stream_queue
 
 
 def truncate_value(value: object, max_bytes: int = _MOST_BYTES) -> str:
@@ -99,32 +82,23 @@ class QueueSubscriber:
     def __init__(self, queue: EventQueue, context: RunContext) -> None:
         self._queue = queue
         self._context = context
-        self._standing: Standing | None = None
 
     def __call__(self, event: Event) -> None:
         """Take an event."""
         if isinstance(event, TaskEvent):
             self._queue.put_nowait(dict(event.event))
-        elif not isinstance(event, Warned):
-            if self._standing is None:
-                self._standing = Standing(self._past())
-            self._standing.add(event)
-            self._tell(event)
+        elif isinstance(event, StepStarted | StepFinished):
+            self._put_record(event)
 
-    def _past(self) -> Iterable[Record]:
-        """Return what is recorded of a run that goes on."""
-        context = self._context
-        return context.run_log_store.read(context.run_id) if context.is_retry else ()
-
-    def _tell(self, record: Record) -> None:
-        assert self._standing is not None  # noqa: S101 - made with the first record
-        if not isinstance(record, StepStarted | StepFinished):
-            return
+    def _put_record(self, record: StepStarted | StepFinished) -> None:
         name = self._command(record.path)
         if name is None:
             return
         if isinstance(record, StepStarted):
-            inputs = _texts(self._standing.visible(parent(record.path)))
+            run = self._context.run
+            assert run is not None  # noqa: S101 - it has just recorded something
+            assert run.state is not None  # noqa: S101 - likewise
+            inputs = _texts(run.state.visible(parent(record.path)))
             self._put("task_started", name, inputs=inputs)
         elif record.status == SUCCESS:
             outputs = {"outputs": _texts(record.outputs)} if record.outputs else {}
@@ -144,10 +118,8 @@ class QueueSubscriber:
         return str(node.task.describe()["command"])[:_MOST_NAME]
 
 
-def _texts(parameters: dict[str, AnyParameter]) -> dict[str, str]:
+def _texts(parameters: Mapping[str, AnyParameter]) -> dict[str, str]:
     return {
-        name: "<object>"
-        if isinstance(it, ObjectParameter)
-        else truncate_value(it.value)
+        name: "<object>" if isinstance(it, StoredObject) else truncate_value(it.value)
         for name, it in parameters.items()
     }

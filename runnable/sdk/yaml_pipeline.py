@@ -16,9 +16,8 @@ from typing import Any, cast, get_args
 from pydantic import BaseModel, SkipValidation, ValidationError
 
 from runnable.defaults import LOOP_PLACEHOLDER, MAP_PLACEHOLDER
-from runnable.exceptions import (
+from runnable.errors import (
     DefinitionError,
-    PipelineFileError,
     RunnableError,
     ServiceNotFoundError,
     did_you_mean,
@@ -36,7 +35,7 @@ from runnable.graph import (
     SuccessNode,
     find_problems,
 )
-from runnable.injection import Provide, inject
+from runnable.scope.injection import Provide, inject
 from runnable.sdk.pipeline import (
     AnyPipeline,
     GraphPipeline,
@@ -45,7 +44,8 @@ from runnable.sdk.pipeline import (
     wrong_name,
 )
 from runnable.sdk.steps import FindPlugin, Stub, Task, settings_of
-from runnable.yaml_files import Document, Key, read_document
+from runnable.system.errors import PipelineFileError
+from runnable.system.yaml_files import Document, Key, read_document
 
 GRAPH_KEYS = ("start_at", "steps", "description", "name")
 ALWAYS = ("type", *EDGES)
@@ -116,9 +116,9 @@ class _Reader:
         self._document = document
         self._findings: list[tuple[str, str]] = []
         self._places: dict[tuple[str, ...], Keys] = {}
-        """Where the steps of the file are, by path."""
+        """Locations of the steps in the file, by path."""
         self._knows_edges = True
-        """Whether it is known where all steps lead."""
+        """True if the successors of all steps are known."""
 
     def read(self) -> Graph:
         """Make the graph of the file."""
@@ -131,7 +131,7 @@ class _Reader:
         # A step that is wrong is replaced by one that leads where it was to lead.
         for found in find_problems(graph) if self._knows_edges else ():
             path = tuple(_PLACEHOLDERS.get(name, name) for name in found.steps)
-            # What is said of a graph is about its start: its ends are there.
+            # Errors about a whole graph point at its start; its end nodes are there.
             key = found.edge if len(path) % 2 else "start_at"
             self._note(found.text, *self._places[path], *([key] if key else []))
         if self._findings:
@@ -334,7 +334,7 @@ def _count_attempts(settings: dict[str, object]) -> None:
     if not isinstance(attempts, int) or attempts < 1:
         raise DefinitionError(f"max_attempts is {attempts!r}; it must be 1 or more")
     if "retries" in settings:
-        raise DefinitionError("`max_attempts` and `retries` are both said; say one")
+        raise DefinitionError("`max_attempts` and `retries` are both given; give one")
     settings["retries"] = attempts - 1
 
 

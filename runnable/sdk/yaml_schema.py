@@ -11,9 +11,9 @@ from pydantic.json_schema import (
 )
 
 from runnable import defaults
-from runnable.exceptions import ConfigurationError, DefinitionError
+from runnable.errors import ConfigurationError, DefinitionError
 from runnable.graph import TERMINAL_NAMES
-from runnable.injection import Provide, inject
+from runnable.scope.injection import Provide, inject
 from runnable.sdk.composites import Conditional
 from runnable.sdk.pipeline import Step
 from runnable.sdk.steps import Stub, Task, find_task
@@ -131,7 +131,7 @@ def _step(
         "type": "object",
         "properties": {key: described.get(key, {}) for key in sorted(keys)},
         "required": sorted(required & keys),
-        # A stub stands for any other step, with all that is said of that.
+        # A stub takes the place of any other step, with all of its settings.
         "additionalProperties": issubclass(found, Stub),
     }
 

@@ -5,10 +5,10 @@ import functools
 from collections.abc import Callable
 from typing import Any, cast
 
-from runnable.injection import Provide, inject
-from runnable.scope import live_run
+from runnable.scope import find_run
+from runnable.scope.injection import Provide, inject
+from runnable.scope.service import Service
 from runnable.secrets.masking import Masker
-from runnable.service import Service
 
 Get = Callable[["BaseSecrets", str], str]
 
@@ -23,10 +23,10 @@ class BaseSecrets(Service, abc.ABC):
     service_type: str = "secrets"
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Have the current run mask what `get` returns, whoever asks for it."""
+        """Wrap `get`, so that the current run masks every value that it returns."""
         super().__init_subclass__(**kwargs)
         if "get" in vars(cls):
-            setattr(cls, "get", _telling_the_run(cast("Get", cls.get)))  # noqa: B010 - mypy knows methods only
+            setattr(cls, "get", _register_for_masking(cast("Get", cls.get)))  # noqa: B010 - mypy knows methods only
 
     @abc.abstractmethod
     def get(self, name: str) -> str:
@@ -40,17 +40,17 @@ class BaseSecrets(Service, abc.ABC):
         """
 
 
-def _telling_the_run(get: Get) -> Get:
+def _register_for_masking(get: Get) -> Get:
     @functools.wraps(get)
-    def get_and_tell(self: BaseSecrets, name: str) -> str:
+    def get_and_register(self: BaseSecrets, name: str) -> str:
         value = get(self, name)
-        if live_run() is not None:
-            _mask(value)
+        if find_run() is not None:
+            _register(name, value)
         return value
 
-    return get_and_tell
+    return get_and_register
 
 
 @inject
-def _mask(value: str, *, masker: Masker = Provide["masker"]) -> None:
-    masker.add([value])
+def _register(name: str, value: str, *, masker: Masker = Provide["masker"]) -> None:
+    masker.learn(name, value)

@@ -7,8 +7,9 @@ from typing import Any, ClassVar
 from pydantic import PrivateAttr
 
 from runnable import defaults
-from runnable.exceptions import ConfigurationError, SecretNotFoundError
+from runnable.errors import ConfigurationError
 from runnable.secrets.base import BaseSecrets
+from runnable.secrets.errors import SecretNotFoundError
 
 
 class DotEnvSecrets(BaseSecrets):
@@ -59,5 +60,5 @@ class DotEnvSecrets(BaseSecrets):
 
         if not self._path.is_file():
             raise ConfigurationError("there is no such file", str(self._path))
-        # As they are: a value is a secret, not a template of other variables.
+        # Taken literally: a value is a secret, not a template of other variables.
         return dict(dotenv_values(self._path, interpolate=False))

@@ -3,8 +3,8 @@
 import os
 from typing import ClassVar
 
-from runnable.exceptions import SecretNotFoundError
 from runnable.secrets.base import BaseSecrets
+from runnable.secrets.errors import SecretNotFoundError
 
 
 class EnvSecrets(BaseSecrets):

@@ -5,8 +5,8 @@ from typing import ClassVar
 
 from pydantic import PrivateAttr
 
-from runnable.exceptions import SecretNotFoundError
 from runnable.secrets.base import BaseSecrets
+from runnable.secrets.errors import SecretNotFoundError
 
 
 class FileSecrets(BaseSecrets):
@@ -22,7 +22,7 @@ class FileSecrets(BaseSecrets):
     service_name: str = "files"
     is_local: ClassVar[bool] = True
     folder: str = "/run/secrets"
-    """Where the files are, relative to the working directory where the run starts."""
+    """The folder, relative to the working directory at the start of a run."""
 
     _folder: Path = PrivateAttr()
 

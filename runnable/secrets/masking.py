@@ -1,10 +1,11 @@
-"""Hide the values of secrets in whatever is kept or told."""
+"""Hide the values of secrets in everything that is stored, shown or reported."""
 
 import base64
 import html
 import json
 import re
 import threading
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from urllib.parse import quote, quote_plus
@@ -32,12 +33,24 @@ class Masker:
         'a *** and ***'
     """
 
-    __slots__ = ("_by_head", "_forms", "_lock", "_longest", "_pattern", "known")
+    __slots__ = (
+        "__weakref__",
+        "_by_head",
+        "_forms",
+        "_inner",
+        "_lock",
+        "_longest",
+        "_pattern",
+        "_unrecorded",
+        "known",
+    )
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self.known = _NOTHING
         """The values, for another masker."""
+        self._unrecorded: dict[str, None] = {}
+        self._inner: weakref.WeakSet[Masker] | None = None
         self._forms = _NOTHING
         self._longest = 0
         self._by_head = _NO_FORMS
@@ -51,8 +64,40 @@ class Masker:
         """Whether there is anything to hide."""
         return self._pattern is not None
 
+    def learn(self, name: str, value: str) -> None:
+        """Mask a secret that is read by its name; may be called from any thread.
+
+        Args:
+            name: Its name, which is recorded, so that a resumed run reads it again.
+            value: Its value, which is never recorded.
+        """
+        with self._lock:
+            self._unrecorded[name] = None
+        self.add([value])
+
+    def unrecorded_names(self) -> tuple[str, ...]:
+        """Return the names of secrets read since the last call."""
+        if not self._unrecorded:
+            return ()
+        with self._lock:
+            names, self._unrecorded = tuple(self._unrecorded), {}
+        return names
+
+    def share_with(self, inner: "Masker") -> None:
+        """Have the masker of a nested run mask these secrets as well, also later ones.
+
+        Args:
+            inner: The masker of the nested run.
+        """
+        with self._lock:
+            if self._inner is None:
+                self._inner = weakref.WeakSet()
+            self._inner.add(inner)
+            known = self.known
+        inner.add(known)
+
     def add(self, values: Iterable[str]) -> None:
-        """Learn secrets; may be called from any thread.
+        """Mask some values; may be called from any thread.
 
         Args:
             values: Those of fewer than four characters are not masked.
@@ -69,6 +114,9 @@ class Masker:
                 self._longest = len(longest_first[0])
                 self._by_head = _by_head(self._forms)
                 self._pattern = re.compile("|".join(map(re.escape, longest_first)))
+            inner = tuple(self._inner or ())
+        for masker in inner:
+            masker.add(new)
 
     def text(self, text: str) -> str:
         """Return a text without secrets."""
@@ -76,7 +124,7 @@ class Masker:
         return pattern.sub(MASK, text) if pattern is not None else text
 
     def split(self, text: str) -> tuple[str, str]:
-        """Mask the beginning of a text that goes on.
+        """Mask the beginning of a text that continues.
 
         Args:
             text: What has come so far.

@@ -1,4 +1,4 @@
-"""How one command is run: the kinds of tasks and what they return."""
+"""Task types: how each kind of command is run, and what it returns."""
 
 from runnable.tasks.base import BaseTaskType, Call
 from runnable.tasks.notebook import NotebookTaskType

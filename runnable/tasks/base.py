@@ -1,14 +1,16 @@
-"""What every kind of task has: a command, secrets, returns, and a call to make."""
+"""Base class of task types: a command, secrets, returns, and the call to make."""
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from types import MappingProxyType
 from typing import Annotated, NamedTuple, Protocol
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, JsonValue
 
-from runnable.context import JobContext, PipelineContext, get_run_context
+from runnable.context import JobContext, PipelineContext
 from runnable.events import Pause
 from runnable.parameters import Offer
+from runnable.scope.injection import Provide, inject
 from runnable.tasks.returns import TaskReturns, as_returns
 
 
@@ -32,6 +34,9 @@ class Call(NamedTuple):
     """Gets what a generator yields; if None, nobody does."""
     stream_end_type: str = "done"
     """The `type` of the item that ends a generator, and has what it returns."""
+    abandoned: "Callable[[Future[object]], object] | None" = None
+    """If given, a call in a thread that is to end is left to end by itself, and this is
+    called with its future. If None, an exception is raised in its thread."""
     stop: Callable[[], object] | None = None
     """Ends the call from another thread, if it is not enough to raise an exception in
     its own: it makes the function raise or return soon."""
@@ -50,15 +55,21 @@ class BaseTaskType(BaseModel):
     task_type: str = ""
     """The type name that this kind is found by; `command_type` in YAML."""
     command: str = ""
-    """What is run, as text: a dotted function, a shell command, a notebook."""
+    """The command as text: a dotted function, a shell command, a notebook."""
     secrets: list[str] = []
     """Names of the secrets that this task, and nobody else, may read."""
     returns: Annotated[list[TaskReturns], BeforeValidator(as_returns)] = []
 
     @property
-    def _context(self) -> PipelineContext | JobContext | None:
-        """The context of the run that the caller belongs to."""
-        return get_run_context()
+    def _context(self) -> PipelineContext | JobContext:
+        """The context of the current run; RuntimeError outside a run."""
+        return self._injected_context()
+
+    @inject
+    def _injected_context(
+        self, *, run_context: PipelineContext | JobContext = Provide["run_context"]
+    ) -> PipelineContext | JobContext:
+        return run_context
 
     def bind(self, offers: Mapping[str, Offer]) -> Call:
         """Say which call runs this task.

@@ -19,8 +19,8 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbformat import NotebookNode
 
-from runnable.ambient import environment_of_step
-from runnable.exceptions import CommandCallError
+from runnable.capture import environment_of_step
+from runnable.tasks.errors import CommandCallError
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _MISSING = "missing"
@@ -191,7 +191,7 @@ class _Running:
             await self._end()
 
     async def _start(self, working_directory: str) -> None:
-        # What cells write comes in messages; this is about the kernel itself.
+        # Output of cells comes in messages; this is the output of the kernel itself.
         with self._noise.open("wb") as noise:
             await self._client.async_start_new_kernel(
                 cwd=working_directory,

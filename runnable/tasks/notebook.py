@@ -16,14 +16,14 @@ from pathlib import Path, PurePath
 from pydantic import JsonValue, field_validator
 
 from runnable import defaults
-from runnable.ambient import environment_of_step
+from runnable.capture import environment_of_step
 from runnable.catalog import BaseCatalog
-from runnable.context import JobContext, get_run_context
-from runnable.exceptions import DefinitionError
+from runnable.context import JobContext, PipelineContext
+from runnable.errors import DefinitionError
 from runnable.graph import shortened_name
-from runnable.injection import Provide, inject
 from runnable.parameters import Offer
-from runnable.scope import current_step
+from runnable.scope import StepScope
+from runnable.scope.injection import Provide, inject
 from runnable.secrets import Masker
 from runnable.tasks.base import BaseTaskType, Call
 
@@ -152,32 +152,33 @@ def _keep(
     *,
     catalog: BaseCatalog = Provide["catalog"],
     masker: Masker = Provide["masker"],
-    run_id: str = Provide["run_id"],
+    run_context: PipelineContext | JobContext = Provide["run_context"],
+    step: StepScope | None = Provide["step"],
 ) -> Keep:
-    """Fix where the notebook goes, as long as this is known: in the step's own code."""
-    return Keep(_output_name(command), catalog, masker, run_id)
+    """Choose where the notebook goes; must be called in the code of the step."""
+    tag = "" if step is None else _tag(step.path, run_context)
+    return Keep(_output_name(command, tag), catalog, masker, run_context.run_id)
 
 
-def _output_name(command: str) -> str:
+def _output_name(command: str, tag: str) -> str:
     path = PurePath(command)
     folder = path.parent
     if path.is_absolute() or ".." in path.parts:
         folder = PurePath()  # nothing is kept outside the catalog of the run
-    return (folder / f"{path.stem}-{_tag()}_out.ipynb").as_posix()
+    return (folder / f"{path.stem}-{tag}_out.ipynb").as_posix()
 
 
-def _tag() -> str:
-    """Return what tells this notebook apart from others of this run."""
-    step, context = current_step(), get_run_context()
-    if step is None or isinstance(context, JobContext):
+def _tag(step: str, context: PipelineContext | JobContext) -> str:
+    """Return what tells the notebook of this step apart from others of the run."""
+    if isinstance(context, JobContext):
         return ""
-    if "." in step.path:
-        return shortened_name(step.path, step.path)  # within a branch
-    letters = _letters(step.path)
-    nodes = context.dag.nodes if context is not None and context.dag else ()
+    if "." in step:
+        return shortened_name(step, step)  # within a branch
+    letters = _letters(step)
+    nodes = context.dag.nodes if context.dag else ()
     if sum(_letters(name) == letters for name in nodes) > 1:
-        return shortened_name(step.path, step.path)
-    return shortened_name(letters, step.path)
+        return shortened_name(step, step)
+    return shortened_name(letters, step)
 
 
 def _letters(name: str) -> str:

@@ -7,7 +7,7 @@ from functools import cached_property
 
 from pydantic import Field, JsonValue
 
-from runnable.exceptions import DefinitionError, did_you_mean
+from runnable.errors import DefinitionError, did_you_mean
 from runnable.parameters import Binder, Offer, identity_of, name_of
 from runnable.tasks.base import BaseTaskType, Call
 

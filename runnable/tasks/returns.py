@@ -1,11 +1,11 @@
-"""What a task declares that it returns."""
+"""Declared return values of tasks."""
 
 from collections.abc import Iterable
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from runnable.exceptions import DefinitionError
+from runnable.errors import DefinitionError
 
 Kind = Literal["json", "object", "metric"]
 

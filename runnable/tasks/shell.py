@@ -23,11 +23,13 @@ from typing import IO, TextIO
 
 from pydantic import JsonValue, model_validator
 
-from runnable.ambient import environment_of_step
-from runnable.exceptions import BindingError, CommandCallError, DefinitionError
+from runnable.capture import environment_of_step
+from runnable.concurrency import call_later
+from runnable.errors import DefinitionError
 from runnable.parameters import Offer, json_or_text
+from runnable.parameters.errors import BindingError
 from runnable.tasks.base import BaseTaskType, Call
-from runnable.threads import call_later
+from runnable.tasks.errors import CommandCallError
 
 _OUTPUT = "_RUNNABLE_OUTPUT"
 _TRAP = 'trap \'"$_RUNNABLE_ENV" -0 > "$_RUNNABLE_OUTPUT"\' EXIT\n'
@@ -164,7 +166,7 @@ class _Command:
                 if pipe is not None:
                     selector.register(pipe, selectors.EVENT_READ, take)
             over = False
-            # What it has started in the background may keep the pipes open.
+            # Background processes that it started may keep the pipes open.
             while selector.get_map() and not over:
                 ended = process.poll() is not None
                 ready = selector.select(0 if ended else _PIECE_SECONDS)

@@ -44,17 +44,17 @@ def assert_failed(run_log: RunLog, at: str = "", message: str = "") -> None:
     if run_log.status != defaults.FAIL:
         problem = f"the run has not failed, it is {run_log.status}"
         raise AssertionError(f"{problem}\n{summarise(run_log)}")
-    said = {
+    messages = {
         step.internal_name: step.attempts[-1].message if step.attempts else step.message
         for step in run_log.all_steps()
         if step.status == defaults.FAIL
     }
-    if at and at not in said:
-        failed = ", ".join(said) or "none"
+    if at and at not in messages:
+        failed = ", ".join(messages) or "none"
         raise AssertionError(f"step {at!r} has not failed; what failed: {failed}")
-    texts = [said[at]] if at else list(said.values())
+    texts = [messages[at]] if at else list(messages.values())
     if not any(message in text for text in texts):
-        listed = "\n".join(f"  {name}: {text}" for name, text in said.items())
+        listed = "\n".join(f"  {name}: {text}" for name, text in messages.items())
         raise AssertionError(f"no failure says {message!r}; they say\n{listed}")
 
 
@@ -131,7 +131,7 @@ def _are_equal(found: object, expected: object) -> bool:
     try:
         return pickle.dumps(found) == pickle.dumps(expected)
     except (pickle.PicklingError, TypeError, AttributeError):
-        return False  # it cannot be pickled, and has said that it is not equal
+        return False  # it cannot be pickled, and `==` answered that it is not equal
 
 
 @runtime_checkable

@@ -4,7 +4,7 @@ import datetime as dt
 
 
 class FrozenClock:
-    """Stands, until it is told to go on, or a run waits before it tries a step again.
+    """Stands still until a test advances it, or a run waits before a retry.
 
     It is the time of run logs and events; what tasks ask the machine is real.
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from runnable.exceptions import DefinitionError, did_you_mean
+from runnable.errors import DefinitionError, did_you_mean
 from runnable.executor.mocked import MockedExecutor, patched_task
 from runnable.graph import CompositeNode, Graph, Node, TaskNode
 from runnable.sdk.pipeline import GraphPipeline, Pipeline

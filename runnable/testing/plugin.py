@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Protocol
 import pytest
 
 if TYPE_CHECKING:
-    from runnable import Pipeline
     from runnable.datastore import RunLog
     from runnable.events import Event
+    from runnable.sdk.pipeline import Pipeline
     from runnable.sdk.services import RunContainer
     from runnable.testing import FrozenClock, StepResult
 
@@ -78,8 +78,8 @@ def run_container(
 
     Only tasks write to the working directory; override its services at will.
     """
-    from runnable import COMPOSITION_ROOT
     from runnable.context import set_run_context
+    from runnable.scope.injection import COMPOSITION_ROOT
 
     made: list[Path] = []
 
@@ -121,7 +121,7 @@ def _executed(
     services: Mapping[str, object] | None,
     container: "RunContainer",
 ) -> "RunLog":
-    from runnable.exceptions import ExecutionFailedError
+    from runnable.engine.errors import ExecutionFailedError
 
     try:
         return pipeline.execute(
@@ -155,7 +155,7 @@ def run_step(run_pipeline: RunPipeline) -> RunStep:
 @pytest.fixture
 def frozen_clock() -> "Iterator[FrozenClock]":
     """A clock that stands, for the runs that are started in the thread of this test."""
-    from runnable.clock import clock_of
+    from runnable.scope.clock import clock_of
     from runnable.testing import FrozenClock
 
     clock = FrozenClock()
@@ -165,12 +165,12 @@ def frozen_clock() -> "Iterator[FrozenClock]":
 
 @pytest.fixture
 def run_events() -> "Iterator[list[Event]]":
-    """What the runs tell that are started in the thread of this test, in order."""
+    """Events of the runs that this test starts in its thread, in order."""
     from runnable.events import listening
 
-    told: list[Event] = []
-    with listening(told.append):
-        yield told
+    received: list[Event] = []
+    with listening(received.append):
+        yield received
 
 
 def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:

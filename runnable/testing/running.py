@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from runnable.datastore import RunLog
-from runnable.exceptions import NodeNotFoundError
 from runnable.graph import (
     FAIL_NODE,
     SUCCESS_NODE,
@@ -15,23 +14,24 @@ from runnable.graph import (
     SuccessNode,
     node_at,
 )
+from runnable.graph.errors import NodeNotFoundError
 from runnable.sdk.pipeline import GraphPipeline, Pipeline
 
 
 class StepResult(NamedTuple):
-    """What one step has come to."""
+    """The result of one step."""
 
     run_log: RunLog
     path: str
 
     @property
     def status(self) -> str:
-        """What the run of it came to."""
+        """The status of its run."""
         return self.run_log.status
 
     @property
     def outputs(self) -> dict[str, object]:
-        """What it has returned, by name; objects are loaded."""
+        """Its returned values, by name; objects are loaded."""
         step, _ = self.run_log.search_step_by_internal_name(self.path)
         if not step.attempts:
             parameters: Mapping[str, object] = {

@@ -22,7 +22,7 @@ import pandas as pd
 from containers.plugins import Plugins
 from runnable.catalog.file_system import FileSystemCatalog
 from runnable.datastore import RunFinished, RunStarted, StepFinished
-from runnable.datastore.records import encode
+from runnable.datastore.codec import encode
 from runnable.pickler.native import NativePickler
 
 PART = 10 if os.environ.get("QUICK") else 1
@@ -61,8 +61,9 @@ def stores(folder: Path) -> None:
 
 def measure_store(kind: str, store, plain: float) -> None:
     def write(run_id, records):
-        journal = store.create(run_id)
-        for record in records:
+        first, *others = records
+        journal = store.create(run_id, first)
+        for record in others:
             journal.append(record)
         journal.close()
 

@@ -18,7 +18,7 @@ from runnable.context import (
     set_run_context,
 )
 from runnable.exceptions import ConfigurationError
-from runnable.injection import connect
+from runnable.scope.injection import connect
 from runnable.secrets import BaseSecrets
 from runnable.secrets.do_nothing import DoNothingSecrets
 
@@ -357,7 +357,7 @@ class TestMarkers:
             (finding,) = [it for it in containers.validate() if "catalgo" in it]
             assert "ask(x) asks for 'catalgo'" in finding
         finally:
-            from runnable.injection import _points
+            from runnable.scope.injection import _points
 
             for key in [key for key in _points if "catalgo" in _points[key].service]:
                 del _points[key]
@@ -435,12 +435,12 @@ def test_the_picture_shows_who_asks_for_what():
     assert "    session([session])" in lines
     assert "    session --> tenant" in lines
     assert any(
-        "services_of_run" in line and line.endswith("--> catalog") for line in lines
+        "_loader_of_run" in line and line.endswith("--> catalog") for line in lines
     )
 
 
 def test_what_was_decorated_before_the_root_was_loaded_is_wired(monkeypatch):
-    from runnable import injection
+    from runnable.scope import injection
 
     wire = injection._wire
     monkeypatch.setattr(injection, "_wire", None)

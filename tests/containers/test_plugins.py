@@ -95,7 +95,8 @@ def test_a_broken_plugin_is_named_and_harms_nobody(package):
 
 
 @pytest.mark.parametrize(
-    ("name", "text"), [("wrong", "is not a class"), ("alien", "is no runnable.service")]
+    ("name", "text"),
+    [("wrong", "is not a class"), ("alien", "is no runnable.scope.service")],
 )
 def test_a_plugin_of_the_wrong_kind(package, name, text):
     with pytest.raises(ConfigurationError, match=text):

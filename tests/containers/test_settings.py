@@ -6,7 +6,7 @@ import pytest
 
 from containers import container
 from runnable.exceptions import ConfigurationError
-from runnable.options import Options
+from runnable.scope.options import Options
 
 
 def resolve(**options):

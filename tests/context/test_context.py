@@ -79,7 +79,8 @@ def test_a_task_type_that_declares_nothing_but_data():
         secrets: list[str] = ["TOKEN"]
 
     task = MyTask()
-    assert task._context is None
+    with pytest.raises(RuntimeError, match="No run context available"):
+        _ = task._context
     context = PipelineContext(**PIPELINE)
     assert task._context is context
     with pytest.raises(NotImplementedError, match=r"MyTask defines no bind"):
@@ -90,11 +91,12 @@ def test_a_job_executor_that_only_submits():
     class MyExecutor(BaseJobExecutor):
         service_name: str = "mine"
 
-        async def submit_job(self, job, catalog_settings, parameters, runtime):
+        def submit_job(self, job):
             return None
 
     executor = MyExecutor()
-    assert executor._context is None
+    with pytest.raises(RuntimeError, match="No run context available"):
+        _ = executor._context
     context = JobContext(**JOB)
     assert executor._context is context
 

@@ -135,23 +135,23 @@ def test_what_was_replaced_comes_back_unless_who_replaced_it_succeeds(keeping, f
     for succeeded, expected in ((False, b"before"), (True, b"after")):
         by = PutBy("a-1")
         put(keeping, "after", by)
-        assert (by.replaced, keeping.unsettled("r1")) == (["c.txt"], ["a-1"])
+        assert (by.replaced, keeping.open_attempts("r1")) == (["c.txt"], ["a-1"])
         assert kept(keeping, "r1/c.txt") == b"after"
-        keeping.settle(["a-1"], run_id="r1", succeeded=succeeded)
+        keeping.close_attempts(["a-1"], run_id="r1", succeeded=succeeded)
         assert kept(keeping, "r1/c.txt") == expected
-        assert keeping.unsettled("r1") == []
+        assert keeping.open_attempts("r1") == []
     by = PutBy("a-2")
     put(keeping, "after", by)  # the same
     Path("d.txt").write_text("new")
     keeping.put_files("d.txt", run_id="r1", store_copy=True, missing_ok=False, by=by)
-    assert (by.replaced, keeping.unsettled("r1")) == ([], [])
+    assert (by.replaced, keeping.open_attempts("r1")) == ([], [])
 
 
 def test_what_several_have_replaced_comes_back(keeping, folder):
     put(keeping, "before")
     for name in ("c-1", "a-1", "b-1"):
         put(keeping, name, PutBy(name))
-    keeping.settle(["a-1", "b-1", "c-1"], run_id="r1", succeeded=False)
+    keeping.close_attempts(["a-1", "b-1", "c-1"], run_id="r1", succeeded=False)
     assert kept(keeping, "r1/c.txt") == b"before"
 
 
@@ -160,16 +160,16 @@ def test_who_fails_later_brings_back_what_was_there_before_all(keeping, folder):
     put(keeping, "first", PutBy("a-1"))
     put(keeping, "second", PutBy("b-1"))
     for name in ("a-1", "b-1"):
-        keeping.settle([name], run_id="r1", succeeded=False)
+        keeping.close_attempts([name], run_id="r1", succeeded=False)
     assert kept(keeping, "r1/c.txt") == b"before"
-    assert keeping.unsettled("r1") == []
+    assert keeping.open_attempts("r1") == []
 
 
 def test_what_somebody_else_has_put_stays(keeping, folder):
     put(keeping, "before")
     put(keeping, "failed", PutBy("a-1"))
     put(keeping, "better")
-    keeping.settle(["a-1"], run_id="r1", succeeded=False)
+    keeping.close_attempts(["a-1"], run_id="r1", succeeded=False)
     assert kept(keeping, "r1/c.txt") == b"better"
 
 
@@ -313,19 +313,19 @@ def test_a_failed_write_leaves_nothing(keeping):
 
 def test_what_is_kept_already_is_not_copied(keeping, folder, monkeypatch):
     keeping.put("c.txt", run_id="r1")
-    drafts = []
-    draft = type(keeping).draft
+    uploads = []
+    upload = type(keeping).upload
 
     def counting(self, place):
-        drafts.append(place)
-        return draft(self, place)
+        uploads.append(place)
+        return upload(self, place)
 
-    monkeypatch.setattr(type(keeping), "draft", counting)
+    monkeypatch.setattr(type(keeping), "upload", counting)
     (entry,) = keeping.put("c.txt", run_id="r1")
-    assert (entry.data_hash, drafts) == (hashlib.sha256(b"c").hexdigest(), [])
+    assert (entry.data_hash, uploads) == (hashlib.sha256(b"c").hexdigest(), [])
     Path("c.txt").write_text("d")  # of the same size
     keeping.put("c.txt", run_id="r1")
-    assert (len(drafts), kept(keeping, "r1/c.txt")) == (1, b"d")
+    assert (len(uploads), kept(keeping, "r1/c.txt")) == (1, b"d")
 
 
 def test_what_is_there_already_is_not_brought_again(keeping, folder):

@@ -22,6 +22,7 @@ from runnable.datastore import (
 from runnable.datastore.file_system import FileSystemRunLogStore
 from runnable.datastore.memory import MemoryRunLogStore
 from runnable.datastore.object_store import S3RunLogStore
+from runnable.datastore.saved_state import dump_state
 from runnable.datastore.sql import PostgresRunLogStore, SqliteRunLogStore
 from runnable.exceptions import (
     DefinitionError,
@@ -109,10 +110,9 @@ def test_a_journal_is_continued_by_one_who_has_seen_all_of_it(store):
 
 
 def test_who_was_thought_to_be_gone_cannot_write_any_more(store, request):
-    gone = store.create("r1")
+    gone = store.create("r1", RECORDS[0])
     if "none" in request.node.name or isinstance(store, MemoryRunLogStore):
         pytest.skip("nothing is written before its end, or nobody else can go on")
-    gone.append(RECORDS[0])
     first = RunResumed(at="2026-01-31 11:00:00.000000", code=[], host="h")
     journal = store.reopen("r1", first, 1)
     with pytest.raises(RunLogContinuedError):
@@ -148,8 +148,7 @@ def step(name):
 def test_a_run_is_joined_by_who_does_not_have_it(store):
     with pytest.raises(RunLogNotFoundError):
         store.join("r1")
-    owner = store.create("r1")
-    owner.append(RECORDS[0])
+    owner = store.create("r1", RECORDS[0])
     joined = [store.join("r1"), store.join("r1")]
     names = [f"s{number}" for number in range(9)]
     for number, name in enumerate(names):
@@ -196,8 +195,7 @@ def test_who_wrote_to_a_run_does_not_write_to_a_later_one_of_its_id(store):
     write(store)
     joined = store.join("r1")
     store.remove("r1")
-    later = store.create("r1")
-    later.append(RECORDS[0])
+    later = store.create("r1", RECORDS[0])
     with pytest.raises((RunLogNotFoundError, RunLogContinuedError)):
         joined.append(RECORDS[1])
         joined.close()
@@ -219,14 +217,15 @@ def test_a_run_whose_deletion_has_begun_is_nobodys(store):
         store.reopen("r1", deletion, 1)
     [listed] = store.list_runs()
     assert (listed.status, listed.started_at) == ("DAMAGED", RECORDS[0].at)
-    assert "its deletion was begun" in listed.problem
+    assert "its deletion started" in listed.problem
     store.remove("r1")
     assert store.list_run_ids() == []
 
 
 def write(store, run_id="r1", records=RECORDS):
-    journal = store.create(run_id)
-    for record in records:
+    first, *others = records
+    journal = store.create(run_id, first)
+    for record in others:
         journal.append(record)
     journal.close()
 
@@ -234,6 +233,22 @@ def write(store, run_id="r1", records=RECORDS):
 def test_records_come_back_in_order(store):
     write(store)
     assert list(store.read("r1")) == RECORDS
+
+
+@pytest.mark.parametrize("after", range(6))
+def test_records_are_read_after_a_number(store, after):
+    write(store)
+    assert list(store.read("r1", after)) == RECORDS[after:]
+    if not isinstance(store, MemoryRunLogStore):
+        first = RunResumed(at="2026-01-31 11:00:00.000000", code=[], host="h")
+        store.reopen("r1", first, len(RECORDS)).close()
+        assert list(store.read("r1", after)) == [*RECORDS, first][after:]
+
+
+def test_a_run_exists_with_its_first_record_or_not_at_all(store):
+    store.create("r1", RECORDS[0])
+    assert list(store.read("r1")) == RECORDS[:1]
+    assert [run.status for run in store.list_runs()] == ["PROCESSING"]
 
 
 def test_a_run_log_is_the_fold_of_its_records(store):
@@ -251,7 +266,7 @@ def test_a_run_log_is_the_fold_of_its_records(store):
     assert attempt.duration.total_seconds() == 1
 
 
-@pytest.mark.parametrize("count", range(5))
+@pytest.mark.parametrize("count", range(1, 5))
 def test_any_prefix_of_the_records_is_a_run_log(store, count):
     write(store, records=RECORDS[:count])
     run_log = store.get_run_log_by_id("r1")
@@ -270,7 +285,7 @@ def test_a_finished_run_can_be_read_by_people(store):
 def test_a_run_id_is_used_once(store):
     write(store)
     with pytest.raises(RunLogExistsError):
-        store.create("r1")
+        store.create("r1", RECORDS[0])
 
 
 def test_of_many_that_create_a_run_at_once_one_succeeds(store):
@@ -280,7 +295,7 @@ def test_of_many_that_create_a_run_at_once_one_succeeds(store):
     def create():
         barrier.wait()
         try:
-            store.create("r1").close()
+            store.create("r1", RECORDS[0]).close()
             outcomes.append("created")
         except RunLogExistsError:
             outcomes.append("exists")
@@ -294,8 +309,7 @@ def test_of_many_that_create_a_run_at_once_one_succeeds(store):
 
 
 def test_threads_write_to_one_run(store):
-    journal = store.create("r1")
-    journal.append(RECORDS[0])
+    journal = store.create("r1", RECORDS[0])
 
     def write_many(name):
         for number in range(200):
@@ -322,7 +336,7 @@ def test_a_run_id_that_leads_elsewhere(store):
     if isinstance(store, MemoryRunLogStore):
         pytest.skip("a key of a dictionary leads nowhere")
     with pytest.raises(DefinitionError):
-        store.create("../r1")
+        store.create("../r1", RECORDS[0])
     with pytest.raises(DefinitionError):
         store.get_run_log_by_id("../r1")
 
@@ -338,3 +352,36 @@ def test_run_ids_are_listed_as_they_are(run_ids, tmp_path_factory):
     for run_id in run_ids:
         write(store, run_id)
     assert set(store.list_run_ids()) == run_ids
+
+
+def test_a_saved_state_is_what_the_records_say(store):
+    write(store)
+    state = store.state("r1")
+    store.save_state("r1", dump_state(state))
+    again = store.state("r1")
+    assert (again.status, again.count) == (state.status, state.count)
+    assert again.root.parameters == state.root.parameters
+    if not isinstance(store, MemoryRunLogStore):
+        assert again.saved_count == len(RECORDS)
+        first = RunResumed(at="2026-01-31 11:00:00.000000", code=[], host="h")
+        store.reopen("r1", first, len(RECORDS)).close()
+        assert store.state("r1").status == "PROCESSING"
+    store.remove("r1")
+    assert store.list_run_ids() == []
+
+
+@pytest.mark.parametrize("content", [b"", b"rubbish", b"00000000{}"])
+def test_a_saved_state_that_is_damaged_is_not_used(store, content):
+    write(store)
+    store.save_state("r1", content)
+    assert store.state("r1").status == "SUCCESS"
+
+
+def test_a_saved_state_of_an_earlier_run_of_this_id_is_not_used(store):
+    write(store, records=RECORDS[:3])
+    content = dump_state(store.state("r1"))
+    store.remove("r1")
+    other = RECORDS[0]._replace(host="another")
+    write(store, records=[other])
+    store.save_state("r1", content)
+    assert store.state("r1").count == 1

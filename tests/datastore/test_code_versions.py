@@ -27,27 +27,27 @@ def repository():
 
 def test_a_clean_repository(repository):
     version = CodeVersions().ask()
-    assert version.commit == git("rev-parse", "HEAD").strip()
-    assert version.changed == ()
-    assert version.remote == "https://example.invalid/repo"
+    assert version.code_identifier == git("rev-parse", "HEAD").strip()
+    assert version.code_identifier_message == ""
+    assert version.code_identifier_url == "https://example.invalid/repo"
 
 
 def test_what_differs_from_the_commit(repository):
     Path("a.py").write_text("2")
     Path("new file.py").write_text("1")
     git("mv", "old name.py", "new name.py")
-    changed = CodeVersions().ask().changed
+    changed = CodeVersions().ask().code_identifier_message
     assert sorted(changed) == ["a.py", "new file.py", "new name.py"]
 
 
 def test_outside_a_repository():
     version = CodeVersions().ask()
-    assert (version.commit, version.changed) == (None, ())
+    assert (version.code_identifier, version.code_identifier_message) == (None, "")
 
 
 def test_before_the_first_commit():
     git("init", "-q")
-    assert CodeVersions().ask().commit is None
+    assert CodeVersions().ask().code_identifier is None
 
 
 def test_git_is_not_asked_at_each_run(repository):

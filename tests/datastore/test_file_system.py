@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from runnable.datastore import RunFinished, RunLog, StepStarted
+from runnable.datastore import RunFinished, RunLog, RunStarted, StepStarted
 from runnable.datastore.file_system import FileSystemRunLogStore
 from runnable.datastore.snapshot import dump_run_log, load_run_log
-from runnable.exceptions import RunLogDamagedError
+from runnable.exceptions import RunLogDamagedError, RunLogExistsError
+
+START = RunStarted("", "r2", "", "", {}, {}, [])
 
 
 @pytest.fixture
@@ -21,8 +23,8 @@ def step(number):
 
 
 def write(store, count=5):
-    journal = store.create("r1")
-    for number in range(count):
+    journal = store.create("r1", step(0))
+    for number in range(1, count):
         journal.append(step(number))
     journal.close()
     return Path("logs/r1.000001.jsonl")
@@ -60,14 +62,13 @@ def test_a_changed_line_is_reported_with_its_place(store):
 
 def test_a_damaged_run_hides_no_other(store):
     write(store).write_bytes(b"rubbish\n")
-    store.create("r2").close()
+    store.create("r2", START).close()
     assert store.list_run_ids() == ["r1", "r2"]
-    assert store.get_run_log_by_id("r2").status == "CREATED"
+    assert store.get_run_log_by_id("r2").status == "PROCESSING"
 
 
 def test_a_record_that_could_not_be_written_leaves_no_half_line(store, monkeypatch):
-    journal = store.create("r1")
-    journal.append(step(0))
+    journal = store.create("r1", step(0))
     real = os.write
 
     with monkeypatch.context() as patch:
@@ -91,7 +92,7 @@ def _fill_up(real, descriptor, content, calls):
 def test_records_of_later_segments_follow(store):
     write(store, 2)
     other = Path("logs/r1.000002.jsonl")
-    from runnable.datastore.records import encode
+    from runnable.datastore.codec import encode
 
     other.write_bytes(encode(RunFinished(at="", status="FAIL")))
     assert len(list(store.read("r1"))) == 3
@@ -125,10 +126,22 @@ def test_text_that_is_no_unicode_survives_in_the_copy():
     assert load_run_log("r1", Path("r1.json")).parameters["x"].value == "half \ud83d"
 
 
-def test_without_durability_nothing_is_written_before_the_end():
+def test_without_durability_only_the_first_record_is_written_before_the_end():
     store = FileSystemRunLogStore(log_folder="logs", durability="none")
-    journal = store.create("r1")
-    journal.append(step(0))
-    assert list(store.read("r1")) == []
-    journal.close()
+    journal = store.create("r1", step(0))
+    journal.append(step(1))
     assert list(store.read("r1")) == [step(0)]
+    journal.close()
+    assert list(store.read("r1")) == [step(0), step(1)]
+
+
+@pytest.mark.parametrize("content", [b"", b'{"crc32":"01'])
+def test_a_run_without_a_record_is_taken_over(store, content):
+    """A failure of power may leave a segment without what was written to it."""
+    Path("logs").mkdir()
+    Path("logs/r1.000001.jsonl").write_bytes(content)
+    store.create("r1", step(0)).append(step(1))
+    assert list(store.read("r1")) == [step(0), step(1)]
+    with pytest.raises(RunLogExistsError):
+        store.create("r1", step(0))
+    assert len(list(Path("logs").iterdir())) == 1

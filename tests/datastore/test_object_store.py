@@ -100,8 +100,8 @@ def test_keys_are_not_recorded(services):
 
 def test_a_process_that_was_thought_to_be_gone_cannot_write(services):
     store = S3RunLogStore(**services["run_log_store"]["config"])
-    gone = store.create("r1")
-    store.reopen("r1", RunResumed(at="", code=[]), 0).close()
+    gone = store.create("r1", RunResumed(at="", code=[]))
+    store.reopen("r1", RunResumed(at="", code=[]), 1).close()
     with pytest.raises(RunLogContinuedError):
         gone.append(RunResumed(at="", code=[], host="other"))
 
@@ -114,7 +114,10 @@ def test_a_server_that_is_not_there():
 
 def test_a_bucket_that_is_not_there(s3_url):
     store = S3RunLogStore(bucket="nowhere", endpoint_url=s3_url, **s3.KEYS)
-    for use in (lambda: store.create("r1"), store.list_run_ids):
+    for use in (
+        lambda: store.create("r1", RunResumed(at="", code=[])),
+        store.list_run_ids,
+    ):
         with pytest.raises(StoreAccessError, match="there is no such bucket"):
             use()
 

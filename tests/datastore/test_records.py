@@ -16,7 +16,7 @@ from runnable.datastore import (
     StepFinished,
     StepStarted,
 )
-from runnable.datastore.records import DamagedLineError, decode, encode
+from runnable.datastore.codec import DamagedLineError, decode, encode
 
 any_text = st.text(st.characters(codec=None), max_size=20)
 json_values = st.recursive(
@@ -50,6 +50,7 @@ records = st.one_of(
         code=st.just([]),
         host=any_text,
         process_id=st.integers(0),
+        epoch_seconds=st.floats(allow_nan=False),
     ),
     st.builds(
         StepStarted, at=any_text, path=any_text, name=any_text, step_type=any_text
@@ -63,6 +64,9 @@ records = st.one_of(
         files=st.lists(st.builds(DataCatalog, name=st.text(max_size=5)), max_size=2),
         message=any_text,
         traceback=any_text,
+        read=st.lists(any_text, max_size=2).map(tuple),
+        masked=st.lists(any_text, max_size=2).map(tuple),
+        secrets=st.lists(any_text, max_size=2).map(tuple),
     ),
     st.builds(RunFinished, at=any_text, status=any_text),
 )

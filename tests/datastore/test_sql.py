@@ -92,8 +92,7 @@ START = RunStarted("", "r1", "", "", {}, {}, [])
 
 
 def test_a_writer_that_was_thought_to_be_gone_writes_no_more(store):
-    old = store.create("r1")
-    old.append(START)
+    old = store.create("r1", START)
     new = store.reopen("r1", RunResumed("", []), 1)
     with pytest.raises(RunLogContinuedError):
         old.append(START)
@@ -104,7 +103,7 @@ def test_a_writer_that_was_thought_to_be_gone_writes_no_more(store):
 def test_a_record_that_was_changed_is_named(store):
     import sqlite3
 
-    store.create("r1").append(START)
+    store.create("r1", START)
     with sqlite3.connect(store.location) as connection:
         connection.execute("UPDATE runnable_records SET line = x'7b7d'")
     connection.close()
@@ -114,8 +113,8 @@ def test_a_record_that_was_changed_is_named(store):
 
 
 def test_long_journals_are_read_in_pieces(store):
-    journal = store.create("r1")
-    for _ in range(2500):
+    journal = store.create("r1", START)
+    for _ in range(2499):
         journal.append(START)
     assert len(list(store.read("r1"))) == 2500
 

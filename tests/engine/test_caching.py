@@ -25,7 +25,7 @@ from runnable import (
     pickled,
 )
 from runnable.datastore import StepFinished
-from runnable.datastore.segments import Segment
+from runnable.datastore.segment_file import Segment
 from runnable.exceptions import DefinitionError, ExecutionFailedError
 from runnable.parameters.identity import identity_of
 

@@ -263,7 +263,7 @@ def test_a_cancellation_at_any_moment_is_the_end_or_comes_too_late(turns, in_thr
 
 def test_what_goes_on_after_the_end_changes_nothing(in_memory, monkeypatch):
     """A function that cannot be ended in time is left behind, and not recorded."""
-    from runnable.engine.runtimes import on_loop
+    from runnable.engine.runtimes import asyncio_runtime as on_loop
 
     monkeypatch.setattr(on_loop, "GRACE_SECONDS", 0.05)
     release, left = threading.Event(), threading.Event()
@@ -336,7 +336,7 @@ def _children():
     return [
         child
         for child in listed
-        if "runnable.engine.worker" in Path(f"/proc/{child}/cmdline").read_text()
+        if "runnable.engine.worker_server" in Path(f"/proc/{child}/cmdline").read_text()
     ]
 
 
@@ -355,7 +355,7 @@ def test_a_failing_run_after_an_interrupt_is_not_disturbed(in_memory):
 def test_what_is_left_behind_in_nested_branches_leaves_a_readable_log(
     in_memory, monkeypatch
 ):
-    from runnable.engine.runtimes import inline
+    from runnable.engine.runtimes import sync_runtime as inline
 
     monkeypatch.setattr(inline, "GRACE_SECONDS", 0.05)
     release, begun = threading.Event(), threading.Semaphore(0)

@@ -8,14 +8,11 @@ from hypothesis import strategies as st
 from random_pipelines import PARAMETERS, comparable, drawn_pipelines
 
 from runnable import ExecutionFailedError, Pipeline
-from runnable.context import PipelineContext, RunScope
-from runnable.datastore import CodeVersions, RunFinished
+from runnable.datastore import RunFinished
 from runnable.datastore.memory import MemoryRunLogStore
-from runnable.engine import InlineRuntime, Services, UnderWay, run, run_by_hand
-from runnable.runs import Runs
 
 MANY = settings(
-    deadline=None, suppress_health_check=list(HealthCheck), max_examples=150
+    deadline=None, suppress_health_check=list(HealthCheck), max_examples=100
 )
 
 
@@ -52,32 +49,20 @@ def test_worker_processes_give_the_log_of_a_sequence(pipeline):
     assert comparable(executed(pipeline, "process")) == expected
 
 
-def continued(graph, records):
+def continued(pipeline, records):
     """Go on with a run of which some records are kept."""
     store = MemoryRunLogStore()
-    journal = store.create("r1")
-    for record in records:
+    first, *others = records
+    journal = store.create("r1", first)
+    for record in others:
         journal.append(record)
-    context = PipelineContext(
-        run_id="r1", run_log_store=store, catalog={"type": "do-nothing"}
-    )
-    services = Services(
-        context.catalog,
-        context.secrets,
-        context.pickler,
-        store,
-        CodeVersions(),
-        UnderWay(),
-        Runs(),
-    )
-    with RunScope(context):
-        going_on = run(
-            graph, {}, InlineRuntime(), services, context, continued=bool(records)
+    try:
+        return pipeline.execute(
+            resume="r1",
+            services={"run_log_store": store, "catalog": {"type": "do-nothing"}},
         )
-        try:
-            return run_by_hand(going_on)
-        except ExecutionFailedError as failed:
-            return failed.run_log
+    except ExecutionFailedError as failed:
+        return failed.run_log
 
 
 def last_attempts(content):
@@ -106,7 +91,7 @@ def test_a_run_that_was_cut_off_anywhere_comes_to_the_same_end(pipeline, data):
     kept = data.draw(st.integers(1, len(records)), label="records kept")
     note(f"{kept} of {len(records)}: {records[kept - 1]}")
 
-    again = continued(pipeline.return_dag(), records[:kept])
+    again = continued(pipeline, records[:kept])
 
     assert last_attempts(comparable(again)) == last_attempts(comparable(whole))
 
@@ -143,7 +128,7 @@ def test_what_has_ended_is_not_run_again():
             and hasattr(record, "outputs")
         }
         called.clear()
-        continued(pipeline.return_dag(), records[:kept])
+        continued(pipeline, records[:kept])
         assert len(called) == 5 - len(ended)
 
 

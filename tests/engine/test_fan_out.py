@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from runnable import Loop, Map, Pipeline, PythonTask
 from runnable.datastore import JsonParameter
-from runnable.engine.fan_out import (
+from runnable.engine.fan_out.fan_out import (
     BranchEnd,
     LoopFanOut,
     MapFanOut,

@@ -23,8 +23,8 @@ class Dying:
 
     dead = False
 
-    def create(self, run_id):
-        return self._mortal(super().create(run_id))
+    def create(self, run_id, first):
+        return self._mortal(super().create(run_id, first))
 
     def reopen(self, run_id, first, seen):
         return self._mortal(super().reopen(run_id, first, seen))

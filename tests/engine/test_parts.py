@@ -24,7 +24,7 @@ from runnable import (
 from runnable.datastore.file_system import FileSystemRunLogStore
 from runnable.datastore.memory import MemoryRunLogStore
 from runnable.defaults import LOOP_PLACEHOLDER, MAP_PLACEHOLDER
-from runnable.engine import Iteration, deleting
+from runnable.engine import Iteration, deletion_record
 from runnable.exceptions import (
     DefinitionError,
     NodeMethodCallError,
@@ -36,8 +36,8 @@ from runnable.exceptions import (
     RunnableError,
 )
 from runnable.graph import CompositeNode, LoopNode, MapNode
-from runnable.options import Options
-from runnable.sdk.parts import Asked, fan_in, fan_out, run_step
+from runnable.scope.options import Options
+from runnable.sdk.single_step import SingleStepRequest, fan_in, fan_out, run_step
 from tests.support.gates import wait_until
 
 COMMAND = ["-m", "runnable.cli"]
@@ -54,7 +54,9 @@ class Driver:
 
     def call(self, function, path, iteration=None):
         return function(
-            Asked(self.program, path, iteration or Iteration(), self.options)
+            SingleStepRequest(
+                self.program, path, iteration or Iteration(), self.options
+            )
         )
 
     def run(self, graph=None, path="", iteration=None):
@@ -279,7 +281,7 @@ def test_what_the_program_overrides_holds():
         with container.run_log_store.override(other):
             step.execute(services=mine)
 
-    asked = Asked(program, "s", Iteration(), Options(run_id="r1"))
+    asked = SingleStepRequest(program, "s", Iteration(), Options(run_id="r1"))
     assert run_step(asked).succeeded
     assert other.list_run_ids() == ["r1"]
     assert mine["run_log_store"].list_run_ids() == []
@@ -294,7 +296,7 @@ def test_the_container_of_the_program_holds():
     def program():
         step.execute(container=mine)
 
-    asked = Asked(program, "s", Iteration(), Options(run_id="r1"))
+    asked = SingleStepRequest(program, "s", Iteration(), Options(run_id="r1"))
     assert run_step(asked).succeeded
     asked = asked._replace(name="success", joins_only=True)
     assert run_step(asked).succeeded
@@ -303,7 +305,11 @@ def test_the_container_of_the_program_holds():
 
 def test_a_program_that_leaves():
     with pytest.raises(DefinitionError, match="executes no pipeline"):
-        run_step(Asked(lambda: sys.exit(0), "s", Iteration(), Options(run_id="r1")))
+        run_step(
+            SingleStepRequest(
+                lambda: sys.exit(0), "s", Iteration(), Options(run_id="r1")
+            )
+        )
 
 
 def test_the_other_way_is_closed():
@@ -332,7 +338,9 @@ def test_of_several_pipelines_the_one_of_the_run_is_found():
         run_step, "b"
     )
     options = Options(run_id="r1", services=services)
-    assert run_step(Asked(program, "success", Iteration(), options)).succeeded
+    assert run_step(
+        SingleStepRequest(program, "success", Iteration(), options)
+    ).succeeded
 
 
 def test_branches_whose_names_are_no_paths():
@@ -425,10 +433,10 @@ def test_a_run_whose_deletion_was_begun_is_not_revived():
     Path("script.py").write_text(SCRIPT)
     assert finished([sys.executable, *part("a")]).returncode == 0
     store = FileSystemRunLogStore()
-    store.reopen("r1", deleting(), len(list(store.read("r1")))).close()
+    store.reopen("r1", deletion_record(), len(list(store.read("r1")))).close()
     refused = finished([sys.executable, *part("b")])
     assert refused.returncode == 2
-    assert "its deletion was begun" in refused.stderr
+    assert "its deletion started" in refused.stderr
     assert [it.status for it in list_runs()] == ["DAMAGED"]
     assert delete_runs(["r1"]) == ["r1"]
 

@@ -8,12 +8,16 @@ from runnable.datastore import (
     BranchFinished,
     BranchStarted,
     RunFinished,
+    RunStarted,
+    RunState,
     StepFinished,
     StepStarted,
 )
 from runnable.datastore.memory import MemoryRunLogStore
 from runnable.engine.recorder import Recorder, TooLateError, UnrecordedError
 from runnable.events import TaskEvent
+
+START = RunStarted("now", "r1", "", "", {}, {}, [])
 
 
 def started(path, attempt=1):
@@ -26,7 +30,8 @@ def finished(path, attempt=1, status="SUCCESS"):
 
 def recorder(*subscribers):
     store = MemoryRunLogStore()
-    return Recorder(store.create("r1"), subscribers), store
+    state = RunState([START])
+    return Recorder(store.create("r1", START), subscribers, state), store
 
 
 def test_an_end_of_something_ends_first_what_is_within():
@@ -37,7 +42,7 @@ def test_an_end_of_something_ends_first_what_is_within():
         kept.record(started(f"{branch}.s"))
     kept.record(finished("p.b.s"))
     kept.record(finished("p", 0, "CANCELLED"))
-    records = list(store.read("r1"))[6:]
+    records = list(store.read("r1"))[7:]
     assert [(record.path, record.status) for record in records] == [
         ("p.b", "CANCELLED"),
         ("p.a.s", "CANCELLED"),
@@ -54,7 +59,7 @@ def test_an_end_of_something_ends_first_what_is_within():
     kept.record(RunFinished("now", "CANCELLED"))
     with pytest.raises(TooLateError, match="the run is over"):
         kept.record(started("q"))
-    assert len(list(store.read("r1"))) == 11
+    assert len(list(store.read("r1"))) == 12
 
 
 def test_only_what_stands_in_a_branch_is_ended():
@@ -63,8 +68,8 @@ def test_only_what_stands_in_a_branch_is_ended():
     for branch in ("p.a", "p.ab"):
         kept.record(BranchStarted("now", branch, {}))
         kept.record(started(f"{branch}.s"))
-    kept.end_open("FAIL", "gone", under="p.a")
-    (ended,) = list(store.read("r1"))[5:]
+    kept.end_open("FAIL", "gone", below="p.a")
+    (ended,) = list(store.read("r1"))[6:]
     assert (ended.path, ended.message) == ("p.a.s", "gone")
 
 
@@ -76,7 +81,7 @@ def test_what_is_told_has_been_kept():
 
     kept, store = recorder(look)
     kept.record(started("s"))
-    kept.tell(TaskEvent("s", {"type": "t"}))
+    kept.notify(TaskEvent("s", {"type": "t"}))
     assert seen == [(started("s"), True), (TaskEvent("s", {"type": "t"}), False)]
 
 
@@ -100,7 +105,7 @@ def test_what_cannot_be_kept_is_not_told():
             raise OSError("full")
 
     seen = []
-    kept = Recorder(Full(), [seen.append])
+    kept = Recorder(Full(), [seen.append], RunState([START]))
     with pytest.raises(UnrecordedError) as caught:
         kept.record(started("s"))
     assert isinstance(caught.value.__cause__, OSError)

@@ -47,9 +47,9 @@ class LocalStore(MemoryRunLogStore):
     _threads: list = PrivateAttr(default_factory=list)
     _before: object = PrivateAttr(default=None)
 
-    def create(self, run_id):
+    def create(self, run_id, first):
         self._threads.append(threading.get_ident())
-        return Watched(super().create(run_id), self._threads, self._before)
+        return Watched(super().create(run_id, first), self._threads, self._before)
 
 
 class RemoteStore(LocalStore):

@@ -153,7 +153,7 @@ def test_too_many_runs_are_refused_clearly(client):
             refused = client.post(path, json={"prompt": "one more"})
             assert refused.status_code == 503, path
             assert refused.headers["Retry-After"] == "1"
-            assert "32 runs go on already" in refused.json()["detail"]
+            assert "32 runs are active" in refused.json()["detail"]
     finally:
         for run_id, asking, _ in slow:
             asking.__exit__(None, None, None)

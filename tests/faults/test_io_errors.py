@@ -28,7 +28,9 @@ class Disk:
         for name in CALLS:
             monkeypatch.setattr(os, name, self._failing(getattr(os, name)))
         self._open = builtins.open
-        monkeypatch.setattr("runnable.files.open", self._opened, raising=False)
+        monkeypatch.setattr(
+            "runnable.system.atomic_files.open", self._opened, raising=False
+        )
 
     def _is_failing(self) -> bool:
         self.count += 1

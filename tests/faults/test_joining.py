@@ -25,8 +25,7 @@ def test_none_of_the_records_is_lost(kind, tmp_path):
     count = COUNTS[kind]
     with killing.service(kind, tmp_path) as service:
         store = Plugins().make_service("run_log_store", service)
-        owner = store.create("r1")
-        owner.append(START)
+        owner = store.create("r1", START)
         joining.write_at_once(service, "r1", PROCESSES, count)
         first, *records = store.read("r1")
         owner.close()

@@ -251,7 +251,7 @@ def test_one_after_the_other(tmp_path, capfd):
 
 def break_current_run(monkeypatch):
     """The current run becomes a global, as it would be without a ContextVar."""
-    from runnable import scope
+    from runnable.scope import current as scope
 
     class Global:
         value = scope.Scope()
@@ -267,7 +267,7 @@ def break_current_run(monkeypatch):
 
 def break_environment(monkeypatch):
     """A step's variables are written to the real environment."""
-    from runnable.engine import task_step as step
+    from runnable.engine.steps import task_step as step
 
     enter = step.enter_step
 

@@ -26,7 +26,7 @@ from runnable import (
     inject,
     pickled,
 )
-from runnable.ambient import active_run
+from runnable.capture import active_run
 from runnable.context import (
     ContextThreadPool,
     PipelineContext,
@@ -38,9 +38,9 @@ from runnable.datastore import RunFinished, RunStarted, StepFinished
 from runnable.datastore.file_system import FileSystemRunLogStore
 from runnable.datastore.memory import MemoryRunLogStore
 from runnable.exceptions import ConfigurationError
+from runnable.scope.service import Service
 from runnable.secrets import BaseSecrets
 from runnable.secrets.do_nothing import DoNothingSecrets
-from runnable.service import Service
 
 
 class Vault(BaseSecrets):
@@ -315,17 +315,21 @@ class FailingStore(MemoryRunLogStore):
 
     fails: type | str = "finish"
 
-    def create(self, run_id):
-        journal = super().create(run_id)
+    def create(self, run_id, first):
+        self.check(first)
+        journal = super().create(run_id, first)
         append = journal.append
 
         def check(record):
-            if isinstance(self.fails, type) and isinstance(record, self.fails):
-                raise OSError(28, "No space left on device")
+            self.check(record)
             append(record)
 
         journal.append = check
         return journal
+
+    def check(self, record):
+        if isinstance(self.fails, type) and isinstance(record, self.fails):
+            raise OSError(28, "No space left on device")
 
     def finish(self, run_log):
         if self.fails == "finish":
@@ -349,7 +353,10 @@ def test_a_store_that_fails_loses_no_cause(fails, user_fails, in_memory):
     assert "No space left" in str(error)
     mine = user_fails and fails is not RunStarted
     assert isinstance(error.__cause__, LookupError if mine else OSError)
-    if fails is not RunFinished:
+    if fails is RunStarted:
+        assert error.run_log is None
+        assert store.list_run_ids() == []
+    elif fails is not RunFinished:
         expected = "SUCCESS" if fails == "finish" and not user_fails else "FAIL"
         assert error.run_log.status == expected
 

@@ -20,7 +20,7 @@ from runnable import (
     ShellTask,
     inject,
 )
-from runnable.ambient import environment
+from runnable.capture import environment
 from runnable.secrets import BaseSecrets
 
 RUNS = 200

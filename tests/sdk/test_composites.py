@@ -886,8 +886,8 @@ def test_a_store_that_fails_in_a_branch_ends_the_run(parallelism, path, in_memor
     from runnable.datastore.memory import MemoryRunLogStore
 
     class Full(MemoryRunLogStore):
-        def create(self, run_id):
-            journal = super().create(run_id)
+        def create(self, run_id, first):
+            journal = super().create(run_id, first)
             append = journal.append
 
             def fail(record):

@@ -28,7 +28,7 @@ from runnable.catalog.file_system import FileSystemCatalog
 from runnable.datastore import RunStarted, StepStarted
 from runnable.datastore.file_system import FileSystemRunLogStore
 from runnable.datastore.memory import MemoryRunLogStore
-from runnable.engine import deleting
+from runnable.engine import deletion_record
 from runnable.exceptions import (
     DefinitionError,
     RetryValidationError,
@@ -129,7 +129,7 @@ def test_a_run_whose_process_is_gone_has_crashed():
     assert [it.status for it in list_runs()] == ["SUCCESS", "CRASHED"]
     command = [sys.executable, "-m", "runnable.cli", "runs", "show", "r1"]
     shown = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    assert "It has crashed; `runnable retry r1` goes on with it." in shown.stdout
+    assert "It has crashed; `runnable retry r1` resumes it." in shown.stdout
 
 
 def test_runs_are_deleted_with_everything_they_have_kept():
@@ -224,7 +224,7 @@ def test_a_run_of_this_process_is_known_however_one_comes_to_it(where):
         )
         assert begun.wait(60)
         try:
-            with pytest.raises(RetryValidationError, match="under way"):
+            with pytest.raises(RetryValidationError, match="is active"):
                 pipeline.execute(resume="r1", services=services[folder])
             with pytest.raises(RunUnderWayError):
                 delete_runs(["r1"], services=services[folder])
@@ -295,7 +295,7 @@ def test_a_run_of_which_a_part_is_under_way_stays(kind):
         with pytest.raises(RunUnderWayError):
             delete_runs(["r1"])
         assert delete_runs(keep=0) == []
-        with pytest.raises(RetryValidationError, match="is under way"):
+        with pytest.raises(RetryValidationError, match="is active"):
             pipeline.execute(resume="r1")
         Path("go on").touch()
         assert running.wait(60) == 0
@@ -334,7 +334,7 @@ def test_who_resumes_a_run_that_is_being_deleted_comes_too_late(kind):
         said.append(done.stderr)
 
     assert delete_runs(["r1"], services={"catalog": Slow(meanwhile=resume)}) == ["r1"]
-    assert "Run 'r1' cannot be retried: it is under way" in said[0]
+    assert "Run 'r1' cannot be retried: it is active" in said[0]
     assert list_runs() == []
     assert not Path(".catalog/r1").exists()
 
@@ -350,9 +350,9 @@ def test_a_deletion_that_failed_is_begun_again():
     [listed] = list_runs()
     assert (listed.status, listed.problem) == (
         "DAMAGED",
-        "its deletion was begun, and has not ended",
+        "its deletion started and did not finish",
     )
-    with pytest.raises(RetryValidationError, match="its deletion was begun"):
+    with pytest.raises(RetryValidationError, match="its deletion started"):
         Pipeline(steps=[Stub(name="s")]).execute(resume="a")
     assert delete_runs(keep=0) == ["a"]
     assert list_runs() == []
@@ -371,12 +371,12 @@ def test_what_a_kill_has_left_of_a_deletion_is_deleted():
 def test_what_a_kill_has_left_of_a_deletion_is_listed():
     run("r1", {})
     store = FileSystemRunLogStore()
-    store.reopen("r1", deleting(), len(list(store.read("r1")))).close()
+    store.reopen("r1", deletion_record(), len(list(store.read("r1")))).close()
     Path(".run_log_store/r1.json").unlink()
     Path(".run_log_store/r1.000001.jsonl").unlink()
     (listed,) = list_runs()
     assert (listed.run_id, listed.status) == ("r1", "DAMAGED")
-    assert "its deletion was begun" in listed.problem
+    assert "its deletion started" in listed.problem
     assert delete_runs(["r1"]) == ["r1"]
     assert list_runs() == []
 
@@ -471,8 +471,8 @@ def test_odd_files_hide_no_run(content):
 
 def test_a_run_may_have_been_recorded_with_a_zone():
     store = MemoryRunLogStore()
-    journal = store.create("a")
-    journal.append(RunStarted("2026-01-31T10:00:00+02:00", "a", "", "", {}, {}, []))
+    first = RunStarted("2026-01-31T10:00:00+02:00", "a", "", "", {}, {}, [])
+    store.create("a", first)
     services = {"run_log_store": store}
     since = datetime(2026, 1, 30)
     assert ids(services, since=since) == ["a"]

@@ -129,7 +129,7 @@ def test_original_parameters_stay_with_a_warning(caplog):
     fail_first()
     run_log = build().execute(resume="r1", parameters={"n": 50, "other": 1})
     assert run_log.parameters["total"].value == 3
-    assert "goes on with its own parameters; not used: n, other" in caplog.text
+    assert "continues with its own parameters; not used: n, other" in caplog.text
     assert "not used: n, other" in run_log.run_config["resumed"][0]["message"]
 
 
@@ -337,7 +337,7 @@ def test_a_run_that_is_alive_is_refused_and_one_that_was_killed_goes_on(number):
     second = start({"resume": "r1"})
     _, error = second.communicate(timeout=60)
     assert second.returncode != 0
-    assert f"it is under way: process {first.pid} on " in error
+    assert f"it is active: process {first.pid} on " in error
     first.send_signal(number)
     first.communicate(timeout=60)
     Path("mended").touch()
@@ -361,7 +361,7 @@ def test_a_run_of_this_process_that_is_under_way_is_refused():
         with ThreadPoolExecutor(1) as pool:
             running = pool.submit(pipeline.execute, run_id="r1", services=services)
             started.wait(60)
-            with pytest.raises(RetryValidationError, match="under way"):
+            with pytest.raises(RetryValidationError, match="is active"):
                 pipeline.execute(resume="r1", services=services)
             go_on.set()
             assert running.result().status == "SUCCESS"

@@ -18,6 +18,8 @@ from containers.plugins import Plugins
 from runnable import Catalog, Pipeline, PythonTask, pickled
 from runnable.catalog.file_system import FileSystemCatalog
 
+WRITING = ("append", "create")
+
 
 class Points:
     """Counts what is kept, and kills the process at one of them."""
@@ -37,9 +39,11 @@ class Points:
             name = f"{self._when} {method.__name__}"
             if method.__name__ == "append":
                 name += f" {type(args[0]).__name__}"
+            if method.__name__ == "create":
+                name += f" {type(args[1]).__name__}"
             if is_here and self._when == "before":
                 die(name)
-            if is_here and self._when == "amid" and method.__name__ == "append":
+            if is_here and self._when == "amid" and method.__name__ in WRITING:
                 os.write = functools.partial(write_half, name, os.write)
             result = method(*args, **kwargs)
             if is_here and self._when == "after":
@@ -62,8 +66,8 @@ def die(name: str) -> None:
 
 def services(service: dict, points: Points) -> dict[str, object]:
     class Store(Plugins().find("run_log_store", service["type"])):
-        def create(self, run_id):
-            journal = super().create(run_id)
+        def create(self, run_id, first):
+            journal = points.passing(super().create)(run_id, first)
             journal.append = points.passing(journal.append)
             return journal
 
@@ -72,7 +76,7 @@ def services(service: dict, points: Points) -> dict[str, object]:
         (store, "finish"),
         (catalog, "put_object"),
         (catalog, "put_files"),
-        (catalog, "settle"),
+        (catalog, "close_attempts"),
     ):
         object.__setattr__(owner, name, points.passing(getattr(owner, name)))
     return {"run_log_store": store, "catalog": catalog}

@@ -11,9 +11,9 @@ from containers import container
 from containers.settings import Settings
 from runnable.datastore.file_system import FileSystemRunLogStore
 from runnable.exceptions import RunnableError
-from runnable.options import Options
 from runnable.parameters.sources import read_parameters_file
 from runnable.parameters.values import json_or_text
+from runnable.scope.options import Options
 from runnable.sdk.services import PORTS, close_all, make_services
 from runnable.sdk.yaml_pipeline import load_pipeline
 

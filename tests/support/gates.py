@@ -7,7 +7,7 @@ from dependency_injector import providers
 
 from containers import RunContainer
 from runnable import PythonTask
-from runnable.runs import Runs
+from runnable.concurrency import Runs
 
 IN_MEMORY = {"run_log_store": {"type": "memory"}, "catalog": {"type": "do-nothing"}}
 

@@ -19,8 +19,8 @@ def telling(service: dict) -> object:
     """Make a store that says what it has kept, as somebody who relies on it would."""
 
     class Telling(Plugins().find("run_log_store", service["type"])):
-        def create(self, run_id):
-            journal = super().create(run_id)
+        def create(self, run_id, first):
+            journal = super().create(run_id, first)
             append = journal.append
 
             def tell(record):

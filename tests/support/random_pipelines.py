@@ -25,6 +25,9 @@ class Builder:
     def __init__(self):
         self.number = 0
 
+    def task(self, number, fails):
+        return task(number, fails)
+
     def pipeline(self, drawn):
         return Pipeline(steps=[self.step(*node) for node in drawn])
 
@@ -34,7 +37,7 @@ class Builder:
         name = f"{kind}{number}"
         match kind:
             case "task":
-                step = task(number, content)
+                step = self.task(number, content)
             case "stub":
                 step = Stub(name=name)
             case "parallel":
@@ -88,6 +91,11 @@ def _nodes(pipelines):
 
 def drawn_pipelines():
     """Pipelines of up to three steps, nested up to three times, with failure paths."""
+    return drawn_nodes().map(lambda drawn: Builder().pipeline(drawn))
+
+
+def drawn_nodes():
+    """Descriptions of such pipelines, for a `Builder`."""
     leaf = st.tuples(
         st.sampled_from(["task", "task", "stub"]), st.sampled_from([False, False, True])
     )
@@ -96,7 +104,7 @@ def drawn_pipelines():
         nodes = st.one_of(leaf, _nodes(level.map(_flat)))
         handlers = st.one_of(st.none(), st.none(), level.map(_flat))
         level = st.lists(st.tuples(nodes, handlers), min_size=1, max_size=3)
-    return level.map(_flat).map(lambda drawn: Builder().pipeline(drawn))
+    return level.map(_flat)
 
 
 def _flat(drawn):

@@ -32,6 +32,7 @@ from pydantic import BaseModel, BeforeValidator, Field
 from containers import RunContainer
 from runnable import get_run_log, list_runs
 from runnable.catalog.file_system import FileSystemCatalog
+from runnable.concurrency import Runs
 from runnable.datastore import RunLog
 from runnable.datastore.file_system import FileSystemRunLogStore
 from runnable.exceptions import (
@@ -42,7 +43,6 @@ from runnable.exceptions import (
     RunLogNotFoundError,
     SecretNotFoundError,
 )
-from runnable.runs import Runs
 from runnable.secrets import BaseSecrets
 
 KEYS = {name: f"key-of-{name}-{number:04}" for number, name in enumerate("abc")}
@@ -221,10 +221,10 @@ def run(run_id: RunId, tenant: Asking) -> dict[str, object]:
 
 @router.post("/runs/{run_id}/cancel", status_code=202)
 def cancel(run_id: RunId, tenant: Asking, shared: Shared) -> dict[str, object]:
-    """End a run, whichever request has begun it."""
+    """End a run, whichever request started it."""
     get_run_log(run_id, services=tenant.services)  # it must be the tenant's own
     if not shared.runs().cancel(run_id):
-        raise HTTPException(409, f"run {run_id!r} is not under way")
+        raise HTTPException(409, f"run {run_id!r} is not active")
     return {"run_id": run_id}
 
 
@@ -257,7 +257,7 @@ def explain(_: Request, error: Exception) -> JSONResponse:
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """End what still goes on when the server stops, and wait until that is recorded.
+    """End the active runs when the server stops, and wait until that is recorded.
 
     A server waits for its requests first; `--timeout-graceful-shutdown` says how long.
     """

@@ -1,9 +1,9 @@
-"""How functions are called: the only code that knows synchronous from not."""
+"""Runtimes call functions: the only code that knows synchronous from asynchronous."""
 
+from runnable.engine.runtimes.asyncio_runtime import LoopRuntime
 from runnable.engine.runtimes.base import Runtime
-from runnable.engine.runtimes.calls import CallInterrupted, RunningCall
-from runnable.engine.runtimes.inline import InlineRuntime, run_by_hand
-from runnable.engine.runtimes.on_loop import LoopRuntime
+from runnable.engine.runtimes.interruptible_call import CallInterrupted, RunningCall
+from runnable.engine.runtimes.sync_runtime import InlineRuntime, run_by_hand
 
 __all__ = [
     "CallInterrupted",

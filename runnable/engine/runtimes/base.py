@@ -12,11 +12,11 @@ BranchBody = Callable[[], Coroutine[Any, Any, None]]
 """Runs one branch, whose failure is reported, not raised."""
 
 GRACE_SECONDS = 5.0
-"""How long something that is told to end is waited for."""
+"""How long to wait for a call that was interrupted or cancelled."""
 
 
 class Runtime(Protocol):
-    """How calls are made; the only code that knows about synchronous and not."""
+    """Makes calls; the only code that distinguishes synchronous from asynchronous."""
 
     async def invoke(self, call: Call, timeout_seconds: float | None = None) -> object:
         """Make a call and wait for its result.
@@ -29,13 +29,13 @@ class Runtime(Protocol):
             What the function returned.
 
         Raises:
-            StepTimeoutError: If it took longer. It is told to end: a coroutine is
+            StepTimeoutError: If it took longer. It is interrupted: a coroutine is
                 cancelled, in a thread an exception is raised. Code that does not
                 return to Python meanwhile cannot be ended, and is left alone.
         """
 
     async def off_loop(self, function: Callable[[], T]) -> T:
-        """Call what may take a while, so that an event loop goes on meanwhile.
+        """Call a blocking function without blocking an event loop.
 
         It is not ended when the run is: half of it would be worse than waiting for it.
 

@@ -69,12 +69,12 @@ class JsonPickler(BasePickler):
 
 
 class ToldExecutor(LocalExecutor):
-    """Runs everything in this process, and says so."""
+    """Runs everything in this process, and prints a greeting."""
 
     service_name: str = "told"
     greeting: str = "Off we go"
 
-    async def execute_graph(self, graph, parameters, runtime):
-        """Say so, and run a pipeline."""
+    def adapt(self, graph, parameters):
+        """Print a greeting; the graph stays as it is."""
         print(f"{self.greeting}: {graph.name or 'a pipeline'}")
-        return await super().execute_graph(graph, parameters, runtime)
+        return super().adapt(graph, parameters)

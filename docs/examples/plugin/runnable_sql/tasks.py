@@ -32,11 +32,11 @@ class SqlTask(BaseTaskType):
                 rows = connection.execute(self.command, values).fetchall()
         finally:
             connection.close()
-        print(f"{len(rows)} rows for run {current_run()}")
+        print(f"{len(rows)} rows for run {require_run()}")
         return [list(row) for row in rows]
 
 
 @inject
-def current_run(*, run_id: str = Provide["run_id"]) -> str:
+def require_run(*, run_id: str = Provide["run_id"]) -> str:
     """Return the id of the run that asks: markers work in plugins as anywhere."""
     return run_id

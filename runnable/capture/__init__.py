@@ -1,0 +1,6 @@
+"""Process-wide streams, environment and logging, made to follow the current step."""
+
+from runnable.capture.activation import active_run
+from runnable.capture.environment import environment_of_step
+
+__all__ = ["active_run", "environment_of_step"]

@@ -1,0 +1,208 @@
+"""Encode records as lines of text, and decode them.
+
+A line is JSON: a checksum, then the record. A line that was cut by a kill has no end of
+line; a line that was changed does not match its checksum.
+"""
+
+import json
+import zlib
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from pydantic_core import PydanticSerializationError, from_json, to_json
+
+from runnable.datastore.parameters import from_plain, to_plain
+from runnable.journal import (
+    BranchFinished,
+    BranchStarted,
+    CodeIdentity,
+    DataCatalog,
+    Heartbeat,
+    Record,
+    RunDeleting,
+    RunFinished,
+    RunResumed,
+    RunStarted,
+    StepClaimed,
+    StepFinished,
+    StepReleased,
+    StepStarted,
+)
+
+KINDS: dict[str, type[Record]] = {
+    "run_started": RunStarted,
+    "run_resumed": RunResumed,
+    "run_deleting": RunDeleting,
+    "heartbeat": Heartbeat,
+    "step_claimed": StepClaimed,
+    "step_released": StepReleased,
+    "step_started": StepStarted,
+    "step_finished": StepFinished,
+    "branch_started": BranchStarted,
+    "branch_finished": BranchFinished,
+    "run_finished": RunFinished,
+}
+"""The kinds of records by name."""
+_NAMES = {record: name for name, record in KINDS.items()}
+_HEAD = b'{"crc32":"'
+_MIDDLE = b'","record":'
+_END = b"}\n"
+_BODY_AT = len(_HEAD) + 8 + len(_MIDDLE)
+
+
+class DamagedLineError(ValueError):
+    """A line of a journal is not what was written."""
+
+
+def as_json(record: Record) -> dict[str, Any]:
+    """Turn a record into what JSON can express.
+
+    Args:
+        record: Any record.
+
+    Returns:
+        Its fields by name, and its `kind`.
+
+    Example:
+        >>> as_json(RunFinished(at="now", status="SUCCESS"))["kind"]
+        'run_finished'
+    """
+    content: dict[str, Any] = {"kind": _NAMES[type(record)]}
+    for name, value in zip(record._fields, record, strict=True):
+        plain = _PLAIN.get(name)
+        content[name] = value if plain is None else plain(value)
+    return content
+
+
+def encode(record: Record) -> bytes:
+    r"""Turn a record into a line.
+
+    Args:
+        record: Any record.
+
+    Returns:
+        One line of JSON with its end of line.
+
+    Example:
+        >>> encode(RunFinished(at="now", status="SUCCESS"))[20:]
+        b'"record":{"kind":"run_finished","at":"now","status":"SUCCESS"}}\n'
+    """
+    body = _dump(as_json(record))
+    return b"%b%08x%b%b%b" % (_HEAD, zlib.crc32(body), _MIDDLE, body, _END)
+
+
+def _dump(content: dict[str, object]) -> bytes:
+    try:
+        return to_json(content, inf_nan_mode="constants")
+    except PydanticSerializationError:
+        # Half of a surrogate pair is text to Python and to JSON, not to UTF-8.
+        return json.dumps(content, separators=(",", ":")).encode()
+
+
+def _plain_models(models: Iterable[DataCatalog] | Iterable[CodeIdentity]) -> list[Any]:
+    return [model.model_dump(mode="json") for model in models]
+
+
+_PLAIN: dict[str, Callable[[Any], object]] = {
+    "parameters": to_plain,
+    "outputs": to_plain,
+    "read": list,
+    "masked": list,
+    "secrets": list,
+    "files": _plain_models,
+    "code": _plain_models,
+}
+"""Encoders of fields that hold more than JSON."""
+
+
+def decode(line: bytes) -> Record:
+    """Turn a line back into the record.
+
+    Args:
+        line: As `encode` made it.
+
+    Returns:
+        An equal record.
+
+    Raises:
+        DamagedLineError: If the line is anything else.
+    """
+    body = line[_BODY_AT : -len(_END)]
+    expected = b"%b%08x%b" % (_HEAD, zlib.crc32(body), _MIDDLE)
+    if not line.endswith(_END) or line[:_BODY_AT] != expected:
+        raise DamagedLineError("its checksum does not match")
+    return from_json_fields(_parse(body))
+
+
+def from_json_fields(content: dict[str, Any]) -> Record:
+    """Reverse `as_json`.
+
+    Args:
+        content: The fields of a record, and its `kind`.
+
+    Raises:
+        DamagedLineError: If it is anything else.
+    """
+    name = content.pop("kind", "")
+    kind = KINDS.get(name) if isinstance(name, str) else None
+    if kind is None:
+        raise DamagedLineError(
+            "its kind is unknown; a newer version may have written it"
+        )
+    return _build(kind, content)
+
+
+def _parse(body: bytes) -> dict[str, Any]:
+    try:
+        content: object = from_json(body)
+    except ValueError:
+        # Half of a surrogate pair is text to Python and to JSON, not to UTF-8.
+        try:
+            content = json.loads(body)
+        except (ValueError, RecursionError):
+            raise DamagedLineError("it is no JSON") from None
+    if not isinstance(content, dict):
+        raise DamagedLineError("it is no JSON object")
+    return content
+
+
+def _build(kind: type[Record], content: dict[str, Any]) -> Record:
+    """Make a record of its fields; what is nested gets its type back."""
+    known = kind._fields
+    try:
+        for name, make in _TYPED.items():
+            if name in content:
+                content[name] = make(content[name])
+        record = kind(**{name: content[name] for name in content if name in known})
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        raise DamagedLineError(f"something is missing or odd: {error}") from error
+    for name, expected in _PLAIN_TYPES[kind]:
+        if not isinstance(getattr(record, name), expected):
+            raise DamagedLineError(f"its {name!r} is of another type")
+    return record
+
+
+def _plain_types(kind: type[Record]) -> list[tuple[str, tuple[type, ...]]]:
+    """Return of which types the fields must be that hold nothing but JSON."""
+    checked: dict[object, tuple[type, ...]]
+    checked = {str: (str,), int: (int,), float: (int, float), Mapping: (dict,)}
+    found = []
+    for name, type_ in kind.__annotations__.items():
+        expected = checked.get(getattr(type_, "__origin__", type_))
+        if expected is not None:
+            found.append((name, expected))
+    return found
+
+
+_PLAIN_TYPES = {kind: _plain_types(kind) for kind in _NAMES}
+
+_TYPED: dict[str, Callable[[Any], object]] = {
+    "parameters": from_plain,
+    "outputs": from_plain,
+    "read": tuple,
+    "masked": tuple,
+    "secrets": tuple,
+    "files": lambda files: [DataCatalog(**file) for file in files],
+    "code": lambda code: [CodeIdentity(**identity) for identity in code],
+}
+"""Decoders of fields that hold more than JSON."""

@@ -1,0 +1,145 @@
+"""Errors of run logs: they are missing, exist already, or are damaged."""
+
+from collections.abc import Mapping, Sequence
+
+from runnable.errors import RunError, StoreError, did_you_mean
+
+
+class RunLogExistsError(StoreError):
+    """There is a run log of this run id already."""
+
+    def __init__(self, run_id: str, place: str = "") -> None:
+        super().__init__(run_id, place)
+        self.run_id = run_id
+        self.place = place
+
+    def __str__(self) -> str:
+        place = f" in {self.place}" if self.place else ""
+        return (
+            f"Run {self.run_id!r} exists already{place}. Choose another run id, or "
+            "none to get a new one; RUNNABLE_RUN_ID may hold the old one."
+        )
+
+
+class RunLogContinuedError(StoreError):
+    """Somebody else has just continued this run."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(run_id)
+        self.run_id = run_id
+
+    def __str__(self) -> str:
+        return (
+            f"Run {self.run_id!r} has just been continued by somebody else; wait for "
+            "its end, or look at its run log."
+        )
+
+
+class RunUnderWayError(StoreError):
+    """A process runs this run now."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(run_id)
+        self.run_id = run_id
+
+    def __str__(self) -> str:
+        return f"Run {self.run_id!r} is active; wait for its end, or cancel it."
+
+
+class RunsNotDeletedError(StoreError):
+    """Some runs could not be deleted; the others are."""
+
+    def __init__(
+        self, deleted: Sequence[str], problems: Mapping[str, Exception]
+    ) -> None:
+        super().__init__(deleted, problems)
+        self.deleted = deleted
+        self.problems = problems
+        """Why not, by the id of the run."""
+
+    def __str__(self) -> str:
+        lines = "".join(f"\n  - {run_id}: {it}" for run_id, it in self.problems.items())
+        deleted = ", ".join(self.deleted) or "none"
+        return f"Deleted: {deleted}. Not deleted:{lines}"
+
+
+class RunLogNotFoundError(StoreError):
+    """There is no run log of this run id."""
+
+    def __init__(self, run_id: str, place: str = "") -> None:
+        super().__init__(run_id, place)
+        self.run_id = run_id
+        self.place = place
+
+    def __str__(self) -> str:
+        place = f" in {self.place}" if self.place else ""
+        return (
+            f"There is no run {self.run_id!r}{place}. If it was kept elsewhere, name "
+            "the same configuration_file (--config) or services as for its execution."
+        )
+
+
+class RunLogDamagedError(StoreError):
+    """A run log cannot be read beyond some point."""
+
+    def __init__(self, run_id: str, place: str, why: str) -> None:
+        super().__init__(run_id, place, why)
+        self.run_id = run_id
+        self.place = place
+        self.why = why
+
+    def __str__(self) -> str:
+        return f"The log of run {self.run_id!r} is damaged: {self.place}: {self.why}"
+
+
+class StepLogNotFoundError(StoreError):
+    """A run log has no step of this name."""
+
+    def __init__(self, run_id: str, step_name: str, known: Sequence[str] = ()) -> None:
+        super().__init__(run_id, step_name, known)
+        self.run_id = run_id
+        self.step_name = step_name
+        self.known = known
+
+    def __str__(self) -> str:
+        hint = did_you_mean(self.step_name, self.known)
+        return f"Run {self.run_id!r} has no step {self.step_name!r}. {hint}"
+
+
+class BranchLogNotFoundError(StoreError):
+    """A run log has no branch of this name."""
+
+    def __init__(self, run_id: str, branch_name: str) -> None:
+        super().__init__(run_id, branch_name)
+        self.run_id = run_id
+        self.branch_name = branch_name
+
+    def __str__(self) -> str:
+        return f"Run {self.run_id!r} has no branch {self.branch_name!r}"
+
+
+class JobLogNotFoundError(StoreError):
+    """A run log is not that of a job."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(run_id)
+        self.run_id = run_id
+
+    def __str__(self) -> str:
+        return f"Run {self.run_id!r} is not a job"
+
+
+class EntityNotFoundError(StoreError):
+    """A part of a run log that is stored on its own does not exist."""
+
+
+class RetryValidationError(RunError):
+    """A run cannot be retried as it is."""
+
+    def __init__(self, run_id: str, why: str = "") -> None:
+        super().__init__(run_id, why)
+        self.run_id = run_id
+        self.why = why
+
+    def __str__(self) -> str:
+        return f"Run {self.run_id!r} cannot be retried: {self.why}"

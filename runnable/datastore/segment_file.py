@@ -1,0 +1,201 @@
+"""Segments: files of lines, written by the owner of a run and by joined processes."""
+
+import contextlib
+import os
+import threading
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Literal
+
+from runnable.datastore.codec import DamagedLineError, decode, encode
+from runnable.datastore.errors import (
+    RunLogContinuedError,
+    RunLogDamagedError,
+    RunLogNotFoundError,
+)
+from runnable.journal import Record
+from runnable.system.atomic_files import locked
+
+Durability = Literal["none", "process", "disk"]
+
+_BUFFERED_BYTES = 64 * 1024
+_TAIL_BYTES = 4 * 1024
+
+
+class Segment:
+    """One segment; the lock keeps the threads of this process in order.
+
+    Args:
+        descriptor: The segment, open for appending and reading.
+        durability: What a record must survive.
+        run_id: The run.
+        following: The segment of the process that takes over from this one.
+    """
+
+    def __init__(
+        self, descriptor: int, durability: Durability, run_id: str, following: str
+    ) -> None:
+        self._descriptor = descriptor
+        self._durability = durability
+        self._run_id = run_id
+        self._following = following
+        self._lock = threading.Lock()
+        self._waiting = bytearray()
+        self._size = 0
+
+    def append(self, record: Record) -> None:
+        """Keep a record; see `Journal`."""
+        line = encode(record)
+        with self._lock:
+            self._waiting += line
+            if self._durability != "none" or len(self._waiting) > _BUFFERED_BYTES:
+                self._write()
+            if self._durability == "disk":
+                os.fdatasync(self._descriptor)
+
+    def _write(self) -> None:
+        content = bytes(self._waiting)
+        if self._durability != "none":
+            # After an error was reported, the record must not appear later.
+            self._waiting.clear()
+        if not content:
+            return
+        with locked(self._descriptor):
+            if os.path.exists(self._following):
+                # This process was thought to be gone, and somebody else has gone on.
+                raise RunLogContinuedError(self._run_id)
+            status = os.fstat(self._descriptor)
+            if not status.st_nlink:
+                # It was deleted meanwhile.
+                place = str(Path(self._following).parent)
+                raise RunLogNotFoundError(self._run_id, place)
+            size = status.st_size
+            if size != self._size:  # somebody else has written
+                size -= self._take_cut_line(size)
+            try:
+                self._size = size + _write_all(self._descriptor, content)
+            except OSError:
+                # Take back half a line, so that a later record starts on its own. What
+                # was accepted without being written may still be written later.
+                with contextlib.suppress(OSError):
+                    os.ftruncate(self._descriptor, size)
+                raise
+        self._waiting.clear()
+
+    def _take_cut_line(self, size: int) -> int:
+        """Take away what a killed process has left half written; say how much."""
+        _, cut = _tail(self._descriptor, size)
+        if cut and _is_changed(cut):
+            place = f"the segment before {self._following}"
+            raise RunLogDamagedError(self._run_id, place, "its last line has no end")
+        if cut:
+            os.ftruncate(self._descriptor, size - len(cut))
+        return len(cut)
+
+    def flush(self) -> None:
+        """Write what was accepted."""
+        with self._lock:
+            self._write()
+
+    def close(self) -> None:
+        """Write what was accepted, and close the file."""
+        with self._lock:
+            try:
+                self._write()
+            finally:
+                os.close(self._descriptor)
+
+
+def read_segment(segment: str, after: int = 0) -> Generator[Record, None, int]:
+    """Yield the records of a segment.
+
+    Args:
+        segment: Its path.
+        after: How many records to skip; they are not decoded.
+
+    Returns:
+        How many records were skipped.
+
+    Raises:
+        DamagedLineError: When it comes to a line that was changed.
+    """
+    with open(segment, "rb") as lines:
+        number = 0
+        for number, line in enumerate(lines, start=1):
+            if number <= after:
+                continue
+            if not line.endswith(b"\n") and not _is_changed(line):
+                return after  # cut by a kill: it was never acknowledged
+            try:
+                yield decode(line)
+            except DamagedLineError as error:
+                raise DamagedLineError(f"line {number}: {error}") from error
+        return min(number, max(after, 0))
+
+
+@contextlib.contextmanager
+def unwritten(segment: str) -> Iterator[int]:
+    """Keep other writers out of a segment.
+
+    Args:
+        segment: Its path.
+
+    Yields:
+        Its file descriptor.
+    """
+    descriptor = os.open(segment, os.O_RDWR)
+    try:
+        with locked(descriptor):
+            yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def first_line(segment: str) -> bytes:
+    """Return the first line of a segment; empty if it is cut.
+
+    Args:
+        segment: Its path.
+    """
+    with open(segment, "rb") as file:
+        line = file.readline()
+    return line if line.endswith(b"\n") else b""
+
+
+def last_line(segment: str) -> bytes:
+    """Return the last line of a segment that has its end; empty if there is none.
+
+    Args:
+        segment: Its path.
+    """
+    with open(segment, "rb") as file:
+        return _tail(file.fileno(), os.fstat(file.fileno()).st_size)[0]
+
+
+def _write_all(descriptor: int, content: bytes) -> int:
+    written = 0
+    while written < len(content):
+        written += os.write(descriptor, content[written:])
+    return written
+
+
+def _tail(descriptor: int, size: int) -> tuple[bytes, bytes]:
+    """Return the last line that has its end, and what was cut after it."""
+    wanted = _TAIL_BYTES
+    while True:
+        start = max(0, size - wanted)
+        os.lseek(descriptor, start, os.SEEK_SET)
+        whole, end, cut = os.read(descriptor, size - start).rpartition(b"\n")
+        before, _, line = whole.rpartition(b"\n")
+        if before or not start:
+            return line + end, cut
+        wanted *= 4
+
+
+def _is_changed(line: bytes) -> bool:
+    """Tell whether a line is whole, but for the character that ends it."""
+    try:
+        decode(line[:-1] + b"\n")
+    except DamagedLineError:
+        return False
+    return True

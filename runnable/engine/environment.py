@@ -1,0 +1,222 @@
+"""The environment of a run: everything that running its steps needs, in one object.
+
+`build_environment` is the only place where one is made: for a run, for a single step
+that joins a run, and in worker processes.
+"""
+
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import NamedTuple, ParamSpec, TypeVar
+
+from runnable.concurrency import Heartbeats, Limiter, Runs, Threads
+from runnable.context import RunContext, Services
+from runnable.datastore import CatalogLoader, CodeVersions, Journal
+from runnable.engine.recorder import Recorder
+from runnable.engine.runtimes import Runtime
+from runnable.engine.workers.pool import Workers
+from runnable.executor import DEFAULT_OPTIONS, ExecutionOptions
+from runnable.graph import Interrupt
+from runnable.journal import Record, RunState, StepFinished, StepStarted
+from runnable.scope.injection import Provide, inject
+from runnable.secrets import Masker
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class FollowedSteps:
+    """Reads what other processes record about steps that they run; each record once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._count = 0
+        self._expected: dict[str, list[Record]] = {}
+
+    def expect(self, path: str) -> None:
+        """Keep the records of a step from now on.
+
+        Args:
+            path: The path of the step, which another process is about to run.
+        """
+        with self._lock:
+            self._expected[path] = []
+
+    def records_of(
+        self, path: str, read: Callable[[str, int], Iterable[Record]], run_id: str
+    ) -> list[Record]:
+        """Return what was recorded about a step; it is not expected any more.
+
+        Args:
+            path: The path of the step, which has ended.
+            read: Reads the records of a run after a number.
+            run_id: The run.
+        """
+        with self._lock:
+            for record in read(run_id, self._count):
+                self._count += 1
+                if isinstance(record, StepStarted | StepFinished):
+                    self._expected.get(record.path, []).append(record)
+            return self._expected.pop(path)
+
+
+class Shared(NamedTuple):
+    """Services that all runs of a container share."""
+
+    active_runs: Runs
+    heartbeats: Heartbeats
+    code_versions: CodeVersions
+    threads: Threads
+    """The threads that call functions."""
+    io_threads: Threads
+    """The threads in which runs on event loops wait for stores."""
+
+
+@inject
+def shared_of_container(
+    *,
+    runs: Runs = Provide["runs"],
+    heartbeats: Heartbeats = Provide["heartbeats"],
+    code_versions: CodeVersions = Provide["code_versions"],
+    threads: Threads = Provide["threads"],
+    io_threads: Threads = Provide["io_threads"],
+) -> Shared:
+    """Return what the runs of the container in force share."""
+    return Shared(runs, heartbeats, code_versions, threads, io_threads)
+
+
+@dataclass(slots=True, eq=False)
+class RunEnvironment:
+    """Everything that running the steps of one run needs."""
+
+    context: RunContext
+    runtime: Runtime
+    recorder: Recorder
+    options: ExecutionOptions
+    loader: CatalogLoader
+    """Loads the stored objects of the run."""
+    objects: dict[str, object] | None
+    """Objects by key, in a run that keeps them in memory."""
+    step_limit: Limiter | None
+    """Limits how many tasks are active at once, if anything does."""
+    interrupt: Interrupt
+    """How functions in threads are interrupted, unless a task chooses."""
+    is_recorded_here: bool
+    """Whether the store is local, so that no event loop has to wait for it."""
+    stores_objects: bool = False
+    """Whether objects may have to be loaded from the catalog."""
+    workers: Workers = field(default_factory=Workers)
+    """The worker processes of the run."""
+    files: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """The branch and the hash that each file was put with last, by name."""
+    followed: FollowedSteps = field(default_factory=FollowedSteps)
+    """Steps of the run that other processes run."""
+    left_behind: dict[str, set[str]] = field(default_factory=dict)
+    """The names of files that failed attempts have put, by the path of the step."""
+
+    @property
+    def services(self) -> Services:
+        """The services of the run."""
+        return self.context.services
+
+    @property
+    def masker(self) -> Masker:
+        """Masks the secrets that were read in this run."""
+        return self.context.masker
+
+    @property
+    def run_id(self) -> str:
+        """The id of the run."""
+        return self.context.run_id
+
+    @property
+    def state(self) -> RunState:
+        """The state of the run, as recorded."""
+        return self.recorder.state
+
+    async def off_loop(
+        self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Call what may take a while, so that an event loop is not blocked meanwhile.
+
+        It is not interrupted when the run is cancelled: half of it would be worse than
+        waiting for it.
+        """
+        return await self.runtime.off_loop(partial(function, *args, **kwargs))
+
+    async def ask(
+        self,
+        service: object,
+        function: Callable[P, T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """Call a method of a service; off the loop, unless the service is local."""
+        if is_local(service):
+            return function(*args, **kwargs)
+        return await self.off_loop(function, *args, **kwargs)
+
+    async def record(self, record: Record) -> None:
+        """Write a record, then notify subscribers, in the context of the caller."""
+        if self.is_recorded_here:
+            self.recorder.record(record)
+            return
+        written: list[Record] = []
+
+        def write() -> None:
+            self.recorder.write(record)
+            written.append(record)
+
+        try:
+            await self.off_loop(write)
+        finally:
+            # Also if the run was cancelled while this waited.
+            for it in written:
+                self.recorder.notify(it)
+
+
+def build_environment(
+    context: RunContext,
+    runtime: Runtime,
+    journal: Journal,
+    state: RunState,
+    *,
+    options: ExecutionOptions = DEFAULT_OPTIONS,
+    step_limit: Limiter | None = None,
+    interrupt: Interrupt = "raise",
+) -> RunEnvironment:
+    """Make the environment of a run, of a single step, or of a worker process.
+
+    Args:
+        context: Describes the run; has its services.
+        runtime: How functions are called.
+        journal: Where records are written.
+        state: What is recorded already.
+        options: How the executor wants steps to be run.
+        step_limit: Limits how many tasks are active at once.
+        interrupt: What happens to functions in threads that are to end.
+    """
+    services, in_memory = context.services, context.return_objects
+    stores_objects = context.object_serialisation and services.catalog.keeps_objects
+    if context.run is not None:
+        context.run.state = state
+    return RunEnvironment(
+        context=context,
+        runtime=runtime,
+        recorder=Recorder(journal, context.subscribers, state),
+        options=options,
+        loader=CatalogLoader(
+            context.run_id, services.catalog, services.pickler, in_memory
+        ),
+        objects=None if stores_objects else in_memory,
+        step_limit=step_limit,
+        interrupt=interrupt,
+        is_recorded_here=is_local(services.run_log_store),
+        stores_objects=stores_objects and state.count > 1,
+    )
+
+
+def is_local(service: object) -> bool:
+    """Return whether calls of a service return soon; False if it does not say so."""
+    return bool(getattr(service, "is_local", False))

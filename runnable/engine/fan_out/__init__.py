@@ -1,0 +1,1 @@
+"""Steps with branches: which branches there are, and how they are run."""

@@ -1,0 +1,264 @@
+"""Run graphs: that of a pipeline, and those of the branches of its steps."""
+
+import logging
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import partial
+
+from runnable import defaults
+from runnable.datastore import BranchFinished, BranchStarted, JsonParameter
+from runnable.engine.branch_errors import BranchesFailedError, BranchFailedError
+from runnable.engine.environment import RunEnvironment
+from runnable.engine.fan_out.fan_out import (
+    Branch,
+    BranchEnd,
+    FanOut,
+    Gathered,
+    fan_out,
+)
+from runnable.engine.recorder import now
+from runnable.engine.runtimes.base import BranchBody
+from runnable.engine.scopes import Failure, Scope
+from runnable.engine.steps.attempt import Attempt
+from runnable.engine.steps.step import (
+    Body,
+    in_one_line,
+    new_attempt,
+    note_failure,
+    run_attempt,
+    run_step,
+)
+from runnable.engine.steps.values import reduced
+from runnable.engine.worker_client import RemoteBranches
+from runnable.errors import RunError
+from runnable.events import Warned
+from runnable.graph import (
+    KEEP_LIST,
+    CompositeNode,
+    Graph,
+    MapNode,
+    Node,
+    Parallelism,
+    join,
+)
+from runnable.journal import Finish, Reuse, RunNode, ScopeState, StepState
+
+logger = logging.getLogger(__name__)
+
+_KEPT_ERRORS = 100
+_MANY = 32
+"""How many branches overlap in this process by default."""
+
+RunGraph = Callable[[Graph, Scope, RunEnvironment], Awaitable[bool]]
+"""Runs a graph in a scope; returns whether it ended at its success node."""
+
+
+async def run_graph(graph: Graph, scope: Scope, env: RunEnvironment) -> bool:
+    """Run a graph from its start to one of its ends.
+
+    Args:
+        graph: The graph of the run, or of a branch.
+        scope: Its parameters.
+        env: The environment of the run.
+
+    Returns:
+        Whether it ended at the success node.
+    """
+    command = env.state.next(graph, scope.path)
+    while not isinstance(command, Finish):
+        match command:
+            case Reuse(node, step):
+                reuse(node, step, scope)
+            case RunNode(CompositeNode() as node):
+                await run_composite(node, scope, env)
+            case RunNode(node):
+                await run_step(node, scope, env)
+        command = env.state.next(graph, scope.path, command.node)
+    return command.succeeded
+
+
+def reuse(node: Node, step: StepState, scope: Scope) -> None:
+    """Take over the recorded result of a step that ended before.
+
+    Args:
+        node: The node of the step.
+        step: Its recorded state.
+        scope: Gets its outputs.
+    """
+    scope.parameters.update(step.outputs)
+    if step.status != defaults.SUCCESS:
+        note_failure(node, Failure(step.path, RunError(step.message)), scope)
+
+
+async def run_composite(
+    node: CompositeNode,
+    scope: Scope,
+    env: RunEnvironment,
+    body: Callable[[Attempt], Awaitable[None]] | None = None,
+) -> None:
+    """Run a step with branches to its end.
+
+    Args:
+        node: The step.
+        scope: The parameters that it reads, and sets.
+        env: The environment of the run.
+        body: What is done instead of running its branches.
+    """
+    # Its own attempt has no number: the steps in its branches are tried again.
+    attempt = new_attempt(join(scope.path, node.name), 0, env)
+    run: Body = partial(run_branches, node, attempt, scope, env)
+    if body is not None:
+        run = partial(body, attempt)
+    await run_attempt(node, attempt, scope, env, run)
+
+
+async def run_branches(
+    node: CompositeNode, attempt: Attempt, scope: Scope, env: RunEnvironment
+) -> None:
+    """Run the branches of a step, and merge their results.
+
+    Branches that succeeded before are not run again.
+
+    Args:
+        node: The step.
+        attempt: Gets the outputs.
+        scope: The scope that the step is in.
+        env: The environment of the run.
+
+    Raises:
+        BranchesFailedError: If a branch failed; after all have ended.
+        BranchingError: If a parameter does not determine which branches there are.
+    """
+    branches = fan_out(node, scope, attempt.path)
+    failed: dict[int, tuple[str, Failure | None]] = {}
+    limit, run = _how(node, branches, scope, env)
+
+    async def bodies() -> AsyncIterator[BranchBody]:
+        for number, branch in enumerate(branches):
+            path = join(attempt.path, branch.name)
+            recorded = env.state.scope(path)
+            if recorded is not None and recorded.status == defaults.SUCCESS:
+                branches.report(branch, BranchEnd(True, recorded.parameters))
+                continue
+            inner = _scope_of(branch, path, scope, recorded)
+            await env.record(BranchStarted(now(), path, dict(branch.variables)))
+            yield partial(one, number, branch, inner)
+
+    async def one(number: int, branch: Branch, inner: Scope) -> None:
+        succeeded = await _run_one(run, branch.graph, inner, env)
+        if not succeeded:
+            # Of very many, the run log has the reasons.
+            kept = inner.failure if len(failed) < _KEPT_ERRORS else None
+            failed[number] = (inner.path, kept)
+        branches.report(branch, BranchEnd(succeeded, inner.parameters))
+
+    await env.runtime.gather(bodies(), limit)
+    gathered = branches.close(succeeded=not failed)
+    merge(node, gathered, attempt, env)
+    fail_if_needed(
+        [failed[number] for number in sorted(failed)], gathered, attempt, branches
+    )
+
+
+def _how(
+    node: CompositeNode, branches: FanOut, scope: Scope, env: RunEnvironment
+) -> tuple[int, RunGraph]:
+    """Return how many branches are active at once, and what runs one."""
+    overlap = env.options.overlap
+    parallelism = node.overlap.parallelism or overlap.parallelism
+    max_workers = node.overlap.max_workers or overlap.max_workers
+    limit = 1 if parallelism == "none" else max_workers or _most(parallelism)
+    limit = max(1, min(limit, branches.count, branches.limit or limit))
+    # A branch that waits for the one before it is no reason to start a process.
+    if parallelism != "process" or branches.count <= 1 or branches.limit == 1:
+        return limit, run_graph
+    return limit, RemoteBranches(scope, env).run
+
+
+def _most(parallelism: Parallelism | None) -> int:
+    return (os.cpu_count() or 1) if parallelism == "process" else _MANY
+
+
+def _scope_of(
+    branch: Branch, path: str, outer: Scope, recorded: ScopeState | None = None
+) -> Scope:
+    initial = branch.carried if recorded is None else recorded.initial
+    variables = {
+        name: JsonParameter.model_construct(value=value)
+        for name, value in branch.variables.items()
+    }
+    environment = {**outer.environment, **branch.environment}
+    return Scope(path, dict(initial), variables, environment, outer)
+
+
+async def _run_one(
+    run: RunGraph, graph: Graph, scope: Scope, env: RunEnvironment
+) -> bool:
+    status = defaults.CANCELLED
+    try:
+        succeeded = await run(graph, scope, env)
+        status = defaults.SUCCESS if succeeded else defaults.FAIL
+    finally:
+        await env.record(BranchFinished(now(), scope.path, status))
+    return succeeded
+
+
+def fail_if_needed(
+    failed: Sequence[tuple[str, Failure | None]],
+    gathered: Gathered,
+    attempt: Attempt,
+    branches: FanOut,
+) -> None:
+    """Raise why a step with branches has failed, if it has.
+
+    Args:
+        failed: The paths of the branches that failed, and why, where that is known.
+        gathered: The results of the branches.
+        attempt: The attempt of the step.
+        branches: Its branches.
+    """
+    if failed:
+        raise _as_one(failed, attempt, branches.count)
+    if gathered.problem is not None:
+        raise gathered.problem
+
+
+def _as_one(
+    failed: Sequence[tuple[str, Failure | None]], attempt: Attempt, count: int
+) -> BranchesFailedError:
+    errors: list[Exception] = []
+    for path, failure in failed[:_KEPT_ERRORS]:
+        if failure is not None and isinstance(failure.error, Exception):
+            errors.append(failure.error)
+        elif failure is not None:
+            errors.append(BranchFailedError(path, in_one_line(failure.error)))
+            errors[-1].__cause__ = failure.error
+        else:
+            errors.append(BranchFailedError(path))
+    paths = [path for path, _ in failed]
+    return BranchesFailedError(attempt.path, paths, errors, count)
+
+
+def merge(
+    node: CompositeNode, gathered: Gathered, attempt: Attempt, env: RunEnvironment
+) -> None:
+    """Make the outputs of a step of the results of its branches.
+
+    Args:
+        node: The step.
+        gathered: The results of its branches.
+        attempt: Gets the outputs.
+        env: The environment of the run.
+    """
+    reducer = node.reducer if isinstance(node, MapNode) else KEEP_LIST
+    attempt.outputs = {
+        **gathered.outputs,
+        **{
+            name: reduced(name, values, reducer, attempt.path, env)
+            for name, values in gathered.collected.items()
+        },
+    }
+    for conflict in gathered.conflicts:
+        logger.warning("Step %r: %s", attempt.path, conflict)
+        env.recorder.notify(Warned(attempt.path, conflict))
+    attempt.message = "; ".join(gathered.conflicts)

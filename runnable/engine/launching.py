@@ -1,0 +1,160 @@
+"""Have steps run somewhere else, by the launcher of an executor.
+
+Theory of operation. The run stays here: it starts branches and decides what follows.
+For a step, a request is handed to the launcher; the other process joins the run and
+records what happens. A step that ends without having recorded an end has failed, for
+the reason that the launcher reports.
+"""
+
+import hashlib
+import json
+import sys
+from typing import cast
+
+from runnable import defaults
+from runnable.context import RunContext
+from runnable.datastore import RunLog, StepFinished, StepStarted
+from runnable.datastore.errors import RunLogNotFoundError
+from runnable.engine.environment import RunEnvironment
+from runnable.engine.errors import ExecutionFailedError
+from runnable.engine.opening import script
+from runnable.engine.recorder import now
+from runnable.engine.runtimes import Runtime
+from runnable.engine.scopes import Failure, Scope
+from runnable.errors import ConfigurationError, RunError
+from runnable.executor import (
+    PipelineReference,
+    StepLauncher,
+    StepReport,
+    StepRequest,
+)
+from runnable.graph import ExecutableNode, TaskNode, join
+from runnable.journal import StepState
+from runnable.tasks import Call
+
+
+async def launch_step(node: ExecutableNode, scope: Scope, env: RunEnvironment) -> None:
+    """Have a step run somewhere else, as often as its policy allows.
+
+    Args:
+        node: The step.
+        scope: Gets what it returns.
+        env: The environment of the run; its options have a launcher.
+    """
+    path = join(scope.path, node.name)
+    assert env.options.launcher is not None  # noqa: S101 - else it would run here
+    env.followed.expect(path)
+    report = await _launch(env.options.launcher, env.context, env.runtime, path=path)
+    read = env.services.run_log_store.read
+    for record in await env.off_loop(env.followed.records_of, path, read, env.run_id):
+        env.recorder.adopt(record)
+    step = env.state.step(path)
+    if step is None or not step.status:
+        _record_failure(node, path, step, report, env)
+        step = env.state.step(path)
+    assert step is not None  # noqa: S101 - it has been recorded
+    scope.parameters.update(step.outputs)
+    if step.status != defaults.SUCCESS:
+        scope.failure = Failure(path, RunError(step.message))
+
+
+async def launch_job(
+    launcher: StepLauncher, node: TaskNode, context: RunContext, runtime: Runtime
+) -> RunLog:
+    """Have a job run somewhere else; its process starts the run and ends it.
+
+    Args:
+        launcher: Starts it.
+        node: The job.
+        context: Describes the run.
+        runtime: How to wait for its end.
+
+    Returns:
+        The log of the run.
+
+    Raises:
+        ExecutionFailedError: If it failed.
+    """
+    report = await _launch(launcher, context, runtime, job=job_digest(node))
+    try:
+        run_log = context.services.run_log_store.get_run_log_by_id(context.run_id)
+    except RunLogNotFoundError:
+        raise ExecutionFailedError(context.run_id, None, report.reason) from None
+    if not report.succeeded or run_log.status != defaults.SUCCESS:
+        raise ExecutionFailedError(context.run_id, run_log, report.reason)
+    return run_log
+
+
+async def _launch(
+    launcher: StepLauncher,
+    context: RunContext,
+    runtime: Runtime,
+    *,
+    path: str = "",
+    job: str = "",
+) -> StepReport:
+    request = StepRequest(
+        context.run_id,
+        _reference(context),
+        path,
+        job,
+        context.configuration_file,
+        context.parameters_file,
+        context.tag,
+        context.log_level,
+    )
+    launched = launcher.launch(request)
+    report = await runtime.invoke(Call(launched.wait, stop=launched.stop))
+    return cast("StepReport", report)
+
+
+def _reference(context: RunContext) -> PipelineReference:
+    """Return where another process finds the definition of the pipeline or job."""
+    if context.execution_mode == "yaml":
+        file = getattr(context, "pipeline_definition_file", "")
+        return PipelineReference("yaml", file)
+    # A script with several pipelines needs the name of this one.
+    if path := script():
+        return PipelineReference("python", path, sys.argv[1:])
+    kind = context.services.executor.service_name
+    raise ConfigurationError(
+        f"the executor {kind!r} needs a pipeline in a YAML file, or in a script that "
+        "is run, as `python FILE`: another process reads it again"
+    )
+
+
+def check_reference(context: RunContext) -> None:
+    """Refuse a run whose definition another process cannot find, before it starts."""
+    _reference(context)
+
+
+def job_digest(node: TaskNode) -> str:
+    """Return what distinguishes a job from others of the same program.
+
+    Args:
+        node: The job.
+
+    Returns:
+        Sixteen hexadecimal digits.
+    """
+    files = node.catalog.describe() if node.catalog else None
+    text = json.dumps([node.task.describe(), files], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _record_failure(
+    node: ExecutableNode,
+    path: str,
+    step: StepState | None,
+    report: StepReport,
+    env: RunEnvironment,
+) -> None:
+    """Record that a step has failed whose process can no longer do so."""
+    reason = f"{report.reason}, and has recorded no end"
+    number = max(step.started.attempt if step else 0, 1)
+    if path not in env.state.open:
+        record = StepStarted(now(), path, node.name, node.node_type, number)
+        env.recorder.record(record)
+    env.recorder.record(
+        StepFinished(now(), path, defaults.FAIL, {}, [], number, reason)
+    )

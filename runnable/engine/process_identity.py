@@ -1,0 +1,131 @@
+"""Identify processes, and find out whether one is still alive.
+
+Theory of operation. A process that starts or resumes a run records its host, its id and
+when it started, since process ids are reused. On the same host, and in the same
+container, this decides for certain whether the process is alive. From elsewhere, only
+heartbeats tell: a process that was not heard for a minute counts as gone.
+"""
+
+import os
+import socket
+import sys
+from functools import cache
+from pathlib import Path
+
+from runnable.concurrency.heartbeat import HEARTBEAT_SECONDS
+from runnable.journal import Claim, Owner, Ownership
+from runnable.scope.clock import seconds
+
+_SILENT_SECONDS = 3 * HEARTBEAT_SECONDS
+
+
+def this_process() -> Owner:
+    """Return the process that calls this."""
+    process_id = os.getpid()
+    return Owner(_host(), process_id, _started_here(process_id))
+
+
+def other_owner(ownership: Ownership) -> Owner | None:
+    """Return another living process that has the run, or a step of it, if any.
+
+    Args:
+        ownership: The claims on the run.
+    """
+    for claim in ownership.claims:
+        if claim.owner != this_process() and _has_living_owner(claim, ownership):
+            return claim.owner
+    return None
+
+
+def has_crashed(ownership: Ownership) -> bool:
+    """Return whether the run has owners, and none of them is alive.
+
+    Args:
+        ownership: The claims on the run.
+    """
+    # Between its steps, a run whose steps run elsewhere has no owner.
+    claims = [it for it in ownership.claims if it.path or not ownership.in_parts]
+    return bool(claims) and not any(
+        it.owner == this_process() or _has_living_owner(it, ownership) for it in claims
+    )
+
+
+def owner_of_step(
+    ownership: Ownership, path: str, mine: Claim | None, *, runs_here: bool
+) -> Owner | None:
+    """Return the process that has a step already, so that nobody else may run it.
+
+    Args:
+        ownership: The claims on the run.
+        path: The path of the step.
+        mine: The claim of the caller, if it has recorded one; of several claims, the
+            first one counts.
+        runs_here: Whether the run is active in this process.
+    """
+    for claim in ownership.claims:
+        if claim == mine:
+            return None
+        whole_run = not (claim.path or ownership.in_parts)
+        if whole_run and claim.owner == this_process():
+            whole_run = runs_here
+        concerned = whole_run or claim.path == path
+        if concerned and _has_living_owner(claim, ownership):
+            return claim.owner
+    return None
+
+
+def _has_living_owner(claim: Claim, ownership: Ownership) -> bool:
+    return is_alive(claim.owner, max(claim.heard_at, ownership.last_heartbeat))
+
+
+def is_alive(owner: Owner, last_heartbeat: float) -> bool:
+    """Return whether a process is still alive, as far as can be known.
+
+    Args:
+        owner: The process.
+        last_heartbeat: POSIX timestamp of its latest sign of life, which decides if it
+            is on another host or in another container.
+    """
+    namespace = owner.id_namespace
+    elsewhere = bool(namespace) and namespace != this_process().id_namespace
+    if elsewhere or owner.host != _host() or sys.platform == "win32":
+        return seconds() - last_heartbeat < _SILENT_SECONDS
+    try:
+        os.kill(owner.process_id, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # it belongs to another user, and is alive
+    started = owner.process_began
+    return not started or _started(owner.process_id) == started
+
+
+@cache
+def _host() -> str:
+    return socket.gethostname()
+
+
+@cache
+def _started_here(process_id: int) -> str:
+    # By id: a forked child has another one, and is not its parent.
+    return _started(process_id)
+
+
+def _started(process_id: int) -> str:
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text()[:8]
+        stat = Path(f"/proc/{process_id}/stat").read_text()
+    except OSError:
+        return ""
+    # The name of the program, in brackets, may contain anything; the 22nd field is the
+    # start in ticks since the machine was started.
+    return f"{boot}:{stat.rpartition(')')[2].split()[19]}:{_id_namespace()}"
+
+
+@cache
+def _id_namespace() -> str:
+    """Return what distinguishes processes of equal ids in several containers."""
+    try:
+        return str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        return ""

@@ -1,0 +1,182 @@
+"""A call in one thread that another thread can end."""
+
+import asyncio
+import contextlib
+import ctypes
+import inspect
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+
+from runnable.engine.runtimes.awaiting import make, must_wait, wait_for
+from runnable.events import Pause
+from runnable.scope import current_scope
+from runnable.tasks import Call
+from runnable.tasks.base import Items
+
+
+class CallInterrupted(BaseException):
+    """Raised in a call that is to end; not an Exception, so that code lets it pass."""
+
+
+class RunningCall:
+    """Makes a call in whatever thread it is run, and lets others end it there.
+
+    Theory of operation. Python code is ended by an exception that the interpreter
+    raises in its thread; that must hit the user's function and nothing else of the
+    thread, so it is sent only between entering and leaving the function, which a lock
+    tells. One that has been sent and not yet raised when the function is left is taken
+    back. What is awaited is cancelled on its loop; what knows better how to end has
+    `stop`; and a run that the function executes ends as runs do, so that no exception
+    hits the middle of its bookkeeping.
+
+    Args:
+        call: The call.
+        waits: Whether an awaitable result is waited for, on a loop of this thread's
+            own; if not, it is the result.
+    """
+
+    def __init__(self, call: Call, *, waits: bool = True) -> None:
+        items = call.items and _Undisturbed(call.items, self.ending_by)
+        self._call = call._replace(items=items)
+        self._waits = waits
+        self._lock = threading.Lock()
+        self._thread: int | None = None
+        self._cancel: Callable[[], object] | None = call.stop
+        self._unwanted = False
+        self._insists = False
+        """True if a second interruption may call its interrupter again."""
+
+    def run(self) -> object:
+        """Make the call.
+
+        Returns:
+            Its result.
+
+        Raises:
+            CallInterrupted: If somebody has ended it.
+        """
+        run, thread = current_scope().run, threading.get_ident()
+        calls = run.calls if run is not None else {}
+        calls[thread] = self
+        try:
+            try:
+                self._enter(thread)
+                result = make(self._call)
+                if self._waits and must_wait(result):
+                    result = self._wait(result)
+                return result
+            finally:
+                self._leave()
+        except CallInterrupted:
+            # It may have been raised just before the function was left.
+            self._leave()
+            raise
+        finally:
+            calls.pop(thread, None)
+
+    def _enter(self, thread: int) -> None:
+        with self._lock:
+            if self._unwanted:
+                raise CallInterrupted
+            self._thread = thread
+
+    def _leave(self) -> None:
+        with self._lock:
+            thread, self._thread = self._thread, None
+            if self._unwanted and thread is not None:
+                _raise_in(thread, None)
+
+    def interrupt(self) -> None:
+        """End the call, now or when it begins; from any thread, at any time.
+
+        Called again, it insists: the function may have caught what was raised.
+        """
+        with self._lock:
+            again, self._unwanted = self._unwanted, True
+            if self._thread is None:
+                return
+            if self._cancel is None:
+                _raise_in(self._thread, CallInterrupted)
+            elif self._insists or not again:
+                self._cancel()
+
+    @contextlib.contextmanager
+    def ending_by(self, end: Callable[[], object]) -> Iterator[None]:
+        """Have the call ended in another way for the length of a block.
+
+        Args:
+            end: Called from any thread, once or more, in place of what ends it else.
+
+        Raises:
+            CallInterrupted: If the call has been ended, before or within the block.
+        """
+        with self._lock:
+            before, insisted = self._cancel, self._insists
+            if self._unwanted:
+                if before is None:
+                    _raise_in(threading.get_ident(), None)
+                raise CallInterrupted  # in place of what was just taken back
+            self._cancel, self._insists = end, True
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._cancel, self._insists = before, insisted
+            if self._unwanted:
+                raise CallInterrupted
+
+    def _wait(self, result: object) -> object:
+        # A coroutine from a call without a loop is awaited on a loop of its own.
+        try:
+            # Nothing is raised where a loop is made or closed: half of one leaks.
+            with self.ending_by(_later), asyncio.Runner() as runner:
+                return runner.run(self._on_loop(result))
+        finally:
+            if inspect.iscoroutine(result):
+                result.close()  # if it has not even started
+
+    async def _on_loop(self, result: object) -> object:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None  # noqa: S101 - a runner runs tasks
+
+        def cancel() -> None:
+            with contextlib.suppress(RuntimeError):  # it has just ended by itself
+                loop.call_soon_threadsafe(task.cancel)
+
+        with self._lock:
+            self._cancel, self._insists = cancel, False
+            if self._unwanted:
+                task.cancel()
+        return await wait_for(result, self._call)
+
+
+class _Undisturbed:
+    """Takes what a generator yields, whole: its call is ended before or after that."""
+
+    def __init__(
+        self,
+        items: Items,
+        ending_by: Callable[[Callable[[], object]], AbstractContextManager[None]],
+    ) -> None:
+        self._items = items
+        self._ending_by = ending_by
+
+    def begin(self) -> None:
+        """Take note that a generator runs."""
+        self._items.begin()
+
+    def take(self, item: object) -> Pause | None:
+        """Take one item."""
+        with self._ending_by(_later):
+            return self._items.take(item)
+
+
+def _later() -> None:
+    """End nothing yet: who looks next whether the call is wanted ends it."""
+
+
+def _raise_in(thread: int, kind: type[BaseException] | None) -> None:
+    # Raising in another thread is documented in the C API only.
+    exception = ctypes.py_object(kind) if kind is not None else None
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), exception)

@@ -1,0 +1,1 @@
+"""Run one step of a run whose steps run in processes of their own."""

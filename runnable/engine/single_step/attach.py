@@ -1,0 +1,205 @@
+"""Join a run for one of its steps, or start the run with it.
+
+Theory of operation. The state of the run is read, and what cannot be run is refused.
+Then the step is claimed by a record, and what was recorded meanwhile is read: of
+several processes that claim a step, the first one in the journal has it, and nothing
+has happened unseen.
+"""
+
+import contextlib
+from collections.abc import AsyncIterator, Iterator, Mapping
+
+from runnable import defaults
+from runnable.capture import active_run
+from runnable.context import RunContext
+from runnable.datastore import AnyParameter, Journal
+from runnable.engine.environment import RunEnvironment, Shared, build_environment
+from runnable.engine.leases import RunLease
+from runnable.engine.opening import (
+    check_same_pipeline,
+    code_identity,
+    read_secrets_again,
+    run_started,
+)
+from runnable.engine.process_identity import owner_of_step, this_process
+from runnable.engine.recorder import UnrecordedError, now
+from runnable.engine.replaced_files import close_all_attempts
+from runnable.engine.run import step_limit, unwrapped
+from runnable.engine.runtimes import Runtime
+from runnable.engine.single_step.address import (
+    Address,
+    StepName,
+    check_turn,
+    locate,
+)
+from runnable.engine.single_step.single_step import SingleStep, terminal_status
+from runnable.errors import RunError
+from runnable.executor import ExecutionOptions
+from runnable.graph import FailNode, SuccessNode
+from runnable.journal import Claim, RunState, StepClaimed, StepReleased
+from runnable.scope.clock import seconds
+
+
+@contextlib.asynccontextmanager
+async def attached(
+    step: StepName,
+    state: RunState | None,
+    parameters: Mapping[str, AnyParameter],
+    runtime: Runtime,
+    context: RunContext,
+    shared: Shared,
+    options: ExecutionOptions,
+) -> AsyncIterator[SingleStep]:
+    """Join a run for one of its steps, or start the run if nobody has.
+
+    Args:
+        step: The step.
+        state: What is recorded of the run; None if there is no such run yet.
+        parameters: Those that the run starts with, if this is its first step.
+        runtime: How functions are called.
+        context: Describes the run.
+        shared: What the runs of the container share.
+        options: How the executor wants steps to be run.
+
+    Yields:
+        The step.
+
+    Raises:
+        RetryValidationError: If the pipeline is not the one that the run started with.
+        NodeNotFoundError: If there is no such step.
+        RunError: If the step cannot be run now.
+    """
+    context.set_graph(step.graph)
+    store, run_id = context.services.run_log_store, context.run_id
+    runs_here = shared.heartbeats.has(store.key(run_id))
+    first = None
+    if state is None:
+        code = await code_identity(shared, runtime)
+        first = run_started(context, parameters, code, in_parts=True)
+        state = RunState([first])
+    address = _checked(step, state, context, runs_here=runs_here)
+    journal = store.create(run_id, first) if first else store.join(run_id)
+    env = _environment(journal, state, runtime, context, shared, options)
+    read_secrets_again(state, step.graph, context)
+    try:
+        if first is not None:
+            env.recorder.notify(first)
+        if has_succeeded(address, state):
+            yield SingleStep(env, address, has_succeeded=True)
+        else:
+            claimed = _claimed(step, address, env, shared, runs_here=runs_here)
+            with claimed as address, active_run():
+                succeeded = has_succeeded(address, env.state)
+                yield SingleStep(env, address, has_succeeded=succeeded)
+    except UnrecordedError as error:
+        raise unwrapped(error) from error
+    finally:
+        env.workers.close()
+        env.recorder.close()
+    _finish_run(address, env)
+
+
+def _finish_run(address: Address, env: RunEnvironment) -> None:
+    """Have the store keep its snapshot, if the step was the end of the run."""
+    if isinstance(address.node, SuccessNode | FailNode) and not address.scope.path:
+        store = env.services.run_log_store
+        store.finish(store.get_run_log_by_id(env.run_id, loader=env.loader))
+
+
+def _environment(
+    journal: Journal,
+    state: RunState,
+    runtime: Runtime,
+    context: RunContext,
+    shared: Shared,
+    options: ExecutionOptions,
+) -> RunEnvironment:
+    # The step runs here, whatever the executor does with those of a whole run.
+    return build_environment(
+        context,
+        runtime,
+        journal,
+        state,
+        options=options._replace(launcher=None),
+        step_limit=step_limit(shared, context),
+        interrupt=shared.active_runs.interrupt,
+    )
+
+
+def _checked(
+    step: StepName,
+    state: RunState,
+    context: RunContext,
+    mine: Claim | None = None,
+    *,
+    runs_here: bool,
+) -> Address:
+    """Locate a step; refuse it if it cannot be run now.
+
+    Args:
+        step: The step.
+        state: The state of the run.
+        context: Describes the run.
+        mine: The claim of this process, if it has claimed the step already.
+        runs_here: Whether the run was active in this process before that.
+    """
+    run_id = context.run_id
+    if state.started is None and not state.ownership.is_deleting:
+        why = "it has only just started, or its store keeps nothing before its end"
+        raise RunError(f"run {run_id!r} cannot be joined: {why}")
+    check_same_pipeline(run_id, state, step.graph, "it is another one")
+    address = locate(step, state, context)
+    check_turn(address, state)
+    owner = owner_of_step(state.ownership, address.path, mine, runs_here=runs_here)
+    if owner is not None and not has_succeeded(address, state):
+        why = f"{owner} runs it; wait for its end, or end it"
+        raise RunError(f"step {address.path!r} cannot be run: {why}")
+    return address
+
+
+def has_succeeded(address: Address, state: RunState) -> bool:
+    """Return whether a step has succeeded, so that it is not run again.
+
+    Args:
+        address: The step.
+        state: The state of the run.
+    """
+    node = address.node
+    if isinstance(node, SuccessNode | FailNode):
+        scope = state.scope(address.scope.path)
+        return scope is not None and scope.status == terminal_status(node)
+    recorded = state.step(address.path)
+    return recorded is not None and recorded.status == defaults.SUCCESS
+
+
+@contextlib.contextmanager
+def _claimed(
+    step: StepName,
+    address: Address,
+    env: RunEnvironment,
+    shared: Shared,
+    *,
+    runs_here: bool,
+) -> Iterator[Address]:
+    """Claim a step for this process, for the length of a `with` block.
+
+    Yields:
+        The step, in the state that it has after the claim.
+    """
+    path, context, owner = address.path, env.context, this_process()
+    store, recorder = env.services.run_log_store, env.recorder
+    claim = StepClaimed(now(), path, *owner, seconds())
+    seen = env.state.count
+    # What others have recorded meanwhile is applied in the order of the journal.
+    recorder.write_among_others(claim, lambda: store.read(env.run_id, seen))
+    try:
+        with RunLease(store, shared.heartbeats, env.run_id) as lease:
+            lease.beat_with(recorder)
+            store.keep_state(env.run_id, env.state)
+            mine = Claim.of(claim)
+            address = _checked(step, env.state, context, mine, runs_here=runs_here)
+            close_all_attempts(env.services.catalog, env.run_id, env.state, [path])
+            yield address
+    finally:
+        if not recorder.is_over:
+            recorder.record(StepReleased(now(), path, *owner))

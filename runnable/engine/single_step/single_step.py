@@ -1,0 +1,222 @@
+"""Run one step of a run whose steps run elsewhere, each in a process of its own.
+
+Theory of operation. The process reads the state of the run, joins its journal, and has
+the engine run one step in the scope that is recorded. A step with branches is run in
+two acts: `open_branches` records which branches there are, `close_branches` merges
+their results; in between, the steps of the branches are run like any others. A terminal
+step ends the branch, or the run. The first step of a run starts it.
+"""
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import NamedTuple
+
+from pydantic import JsonValue
+
+from runnable import defaults
+from runnable.datastore import (
+    BranchFinished,
+    BranchStarted,
+    Record,
+    RunFinished,
+    StepStarted,
+)
+from runnable.engine.branch_errors import BranchFailedError
+from runnable.engine.environment import RunEnvironment
+from runnable.engine.fan_out.branches import fail_if_needed, merge, run_composite
+from runnable.engine.fan_out.fan_out import Branch, BranchEnd, FanOut, fan_out
+from runnable.engine.recorder import now
+from runnable.engine.scopes import Failure
+from runnable.engine.single_step.address import Address
+from runnable.engine.steps.attempt import Attempt
+from runnable.engine.steps.step import in_one_line, run_step
+from runnable.errors import RunError, RunnableError
+from runnable.graph import (
+    CompositeNode,
+    FailNode,
+    LoopNode,
+    SuccessNode,
+    join,
+)
+from runnable.graph.errors import NodeMethodCallError
+from runnable.journal import ScopeState
+
+
+class OpenBranch(NamedTuple):
+    """A branch that has started and not ended."""
+
+    name: str
+    variables: Mapping[str, JsonValue]
+    """Values that the step passes to it."""
+
+
+class StepResult(NamedTuple):
+    """How a step has ended."""
+
+    succeeded: bool
+    reason: str
+    """Why it failed; empty if it did not."""
+
+
+_SUCCEEDED = StepResult(succeeded=True, reason="")
+
+
+class SingleStep:
+    """A step of a run, for a process that has joined the run.
+
+    Args:
+        env: The environment of the run.
+        address: The step.
+        has_succeeded: True if it succeeded before; it is not run again then.
+    """
+
+    def __init__(
+        self, env: RunEnvironment, address: Address, *, has_succeeded: bool
+    ) -> None:
+        self._env = env
+        self._address = address
+        self._has_succeeded = has_succeeded
+
+    async def run(self) -> StepResult:
+        """Run the step, with all its branches if it has any."""
+        env, address = self._env, self._address
+        if self._has_succeeded:
+            return _SUCCEEDED
+        if isinstance(address.node, CompositeNode):
+            await run_composite(address.node, address.scope, env)
+        else:
+            await run_step(address.node, address.scope, env)
+        if isinstance(address.node, SuccessNode | FailNode):
+            await env.record(_end_of(address.scope.path, terminal_status(address.node)))
+        return self._result()
+
+    def _result(self) -> StepResult:
+        path, scope = self._address.path, self._address.scope
+        step = self._env.state.step(path)
+        succeeded = step is not None and step.status == defaults.SUCCESS
+        failure = scope.failure
+        return StepResult(succeeded, in_one_line(failure.error) if failure else "")
+
+    async def open_branches(self) -> list[OpenBranch]:
+        """Record which branches the step has; of a loop, the next iteration.
+
+        Returns:
+            The branches that have not ended.
+
+        Raises:
+            RunnableError: If a parameter does not determine which branches there are;
+                the step has failed then.
+            NodeMethodCallError: If the step has none.
+        """
+        address, env = self._address, self._env
+        node = self._composite()
+        if self._has_succeeded:
+            return []
+        try:
+            branches = fan_out(node, address.scope, address.path)
+        except RunnableError as error:
+            await run_composite(node, address.scope, env, partial(_fail, error))
+            raise
+        if address.path not in env.state.open:
+            await env.record(
+                StepStarted(now(), address.path, node.name, node.node_type, 0)
+            )
+        opened = []
+        for branch, path, recorded in self._replayed(branches, again=True):
+            if recorded is None or recorded.status not in {"", defaults.SUCCESS}:
+                # It has not started, or it has failed and is tried again.
+                await env.record(BranchStarted(now(), path, dict(branch.variables)))
+            if recorded is None or recorded.status != defaults.SUCCESS:
+                opened.append(OpenBranch(branch.name, branch.variables))
+        return opened
+
+    async def close_branches(self) -> StepResult | None:
+        """Record the merged results of the branches of the step.
+
+        Returns:
+            How the step has ended; None for a loop that continues.
+
+        Raises:
+            RunError: If some branches have not ended.
+            NodeMethodCallError: If the step has none.
+        """
+        address, node, env = self._address, self._composite(), self._env
+        if self._has_succeeded:
+            return _SUCCEEDED
+        branches = fan_out(node, address.scope, address.path)
+        ends = [(path, recorded) for _, path, recorded in self._replayed(branches)]
+        waiting = [path for path, it in ends if it is None or not it.status]
+        started = [path for path, it in ends if it is not None]
+        if isinstance(node, LoopNode) and waiting and waiting[0] not in started:
+            return None
+        if waiting:
+            reason = f"branches of step {address.path!r} have not ended: "
+            raise RunError(reason + ", ".join(waiting))
+        failed = {
+            path: recorded.reason
+            for path, recorded in ends
+            if recorded is not None and recorded.status != defaults.SUCCESS
+        }
+        close = partial(_close, node, branches, failed, env)
+        await run_composite(node, address.scope, env, close)
+        return self._result()
+
+    def _composite(self) -> CompositeNode:
+        node = self._address.node
+        if not isinstance(node, CompositeNode):
+            problem = f"step {self._address.path!r} is a {node.node_type}: no branches"
+            raise NodeMethodCallError(problem)
+        return node
+
+    def _replayed(
+        self, branches: FanOut, *, again: bool = False
+    ) -> Iterator[tuple[Branch, str, ScopeState | None]]:
+        """Yield branches with their paths and their recorded states.
+
+        The next iteration of a loop depends on the result of the one before; a failed
+        one is the last, unless it is tried again.
+        """
+        for branch in branches:
+            path = join(self._address.path, branch.name)
+            recorded = self._env.state.scope(path)
+            status = recorded.status if recorded is not None else ""
+            if recorded is not None and status:
+                succeeded = status == defaults.SUCCESS
+                branches.report(branch, BranchEnd(succeeded, recorded.parameters))
+            yield branch, path, recorded
+            if branches.limit == 1 and (again or not status):
+                if status == defaults.SUCCESS:
+                    continue
+                return
+
+
+def terminal_status(node: SuccessNode | FailNode) -> str:
+    """Return the status of a run, or a branch, that ends at a terminal step."""
+    return defaults.SUCCESS if isinstance(node, SuccessNode) else defaults.FAIL
+
+
+def _end_of(branch: str, status: str) -> Record:
+    if branch:
+        return BranchFinished(at=now(), path=branch, status=status)
+    return RunFinished(at=now(), status=status)
+
+
+async def _fail(error: Exception, attempt: Attempt) -> None:
+    del attempt
+    raise error
+
+
+async def _close(
+    node: CompositeNode,
+    branches: FanOut,
+    failed: Mapping[str, str],
+    env: RunEnvironment,
+    attempt: Attempt,
+) -> None:
+    gathered = branches.close(succeeded=not failed)
+    merge(node, gathered, attempt, env)
+    errors = [
+        (path, Failure(path, BranchFailedError(path, reason)))
+        for path, reason in failed.items()
+    ]
+    fail_if_needed(errors, gathered, attempt, branches)

@@ -1,0 +1,33 @@
+"""One attempt of a step."""
+
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from runnable import defaults
+from runnable.datastore import AnyParameter, DataCatalog
+from runnable.engine.steps.output_log import OutputLog
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One attempt of a step, while it is active."""
+
+    path: str
+    number: int
+    """From 1; 0 for a step with branches."""
+    output: OutputLog
+    outputs: dict[str, AnyParameter] = field(default_factory=dict)
+    put: list[DataCatalog] = field(default_factory=list)
+    got: list[DataCatalog] = field(default_factory=list)
+    read: list[str] = field(default_factory=list)
+    """Names of parameters that it was given from outside its branch."""
+    cache_key: str = ""
+    """Key of its result for steps that would do the same."""
+    cached_from: str = ""
+    status: str = defaults.FAIL
+    message: str = ""
+    error: BaseException | None = None
+    abandoned: "list[Future[object]]" = field(default_factory=list)
+    """Calls that were left to end by themselves."""
+    replaced: list[str] = field(default_factory=list)
+    """The names of files that it has replaced."""

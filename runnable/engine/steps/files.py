@@ -1,0 +1,135 @@
+"""Get, put and restore the files of an attempt; keep its execution log."""
+
+import logging
+
+from runnable import defaults
+from runnable.catalog import PutBy
+from runnable.datastore import DataCatalog
+from runnable.engine.environment import RunEnvironment
+from runnable.engine.replaced_files import name_of_attempt
+from runnable.engine.steps.attempt import Attempt
+from runnable.events import Warned
+from runnable.graph import CatalogSettings, execution_log_name, parent
+
+logger = logging.getLogger(__name__)
+
+
+async def get_files(
+    files: CatalogSettings, attempt: Attempt, env: RunEnvironment
+) -> None:
+    """Fetch what a step gets.
+
+    Args:
+        files: What it gets.
+        attempt: Notes it.
+        env: The environment of the run.
+
+    Raises:
+        CatalogError: If something is not there.
+    """
+    for pattern in files.get:
+        attempt.got += await env.off_loop(
+            env.services.catalog.get_files, pattern, run_id=env.run_id
+        )
+
+
+async def put_files(
+    files: CatalogSettings, attempt: Attempt, env: RunEnvironment
+) -> None:
+    """Keep what a step puts; what it has replaced comes back if it does not succeed.
+
+    Args:
+        files: What it puts.
+        attempt: Notes it.
+        env: The environment of the run.
+
+    Raises:
+        CatalogError: If something is not there.
+    """
+    if files.put:
+        await _put(files, attempt, env, None)
+
+
+async def put_leftovers(
+    files: CatalogSettings, attempt: Attempt, env: RunEnvironment
+) -> None:
+    """Keep what a failed step has left behind: it helps to find out why it failed.
+
+    What was kept before, such as what it was given, is there for the next attempt.
+    """
+    if not files.put:
+        return
+    left = env.left_behind.setdefault(attempt.path, set())
+    await _put(files, attempt, env, left)
+    left.update(file.name for file in attempt.put)
+
+
+async def _put(
+    files: CatalogSettings, attempt: Attempt, env: RunEnvironment, left: set[str] | None
+) -> None:
+    by = PutBy(name_of_attempt(attempt.path, attempt.number), left, attempt.replaced)
+    for pattern in files.put:
+        kept = await env.off_loop(
+            env.services.catalog.put_files,
+            pattern,
+            run_id=env.run_id,
+            store_copy=files.store_copy,
+            missing_ok=left is not None,
+            by=by,
+        )
+        attempt.put += kept
+        for file in kept:
+            _warn_if_replaced(file, attempt, env)
+
+
+def _warn_if_replaced(file: DataCatalog, attempt: Attempt, env: RunEnvironment) -> None:
+    """Warn if a file takes the place of another one from a branch beside this one."""
+    here = parent(attempt.path)
+    before = env.files.get(file.name)
+    env.files[file.name] = (here, file.data_hash)
+    if before is None or before[1] == file.data_hash:
+        return
+    if f"{here}.".startswith(f"{before[0]}.") or f"{before[0]}.".startswith(f"{here}."):
+        return  # later steps of this branch, or around it, continue with the file
+    if here and before[0]:
+        text = (
+            f"{file.name!r} replaces a file of this name that branch {before[0]!r} has "
+            "put; let each branch write a name of its own"
+        )
+        logger.warning("Step %r: %s", attempt.path, text)
+        env.recorder.notify(Warned(attempt.path, text))
+
+
+async def close_attempt(attempt: Attempt, env: RunEnvironment) -> None:
+    """Drop or restore the backups of an attempt, after its end was recorded.
+
+    Args:
+        attempt: The attempt.
+        env: The environment of the run.
+    """
+    if attempt.replaced:
+        catalog, run_id = env.services.catalog, env.run_id
+        names = [name_of_attempt(attempt.path, attempt.number)]
+        succeeded = attempt.status == defaults.SUCCESS
+        await env.off_loop(
+            catalog.close_attempts, names, run_id=run_id, succeeded=succeeded
+        )
+
+
+async def keep_log(attempt: Attempt, env: RunEnvironment, error_text: str = "") -> None:
+    """Store the output of an attempt.
+
+    Args:
+        attempt: The attempt.
+        env: The environment of the run.
+        error_text: The error, if it failed.
+    """
+    attempt.output.close()
+    catalog = env.services.catalog
+    await env.ask(
+        catalog,
+        catalog.put_text,
+        execution_log_name(attempt.path, attempt.number),
+        attempt.output.text() + env.masker.text(error_text),
+        run_id=env.run_id,
+    )

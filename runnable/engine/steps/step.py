@@ -1,0 +1,190 @@
+"""The life of one step; the only copy, for synchronous and asynchronous runs.
+
+Theory of operation. An attempt of a step is recorded as started, made, and recorded as
+finished, whatever happens in between: the boundary below is where an exception of the
+user's code becomes an outcome. What interrupts the run itself (cancellation,
+KeyboardInterrupt) is recorded and raised again. A step with branches has one attempt,
+whose body runs the branches.
+"""
+
+import traceback
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from runnable import defaults
+from runnable.datastore import StepFinished, StepStarted
+from runnable.engine.branch_errors import BranchesFailedError
+from runnable.engine.environment import RunEnvironment
+from runnable.engine.launching import launch_step
+from runnable.engine.limits import with_place
+from runnable.engine.recorder import UnrecordedError, now
+from runnable.engine.scopes import Failure, Scope
+from runnable.engine.steps.attempt import Attempt
+from runnable.engine.steps.caching import remember
+from runnable.engine.steps.files import close_attempt, keep_log
+from runnable.engine.steps.output_log import OutputLog
+from runnable.engine.steps.retry import is_worth_another_try, wait_before_retry
+from runnable.engine.steps.task_step import run_executable
+from runnable.engine.steps.values import masked
+from runnable.engine.worker_client import RemoteStep
+from runnable.graph import ExecutableNode, Node, StepNode, TaskNode, join
+
+Body = Callable[[], Awaitable[None]]
+"""Does what an attempt is for; raises if the step has failed."""
+
+
+async def run_step(node: Node, scope: Scope, env: RunEnvironment) -> None:
+    """Run a node without branches to its end, as often as its policy allows.
+
+    Args:
+        node: The node.
+        scope: The parameters that it reads, and sets when it succeeds.
+        env: The environment of the run.
+    """
+    if isinstance(node, ExecutableNode) and env.options.launcher is not None:
+        await _limited(node, env, partial(launch_step, node, scope, env))
+    elif isinstance(node, TaskNode) and _is_isolated(node, env):
+        await _limited(node, env, partial(RemoteStep(env).run, node, scope))
+    else:
+        await run_attempts(node, scope, env)
+
+
+async def _limited(
+    node: Node,
+    env: RunEnvironment,
+    action: Callable[[], Awaitable[None]],
+    attempt: Attempt | None = None,
+) -> None:
+    """Run a step as soon as one more task may be active."""
+    if not isinstance(node, TaskNode) or env.step_limit is None:
+        await action()
+    else:
+        abandoned = attempt.abandoned if attempt is not None else ()
+        await with_place(env.step_limit, env.runtime, action, abandoned)
+
+
+def _is_isolated(node: TaskNode, env: RunEnvironment) -> bool:
+    return (node.policy.workspace or env.options.workspace) == "isolated"
+
+
+async def run_attempts(node: Node, scope: Scope, env: RunEnvironment) -> None:
+    """Run a node in this process, as often as its policy allows."""
+    path = join(scope.path, node.name)
+    step = env.state.step(path)
+    number, tries = (step.started.attempt, step.tries) if step else (0, 0)
+    while True:
+        number, tries = number + 1, tries + 1
+        attempt = new_attempt(path, number, env)
+        body = partial(run_executable, node, attempt, scope, env)
+        # A place for each attempt: it is free while this step waits for the next one.
+        if env.step_limit is None:
+            await run_attempt(node, attempt, scope, env, body)
+        else:
+            action = partial(run_attempt, node, attempt, scope, env, body)
+            await _limited(node, env, action, attempt)
+        if attempt.error is None or not isinstance(node, ExecutableNode):
+            return
+        if not is_worth_another_try(node.policy, tries, attempt.error):
+            return
+        await wait_before_retry(node.policy.delay, tries, env.runtime)
+
+
+def new_attempt(path: str, number: int, env: RunEnvironment) -> Attempt:
+    """Make an attempt of a step.
+
+    Args:
+        path: The path of the step.
+        number: From 1; 0 for a step with branches.
+        env: The environment of the run.
+    """
+    output = OutputLog(path, env.masker, env.options.console)
+    return Attempt(path, number, output)
+
+
+async def run_attempt(
+    node: Node, attempt: Attempt, scope: Scope, env: RunEnvironment, body: Body
+) -> None:
+    """Make one attempt of a step, and record its start and its end.
+
+    Args:
+        node: The step.
+        attempt: The attempt; gets its status and its error.
+        scope: The parameters that it reads, and sets when it succeeds.
+        env: The environment of the run.
+        body: Does what the attempt is for.
+    """
+    await env.record(
+        StepStarted(now(), attempt.path, node.name, node.node_type, attempt.number)
+    )
+    try:
+        await body()
+        attempt.status = defaults.SUCCESS
+    except UnrecordedError as error:
+        attempt.error = error
+        raise
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the step boundary
+        attempt.error = error
+        if attempt.number:
+            attempt.outputs = {}
+            error.add_note(f"in step {attempt.path!r}, attempt {attempt.number}")
+        note_failure(node, Failure(attempt.path, error), scope)
+    except BaseException as error:
+        attempt.status, attempt.error, attempt.outputs = defaults.CANCELLED, error, {}
+        raise
+    finally:
+        await _finish(attempt, env)
+    scope.parameters.update(attempt.outputs)
+
+
+def note_failure(node: Node, failure: Failure, scope: Scope) -> None:
+    """Remember why a step failed, as the reason why its graph may fail."""
+    # A failing end of a failure path is not why that path was taken.
+    if scope.failure is None or isinstance(node, StepNode):
+        scope.failure = failure
+
+
+async def _finish(attempt: Attempt, env: RunEnvironment) -> None:
+    attempt.output.close()
+    error, text = attempt.error, ""
+    # The errors of branches are recorded with their steps.
+    if error is not None and not isinstance(error, BranchesFailedError):
+        text = "".join(traceback.format_exception(error))
+    if error is not None and attempt.number:
+        try:
+            await keep_log(attempt, env, text)
+        except Exception as problem:  # noqa: BLE001 - the step has failed already
+            error.add_note(f"its execution log could not be kept: {problem!r}")
+    if attempt.status != defaults.SUCCESS:
+        attempt.put = [it for it in attempt.put if it.name not in attempt.replaced]
+    recorded = masked(attempt.outputs, env.masker)
+    hidden = (name for name, it in recorded.items() if it is not attempt.outputs[name])
+    finished = StepFinished(
+        at=now(),
+        path=attempt.path,
+        status=attempt.status,
+        attempt=attempt.number,
+        message=env.masker.text(in_one_line(error) or attempt.message),
+        traceback=env.masker.text(text),
+        outputs=recorded,
+        files=[*attempt.put, *attempt.got],
+        read=tuple(attempt.read),
+        masked=tuple(hidden),
+        cached_from=attempt.cached_from,
+        secrets=env.masker.unrecorded_names(),
+    )
+    # If this cannot be recorded, the run ends; the error of the step stays known.
+    await env.record(finished)
+    await close_attempt(attempt, env)
+    if attempt.cache_key and error is None and not attempt.cached_from:
+        catalog, key = env.services.catalog, attempt.cache_key
+        await env.ask(catalog, remember, key, env.run_id, finished, catalog)
+
+
+def in_one_line(error: BaseException | None) -> str:
+    """Return the type and the text of an error; empty if there is none."""
+    if error is None:
+        return ""
+    # The last line that is no note: a SyntaxError has its place before its text.
+    notes = sum(str(it).count("\n") + 1 for it in getattr(error, "__notes__", ()))
+    lines = traceback.format_exception_only(error)
+    return lines[len(lines) - notes - 1].strip()

@@ -1,0 +1,91 @@
+"""Streaming of a generator task: its events, and the end that has its results."""
+
+from collections.abc import Callable, Mapping
+from typing import cast
+
+from pydantic import JsonValue
+
+from runnable.events import Pause, TaskEvent
+from runnable.secrets import Masker
+from runnable.tasks import BaseTaskType, Call
+from runnable.tasks.errors import StreamEndError
+
+
+class Yielded:
+    """Tells events of a generator, and remembers the one that ends it.
+
+    An event is a mapping with a `type`; anything else that is yielded is of no interest
+    to anybody else.
+
+    Args:
+        path: The path of the step.
+        masker: Hides secrets in events.
+        tell: Called with each event; may ask for a pause.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        masker: Masker,
+        tell: Callable[[TaskEvent], Pause | None],
+    ) -> None:
+        self._path = path
+        self._masker = masker
+        self._tell = tell
+        self._end_type = ""
+        self._begun = False
+        self._closed = False
+        self._end: Mapping[str, object] | None = None
+
+    def watch(self, call: Call) -> Call:
+        """Return the call, so that what it yields comes here."""
+        self._end_type = call.stream_end_type
+        return call._replace(items=self)
+
+    def begin(self) -> None:
+        """Take note that a generator runs."""
+        self._begun = True
+
+    def close(self) -> None:
+        """Ignore later items: the attempt has ended, its thread may not have."""
+        self._closed = True
+
+    def take(self, item: object) -> Pause | None:
+        """Take one item."""
+        if self._closed or not isinstance(item, Mapping) or "type" not in item:
+            return None
+        if item["type"] == self._end_type:
+            self._end = item
+        event = {key: self._masked(value) for key, value in item.items()}
+        return self._tell(TaskEvent(self._path, event))
+
+    def _masked(self, value: object) -> object:
+        # Values that are no JSON are passed on to the consumer.
+        known = isinstance(value, str | list | dict)
+        return self._masker.json(cast("JsonValue", value)) if known else value
+
+    def result(self, returned: object, task: BaseTaskType) -> object:
+        """Say what the task returned.
+
+        Args:
+            returned: What its function did: the value of a generator's `return`.
+            task: Declares what is returned.
+
+        Returns:
+            The value that was returned, else a tuple of the values of the last event
+            that ended the stream.
+
+        Raises:
+            StreamEndError: If there is no such event, or it lacks a declared name.
+        """
+        if returned is not None or not task.returns or not self._begun:
+            return returned
+        names = [one.name for one in task.returns]
+        if self._end is None:
+            raise StreamEndError(task.command, self._end_type, names, None)
+        values = {key: it for key, it in self._end.items() if key != "type"}
+        if set(names) <= values.keys():
+            return tuple(values[name] for name in names)
+        if len(names) == len(values) == 1:
+            return tuple(values.values())  # one of each: no order to get wrong
+        raise StreamEndError(task.command, self._end_type, names, sorted(values))

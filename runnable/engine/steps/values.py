@@ -1,0 +1,222 @@
+"""From parameters to arguments, and from what a task returned to parameters."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import TypeVar, overload
+
+from runnable.datastore import (
+    AnyParameter,
+    CatalogLoader,
+    JsonParameter,
+    MetricParameter,
+    ObjectParameter,
+)
+from runnable.engine.environment import RunEnvironment
+from runnable.engine.scopes import Scope
+from runnable.errors import RunnableError
+from runnable.graph import Reducer
+from runnable.journal import StoredObject
+from runnable.parameters import JsonValue, Offer, copy_json, to_json
+from runnable.parameters.errors import (
+    ReductionError,
+    ReturnsError,
+    ValueNotStorableError,
+)
+from runnable.secrets import Masker
+from runnable.tasks import BaseTaskType, TaskReturns
+from runnable.tasks.returns import Kind
+
+T = TypeVar("T")
+
+
+def json_parameters(values: Mapping[str, object]) -> dict[str, AnyParameter]:
+    """Turn initial values into parameters.
+
+    Args:
+        values: By name.
+
+    Raises:
+        ValueNotStorableError: If one is no JSON; names it.
+    """
+    for name in values:
+        if not isinstance(name, str):
+            raise ValueNotStorableError(repr(name), "name", "names are text")
+    return {
+        name: JsonParameter.model_construct(value=to_json(value, name))
+        for name, value in values.items()
+    }
+
+
+class Offers(Mapping[str, Offer]):
+    """Every parameter that a scope finds; what is asked for is loaded then.
+
+    Args:
+        scope: The scope.
+        loader: Loads objects.
+        read: Gets the names that were asked for and come from outside the scope.
+    """
+
+    def __init__(self, scope: Scope, loader: CatalogLoader, read: list[str]) -> None:
+        self._scope = scope
+        self._loader = loader
+        self._read = read
+
+    def __getitem__(self, name: str) -> Offer:
+        offer = self.get(name)
+        if offer is None:
+            raise KeyError(name)
+        return offer
+
+    @overload
+    def get(self, key: str, /) -> Offer | None: ...
+
+    @overload
+    def get(self, key: str, /, default: Offer | T) -> Offer | T: ...
+
+    def get(self, key: str, /, default: object = None) -> object:
+        """Offer a parameter, if there is one."""
+        parameter = self._scope.find(key)
+        if parameter is None:
+            return default
+        if not self._scope.has_own(key) and key not in self._read:
+            self._read.append(key)
+        if isinstance(parameter, StoredObject):
+            return Offer(partial(self._loader, parameter), is_object=True)
+        # A copy: what a task changes in place is its own.
+        return Offer(partial(copy_json, parameter.value))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._scope.visible())
+
+    def __len__(self) -> int:
+        return len(self._scope.visible())
+
+
+def outputs(
+    task: BaseTaskType, result: object, path: str, env: RunEnvironment
+) -> dict[str, AnyParameter]:
+    """Turn what a task returned into the parameters that it declares.
+
+    Args:
+        task: The task.
+        result: What its call returned: one value, or a tuple of several.
+        path: The path of the step, under which objects are stored.
+        env: The environment of the run.
+
+    Returns:
+        Parameters by name; objects are stored already.
+
+    Raises:
+        ReturnsError: If there are more or fewer values than declared.
+        ValueNotStorableError: If a value is not what was declared.
+    """
+    declared = task.returns
+    if not declared:
+        return {}
+    values = result if isinstance(result, tuple) else (result,)
+    if len(values) != len(declared):
+        names = [one.name for one in declared]
+        raise ReturnsError(task.command, names, len(values))
+    return {
+        one.name: _parameter(one, value, path, env)
+        for one, value in zip(declared, values, strict=True)
+    }
+
+
+def masked(
+    parameters: Mapping[str, AnyParameter], masker: Masker
+) -> dict[str, AnyParameter]:
+    """Return parameters as they are recorded: without secrets.
+
+    Args:
+        parameters: By name.
+        masker: Knows the secrets.
+    """
+    recorded: dict[str, AnyParameter] = {}
+    for name, parameter in parameters.items():
+        recorded[name] = parameter
+        if not isinstance(parameter, StoredObject):
+            value = masker.json(parameter.value)
+            if value != parameter.value:
+                recorded[name] = parameter.model_copy(update={"value": value})
+    return recorded
+
+
+def reduced(
+    name: str,
+    values: Sequence[AnyParameter],
+    reducer: Reducer,
+    path: str,
+    env: RunEnvironment,
+) -> AnyParameter:
+    """Make one parameter of what the branches of a map returned under one name.
+
+    Args:
+        name: The name.
+        values: One for each branch that returned it, in the order of the items.
+        reducer: Makes one value of several; without values it is not called.
+        path: The path of the step.
+        env: The environment of the run.
+
+    Returns:
+        An object if any value is one, a metric if all are, else JSON.
+
+    Raises:
+        ReductionError: If the reducer fails.
+        ValueNotStorableError: If the reduced value is not of this kind.
+    """
+    kinds = {value.kind for value in values}
+    plain: list[object] = [
+        env.loader(value) if isinstance(value, StoredObject) else value.value
+        for value in values
+    ]
+    result = _reduce(name, plain, reducer) if values else plain
+    kind: Kind = "json"
+    if "object" in kinds:
+        kind = "object"
+    elif kinds == {"metric"}:
+        kind = "metric"
+    return _parameter(TaskReturns(name=name, kind=kind), result, path, env)
+
+
+def _reduce(name: str, values: list[object], reducer: Reducer) -> object:
+    if reducer.reduce is None:
+        return values
+    try:
+        return reducer.reduce(values)
+    except RunnableError:
+        raise
+    except Exception as error:
+        why = f"{type(error).__name__}: {error}"
+        raise ReductionError(reducer.text or "", name, why) from error
+
+
+def _parameter(
+    declared: TaskReturns, value: object, path: str, env: RunEnvironment
+) -> AnyParameter:
+    if declared.kind == "object":
+        return _store(declared.name, value, path, env)
+    plain: JsonValue = to_json(value, declared.name)
+    if declared.kind == "metric":
+        return MetricParameter.model_construct(value=plain)
+    return JsonParameter.model_construct(value=plain)
+
+
+def _store(name: str, value: object, path: str, env: RunEnvironment) -> ObjectParameter:
+    if env.objects is not None:
+        key = f"{path}/{name}"
+        env.objects[key] = value
+        return ObjectParameter(value=name, key=key)
+    pickler = env.services.pickler
+    stored = env.services.catalog.put_object(
+        path,
+        f"{name}{pickler.extension}",
+        partial(pickler.dump, value),
+        run_id=env.run_id,
+    )
+    return ObjectParameter(
+        value=name,
+        key=stored.key,
+        sha256=stored.sha256,
+        size_bytes=stored.size_bytes,
+    )

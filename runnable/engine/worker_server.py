@@ -1,0 +1,268 @@
+"""Run branches and steps in a worker process: the side that is the worker.
+
+Started by `workers.pool`; `remote` is the other side, and describes how both work.
+"""
+
+import codecs
+import contextlib
+import io
+import os
+import pickle
+import select
+import shutil
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from functools import partial
+from multiprocessing.connection import Connection
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Protocol, TextIO, cast
+
+from runnable.capture import active_run
+from runnable.concurrency import Limiter
+from runnable.context import RunScope
+from runnable.datastore import Record
+from runnable.engine.environment import build_environment
+from runnable.engine.fan_out.branches import run_graph
+from runnable.engine.runtimes import InlineRuntime, run_by_hand
+from runnable.engine.runtimes.base import GRACE_SECONDS
+from runnable.engine.scopes import Failure, Scope
+from runnable.engine.steps.step import in_one_line, run_attempts
+from runnable.engine.workers import protocol
+from runnable.errors import RunError
+from runnable.events import Event, TaskEvent, Warned
+from runnable.graph import Graph
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+
+class _Line:
+    """The connection to the process that has the run; also the journal."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._lock = threading.Lock()
+        self._sending_thread = 0
+        """The thread that is sending a message."""
+        self._later: list[bytes] = []
+
+    def append(self, record: Record) -> None:
+        """Send a record, and wait until it is written."""
+        self.ask(protocol.Written(record))
+
+    def ask(self, message: protocol.Message) -> None:
+        """Send a message, and wait for the answer."""
+        self._transmit(_dump(message), answered=True)
+
+    def send(self, message: protocol.Message) -> None:
+        """Send a message that needs no answer."""
+        self._transmit(_dump(message), answered=False)
+
+    def _transmit(self, content: bytes, *, answered: bool) -> None:
+        if self._sending_thread == threading.get_ident():
+            # A finalizer that the garbage collector runs just here has printed.
+            self._later.append(content)
+            return
+        with self._lock:
+            self._sending_thread = threading.get_ident()
+            try:
+                self._connection.send_bytes(content)
+                if answered:
+                    self._connection.recv()
+                while self._later:
+                    self._connection.send_bytes(self._later.pop(0))
+            finally:
+                self._sending_thread = 0
+
+    def close(self) -> None:
+        """Keep the connection open for the next branch."""
+
+
+def _dump(message: protocol.Message) -> bytes:
+    import cloudpickle
+
+    return bytes(cloudpickle.dumps(message, pickle.HIGHEST_PROTOCOL))
+
+
+class _Forwarding(io.RawIOBase):
+    """A stream that sends what is written to the process that has the run."""
+
+    def __init__(self, line: _Line, stream: str) -> None:
+        self._line = line
+        self._stream = stream
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def writable(self) -> bool:
+        """Return True."""
+        return True
+
+    def write(self, piece: "ReadableBuffer", /) -> int:
+        """Send a piece."""
+        content = bytes(piece)
+        self._line.send(protocol.Output(self._stream, self._decoder.decode(content)))
+        return len(content)
+
+
+def _text_stream(line: _Line, stream: str) -> TextIO:
+    binary = io.BufferedWriter(_Forwarding(line, stream))
+    return io.TextIOWrapper(
+        binary, "utf-8", "backslashreplace", newline="", write_through=True
+    )
+
+
+class _Container(Protocol):
+    def __call__(self) -> object: ...
+
+
+def serve(connection: Connection) -> None:
+    """Run branches and steps until the connection is closed.
+
+    Args:
+        connection: To the process that has the run.
+    """
+    signal.signal(signal.SIGTERM, _interrupt)
+    busy = threading.Event()
+    threading.Thread(target=_end_with, args=(connection, busy), daemon=True).start()
+    line = _Line(connection)
+    sys.stdout, sys.stderr = (_text_stream(line, it) for it in ("stdout", "stderr"))
+    common: protocol.Common | None = None
+    try:
+        while True:
+            packet = cast("protocol.Packet", connection.recv())
+            try:
+                common = pickle.loads(packet.common) if packet.common else common
+                assignment = pickle.loads(packet.assignment)
+            except Exception as error:  # noqa: BLE001 - whatever users' objects raise
+                line.send(protocol.Refused(_explain("load its work", error)))
+                continue
+            busy.set()
+            done = _run(cast("protocol.Common", common), assignment, line)
+            busy.clear()
+            try:
+                line.send(done)
+            except (AttributeError, TypeError, pickle.PicklingError) as error:
+                line.send(protocol.Refused(_explain("send back what was made", error)))
+    except (EOFError, OSError, KeyboardInterrupt):
+        sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
+
+
+def _end_with(connection: Connection, busy: threading.Event) -> None:
+    """End this process when the one that has the run is gone."""
+    hung_up = select.poll()
+    hung_up.register(connection.fileno(), select.POLLHUP)
+    hung_up.poll()
+    if busy.is_set():
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(GRACE_SECONDS)
+        os._exit(1)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    del number, frame
+    raise KeyboardInterrupt
+
+
+def _explain(what: str, error: Exception) -> str:
+    return (
+        f"a worker process cannot {what}: {type(error).__name__}: {error}. What tasks "
+        "use must be importable there, or be defined in the script; what they return "
+        "must be picklable."
+    )
+
+
+def _run(
+    common: protocol.Common, assignment: protocol.Assignment, line: _Line
+) -> protocol.Done:
+    context, scope = common.context, assignment.scope
+    scope.outer = common.outer
+    context.return_objects.clear()
+    context.return_objects.update(assignment.objects)
+    context.masker.add(assignment.secrets)
+    context.set_subscribers([partial(_forward, line)])
+    make_container = cast("_Container | None", common.container)
+    services = context.services
+    if assignment.folder:
+        catalog = services.catalog.in_folder(assignment.folder)
+        context.services = services._replace(catalog=catalog)
+    try:
+        with (
+            RunScope(context, make_container() if make_container else None),
+            _working_in(assignment.folder),
+            active_run(),
+        ):
+            succeeded = run_by_hand(_execute(common, assignment, scope, line))
+    finally:
+        context.services = services
+    sys.stdout.flush()
+    sys.stderr.flush()
+    made = {
+        key: it
+        for key, it in context.return_objects.items()
+        if key not in assignment.objects
+    }
+    failure, secrets = _sendable(scope), context.masker.known
+    return protocol.Done(succeeded, scope.parameters, failure, made, secrets)
+
+
+async def _execute(
+    common: protocol.Common,
+    assignment: protocol.Assignment,
+    scope: Scope,
+    line: _Line,
+) -> bool:
+    env = build_environment(
+        common.context,
+        InlineRuntime(),
+        line,
+        assignment.state,
+        options=common.options,
+        # The run holds one place for everything that is done here.
+        step_limit=Limiter(1, "steps", "wait") if common.has_limit else None,
+    )
+    try:
+        work = assignment.work
+        if isinstance(work, Graph):
+            return await run_graph(work, scope, env)
+        await run_attempts(work, scope, env)
+        return scope.failure is None
+    finally:
+        env.workers.close()
+
+
+@contextlib.contextmanager
+def _working_in(folder: str) -> Iterator[None]:
+    """Change the working directory for the length of a block."""
+    before = Path.cwd()
+    try:
+        if folder:
+            os.chdir(folder)
+        yield
+    finally:
+        os.chdir(before)
+        if folder:
+            # The process that made it may be gone.
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _forward(line: _Line, event: Event) -> None:
+    # The process that writes records notifies subscribers of them.
+    if isinstance(event, TaskEvent | Warned):
+        line.ask(protocol.Emitted(event))
+
+
+def _sendable(scope: Scope) -> Failure | None:
+    """Return why a branch failed, with an error that can be pickled both ways."""
+    failure = scope.failure
+    if failure is None:
+        return None
+    import cloudpickle
+
+    try:
+        pickle.loads(cloudpickle.dumps(failure.error))
+    except Exception:  # noqa: BLE001 - whatever the user's exception raises
+        return Failure(failure.path, RunError(in_one_line(failure.error)))
+    return failure

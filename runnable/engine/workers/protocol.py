@@ -1,0 +1,94 @@
+"""The messages between a run and its worker processes."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from runnable.context import RunContext
+from runnable.datastore import AnyParameter, Record
+from runnable.engine.scopes import Failure, Scope
+from runnable.events import Event
+from runnable.executor import ExecutionOptions
+from runnable.graph import Graph, TaskNode
+from runnable.journal import RunState
+
+
+class Common(NamedTuple):
+    """To a worker, once for all packets of one step."""
+
+    outer: Scope | None
+    """The scope around those of the packets."""
+    context: RunContext
+    """Describes the run; has its services."""
+    container: type[object] | None
+    """The class of the container that answers the run's markers, unless the default."""
+    options: ExecutionOptions
+    has_limit: bool
+    """True if the run holds one slot of its step limit for this work."""
+
+
+class Assignment(NamedTuple):
+    """To a worker: run this, and send everything that happens."""
+
+    work: Graph | TaskNode
+    """The graph of a branch, or a step."""
+    scope: Scope
+    """Without the scope around it, which is in common."""
+    objects: Mapping[str, object]
+    """Objects by key, in a run that keeps them in memory."""
+    state: RunState
+    """The records of the branch, or of the step."""
+    secrets: frozenset[str]
+    """Values that are masked already."""
+    folder: str = ""
+    """The working directory, if it is not that of the worker."""
+
+
+class Packet(NamedTuple):
+    """To a worker: an assignment, pickled."""
+
+    common: bytes | None
+    """The shared part of the job, unless the worker has it already."""
+    assignment: bytes
+
+
+class Written(NamedTuple):
+    """From a worker: write this record, and answer when it is written."""
+
+    record: Record
+
+
+class Emitted(NamedTuple):
+    """From a worker: notify subscribers of this event."""
+
+    event: Event
+
+
+class Output(NamedTuple):
+    """From a worker: this was written to a standard stream."""
+
+    stream: str
+    """`stdout` or `stderr`."""
+    text: str
+
+
+class Refused(NamedTuple):
+    """From a worker: it cannot run the assignment."""
+
+    reason: str
+
+
+class Done(NamedTuple):
+    """From a worker: the assignment has ended."""
+
+    succeeded: bool
+    parameters: dict[str, AnyParameter]
+    """Parameters that were set in its scope."""
+    failure: Failure | None
+    objects: Mapping[str, object]
+    """Objects that were made, in a run that keeps them in memory."""
+    secrets: frozenset[str]
+    """Values that are to be masked from now on."""
+
+
+Message = Written | Emitted | Output | Refused | Done
+"""A message from a worker; after `Written` and `Emitted`, it waits for an answer."""

@@ -1,0 +1,85 @@
+"""Execution options: how steps are launched, as data that the engine acts on."""
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple, Protocol
+
+from runnable.graph import Overlap, Workspace
+
+Console = Literal["plain", "named", "none"]
+"""How the output of tasks is passed on while they run: unchanged (but for secrets), in
+whole lines that start with the path of the step, or not at all."""
+
+
+class PipelineReference(NamedTuple):
+    """Location of the definition of a pipeline or a job, for another process."""
+
+    mode: Literal["yaml", "python"]
+    definition: str
+    """A file, or the dotted name of a function."""
+    arguments: Sequence[str] = ()
+    """Arguments of the script."""
+
+
+class StepRequest(NamedTuple):
+    """A request to run one step of a run in another process."""
+
+    run_id: str
+    reference: PipelineReference
+    path: str
+    """Of the step; empty for a job."""
+    job: str = ""
+    """The digest of the job; empty for a step of a pipeline."""
+    configuration_file: str = ""
+    parameters_file: str = ""
+    tag: str = ""
+    log_level: str = ""
+
+
+class StepReport(NamedTuple):
+    """The end of a launched step, as far as its launcher can tell."""
+
+    succeeded: bool
+    reason: str
+    """Such as `its process ended with status 1`."""
+
+
+class LaunchedStep(Protocol):
+    """A step that is being run somewhere else."""
+
+    def wait(self) -> StepReport:
+        """Wait until it has ended; called once, in a thread that may wait."""
+        ...
+
+    def stop(self) -> object:
+        """Ask it to end; called from any thread, any number of times."""
+        ...
+
+
+class StepLauncher(Protocol):
+    """Starts steps somewhere else, where they join the run and record what they do."""
+
+    def launch(self, request: StepRequest) -> LaunchedStep:
+        """Prepare a step; it starts when it is waited for.
+
+        Args:
+            request: The step.
+        """
+        ...
+
+
+class ExecutionOptions(NamedTuple):
+    """Options by which an executor chooses how steps are run."""
+
+    overlap: Overlap = Overlap("thread")
+    """How branches overlap, unless their step says otherwise."""
+    console: Console = "plain"
+    """How the output of tasks is passed on."""
+    workspace: Workspace = "shared"
+    """Where tasks work, unless they say otherwise."""
+    store_objects: bool = True
+    """Whether returned objects are stored; if not, they stay in the run's memory."""
+    launcher: StepLauncher | None = None
+    """Starts tasks and stubs somewhere else; this process runs them if None."""
+
+
+DEFAULT_OPTIONS = ExecutionOptions()

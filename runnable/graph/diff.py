@@ -1,0 +1,79 @@
+"""Differences between two descriptions of a graph."""
+
+from collections.abc import Iterator, Mapping
+
+from pydantic import JsonValue
+
+_FREE = frozenset({
+    "description",
+    "max_attempts",
+    "retry_delay",
+    "timeout_seconds",
+    "workspace",
+    "cache",
+    "interrupt",
+    "parallelism",
+    "max_workers",
+    "overrides",
+})
+"""Settings that may change before a resume: how steps run, not what they do."""
+_SHOWN = 60
+
+
+def changes(before: JsonValue, after: JsonValue) -> list[str]:
+    """Compare two descriptions of a graph.
+
+    Args:
+        before: As `Graph.described`, maybe read from a run log.
+        after: Likewise.
+
+    Returns:
+        A line for each difference in what the steps do; none if there is no such.
+
+    Example:
+        >>> before = {"nodes": {"a": {"command": "f", "description": ""}}}
+        >>> after = {"nodes": {"a": {"command": "g", "description": "x"}, "b": {}}}
+        >>> changes(before, after)
+        ["nodes.a.command: 'f' became 'g'", 'nodes.b is new']
+    """
+    return list(_changes(before, after, ""))
+
+
+def _changes(before: JsonValue, after: JsonValue, place: str) -> Iterator[str]:
+    if not isinstance(before, Mapping) or not isinstance(after, Mapping):
+        if before != after and not _same_script(before, after):
+            yield f"{place}: {_short(before)} became {_short(after)}"
+        return
+    for key in [*before, *(key for key in after if key not in before)]:
+        where = f"{place}.{key}" if place else key
+        values = [side.get(key) for side in (before, after)]
+        # A step or a branch may be called like a setting.
+        if key in _FREE and not any(map(_is_part, values)):
+            continue
+        if not place and key == "name":
+            continue
+        if key not in after:
+            yield f"{where} is gone"
+        elif key not in before:
+            yield f"{where} is new"
+        else:
+            yield from _changes(before[key], after[key], where)
+
+
+def _is_part(value: JsonValue) -> bool:
+    """Tell whether something is a node or a graph, not a setting."""
+    return isinstance(value, Mapping) and bool({"node_type", "nodes"} & value.keys())
+
+
+def _same_script(before: JsonValue, after: JsonValue) -> bool:
+    """Tell whether two names are of one function: a script is called `__main__`."""
+    if not isinstance(before, str) or not isinstance(after, str):
+        return False
+    module, _, name = before.rpartition(".")
+    other_module, _, other_name = after.rpartition(".")
+    return name == other_name and "__main__" in {module, other_module}
+
+
+def _short(value: JsonValue) -> str:
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."

@@ -1,0 +1,67 @@
+"""The records of a run, and the state that they add up to; pure, without I/O."""
+
+from runnable.journal.commands import Command, Reuse, RunNode
+from runnable.journal.identities import CodeIdentity, DataCatalog
+from runnable.journal.ownership import Claim, Owner, Ownership
+from runnable.journal.parameters import (
+    AnyParameter,
+    JsonParameter,
+    MetricParameter,
+    ObjectLoader,
+    StoredObject,
+)
+from runnable.journal.records import (
+    BranchFinished,
+    BranchStarted,
+    Heartbeat,
+    Record,
+    RunDeleting,
+    RunFinished,
+    RunResumed,
+    RunStarted,
+    StepClaimed,
+    StepFinished,
+    StepReleased,
+    StepStarted,
+)
+from runnable.journal.scope_tree import ScopeState, StepState
+from runnable.journal.state import Retention, RunState, UnknownPathError
+from runnable.journal.traversal import Finish, Outcome, diagram
+from runnable.journal.view import RunView
+
+__all__ = [
+    "AnyParameter",
+    "BranchFinished",
+    "BranchStarted",
+    "Claim",
+    "CodeIdentity",
+    "Command",
+    "DataCatalog",
+    "Finish",
+    "Heartbeat",
+    "JsonParameter",
+    "MetricParameter",
+    "ObjectLoader",
+    "Outcome",
+    "Owner",
+    "Ownership",
+    "Record",
+    "Retention",
+    "Reuse",
+    "RunDeleting",
+    "RunFinished",
+    "RunNode",
+    "RunResumed",
+    "RunStarted",
+    "RunState",
+    "RunView",
+    "ScopeState",
+    "StepClaimed",
+    "StepFinished",
+    "StepReleased",
+    "StepStarted",
+    "StepState",
+    "StoredObject",
+    "UnknownPathError",
+    "diagram",
+]

@@ -1,0 +1,94 @@
+"""The three kinds of parameters as records hold them: JSON, metrics, stored objects."""
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, JsonValue, PrivateAttr, computed_field
+
+_SHOWN_CHARACTERS = 10
+
+
+class _Parameter(BaseModel):
+    model_config = ConfigDict(defer_build=True, ser_json_inf_nan="constants")
+
+
+class _JsonValued(_Parameter):
+    value: JsonValue
+
+    @computed_field  # type: ignore[prop-decorator]  # mypy knows no decorated property
+    @property
+    def description(self) -> JsonValue:
+        """The value; long text is cut."""
+        if isinstance(self.value, str) and len(self.value) > _SHOWN_CHARACTERS:
+            return self.value[:_SHOWN_CHARACTERS] + "..."
+        return self.value
+
+    def get_value(self) -> JsonValue:
+        """Return the value."""
+        return self.value
+
+
+class JsonParameter(_JsonValued):
+    """A parameter that is a JSON value.
+
+    Example:
+        >>> JsonParameter(value=[1, 2]).get_value()
+        [1, 2]
+    """
+
+    kind: Literal["json"] = "json"
+
+
+class MetricParameter(_JsonValued):
+    """A JSON value that measures how well a run did."""
+
+    kind: Literal["metric"] = "metric"
+
+
+class StoredObject(_Parameter):
+    """A parameter that is a pickled object in the catalog, as recorded.
+
+    `runnable.datastore.ObjectParameter` adds how it is loaded within a run.
+    """
+
+    kind: Literal["object"] = "object"
+    value: str
+    """The name under which it was returned."""
+    key: str = ""
+    """Where it is stored, relative to the catalog of the run."""
+    sha256: str = ""
+    """Of the stored bytes, 64 hexadecimal digits; empty if kept in memory."""
+    size_bytes: int = 0
+
+    _loader: "ObjectLoader | None" = PrivateAttr(default=None)
+
+    @computed_field  # type: ignore[prop-decorator]  # mypy knows no decorated property
+    @property
+    def description(self) -> str:
+        """A sentence that tells where the object is stored."""
+        return f"Pickled object stored in the catalog as: {self.key or self.value}"
+
+    def __getstate__(self) -> dict[Any, Any]:
+        # The loader belongs to this process.
+        state = super().__getstate__()
+        return {**state, "__pydantic_private__": {"_loader": None}}
+
+    def bind(self, loader: "ObjectLoader") -> None:
+        """Set the loader that is used when no run is current."""
+        self._loader = loader
+
+    def get_value(self) -> object:
+        """Load the object with the bound loader.
+
+        Raises:
+            RuntimeError: If no loader is bound.
+        """
+        if self._loader is None:
+            raise RuntimeError(f"object {self.value!r} has no loader; call bind()")
+        return self._loader(self)
+
+
+ObjectLoader = Callable[[StoredObject], object]
+"""Loads a stored object of one run."""
+
+AnyParameter = JsonParameter | MetricParameter | StoredObject

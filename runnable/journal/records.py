@@ -1,0 +1,167 @@
+"""The records of a journal: what happened in a run, one fact each.
+
+Nothing else is stored while a run is active; the state of the run and its run log are
+computed from its records (`state.RunState`). A record is frozen.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from pydantic import JsonValue
+
+from runnable.journal.identities import CodeIdentity, DataCatalog
+from runnable.journal.parameters import AnyParameter
+
+
+class RunStarted(NamedTuple):
+    """A run has started; always the first record."""
+
+    at: str
+    """Local time, as in the run log."""
+    run_id: str
+    tag: str
+    dag_hash: str
+    parameters: Mapping[str, AnyParameter]
+    """The parameters that the run starts with."""
+    run_config: Mapping[str, JsonValue]
+    code: Sequence[CodeIdentity]
+    host: str = ""
+    process_id: int = 0
+    process_began: str = ""
+    """Distinguishes the process from another one of the same id; empty if unknown."""
+    epoch_seconds: float = 0.0
+    """POSIX timestamp, independent of the time zone."""
+    in_parts: bool = False
+    """True if other processes run the steps, and join the run for it."""
+
+
+class RunResumed(NamedTuple):
+    """A stopped run continues, possibly in another process.
+
+    Steps that failed or were cut off are tried again from here on.
+    """
+
+    at: str
+    code: Sequence[CodeIdentity]
+    host: str = ""
+    process_id: int = 0
+    process_began: str = ""
+    epoch_seconds: float = 0.0
+    message: str = ""
+    """Differences from the start: code or parameters."""
+    in_parts: bool = False
+
+
+class Heartbeat(NamedTuple):
+    """The process that runs the run, or a step of it, is still alive."""
+
+    at: str
+    epoch_seconds: float
+
+
+class StepClaimed(NamedTuple):
+    """A process has joined the run to run one of its steps.
+
+    If that step failed before, it is tried again.
+    """
+
+    at: str
+    path: str
+    host: str
+    process_id: int
+    process_began: str
+    epoch_seconds: float
+
+
+class StepReleased(NamedTuple):
+    """A process that had joined the run for a step has left it."""
+
+    at: str
+    path: str
+    host: str
+    process_id: int
+    process_began: str
+
+
+class RunDeleting(NamedTuple):
+    """A process has started to delete the run; nobody writes to it any more."""
+
+    at: str
+    host: str
+    process_id: int
+    process_began: str
+    epoch_seconds: float
+
+
+class StepStarted(NamedTuple):
+    """An attempt of a step has started."""
+
+    at: str
+    path: str
+    name: str
+    step_type: str
+    attempt: int = 1
+    """0 for a step with branches, whose steps have attempts."""
+
+
+class StepFinished(NamedTuple):
+    """An attempt of a step has ended."""
+
+    at: str
+    path: str
+    status: str
+    outputs: Mapping[str, AnyParameter]
+    """Parameters for the scope of the step: declared returns, or the merged results of
+    branches."""
+    files: Sequence[DataCatalog]
+    attempt: int = 1
+    message: str = ""
+    traceback: str = ""
+    read: tuple[str, ...] = ()
+    """Names of parameters that it was given from outside the branch it is in."""
+    masked: tuple[str, ...] = ()
+    """Names of outputs that contained secrets; their values are not recorded."""
+    cached_from: str = ""
+    """Run and path of the step whose result was reused; empty if it ran."""
+    secrets: tuple[str, ...] = ()
+    """Names of secrets that were read for the first time in this run."""
+
+
+class BranchStarted(NamedTuple):
+    """A branch of a step has started."""
+
+    at: str
+    path: str
+    variables: Mapping[str, JsonValue]
+    """Values that the step passes to it: the item of a map, the number of an
+    iteration."""
+
+
+class BranchFinished(NamedTuple):
+    """A branch of a step has ended."""
+
+    at: str
+    path: str
+    status: str
+
+
+class RunFinished(NamedTuple):
+    """A run has ended; nothing follows, unless it is resumed or deleted."""
+
+    at: str
+    status: str
+
+
+Record = (
+    RunStarted
+    | RunResumed
+    | RunDeleting
+    | Heartbeat
+    | StepClaimed
+    | StepReleased
+    | StepStarted
+    | StepFinished
+    | BranchStarted
+    | BranchFinished
+    | RunFinished
+)

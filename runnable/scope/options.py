@@ -1,0 +1,92 @@
+"""The options of a run, as the caller gives them and as they are resolved."""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from types import MappingProxyType
+from typing import NamedTuple
+
+Where = Callable[..., str]
+"""Says where something stands, such as `config.yaml:3:5`, given the keys that lead to
+it."""
+
+
+def nowhere(*keys: object) -> str:
+    """Say nothing: no file says it."""
+    del keys
+    return ""
+
+
+class Options(NamedTuple):
+    """The options that the caller of `execute` gives; a field is empty if not given."""
+
+    configuration_file: str = ""
+    run_id: str = ""
+    tag: str = ""
+    parameters_file: str = ""
+    log_level: str = ""
+    parameters: Mapping[str, object] = MappingProxyType({})
+    services: Mapping[str, object] = MappingProxyType({})
+    resume: str | None = None
+    """The id of a run to resume."""
+
+
+def completed(options: Options, others: Options) -> Options:
+    """Fill the options that are not given from others.
+
+    Args:
+        options: The options that are given.
+        others: What holds otherwise.
+
+    Example:
+        >>> completed(Options(tag="a"), Options(tag="b", run_id="r1"))[1:3]
+        ('r1', 'a')
+    """
+    given = {name: it for name, it in options._asdict().items() if it}
+    return Options(**{**others._asdict(), **given})
+
+
+class RunSettings(NamedTuple):
+    """The effective settings of a run, from arguments, environment and files."""
+
+    configuration_file: str
+    parameters_file: str
+    run_id: str
+    services: Mapping[str, object]
+    """A configuration or an instance for each kind."""
+    parameters: Mapping[str, object]
+    overrides: Mapping[str, Callable[[object], AbstractContextManager[object]]]
+    """Services that replace an override, by kind."""
+    places: Mapping[str, Where]
+    """The location of each service in the configuration file, by kind."""
+    variables: Mapping[str, str]
+    tag: str = ""
+    log_level: str = ""
+    retry_run_id: str = ""
+    retry_indicator: str = ""
+
+
+class Launcher(NamedTuple):
+    """Hooks and default options that the launcher of a script (the CLI) installs."""
+
+    options: Options = Options()
+    """Used where the program says nothing itself."""
+    ended: Callable[[object], None] | None = None
+    """Called with the log of each run that has ended."""
+    collect: Callable[[object, Options, object], None] | None = None
+    """Called instead of starting a run, with what would be run, what is said of it, and
+    the container, if any. So a program says what it would run, and `execute` returns
+    the log of a run that never began."""
+    began: Callable[[str], None] | None = None
+    """Called with the id of each run that begins."""
+
+
+class Setting(NamedTuple):
+    """Something that is in force, and who says so."""
+
+    name: str
+    value: object
+    source: str
+    """A file with line and column, a variable, an option, or `default`."""
+
+
+ResolveSettings = Callable[[Options], RunSettings]

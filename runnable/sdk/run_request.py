@@ -1,0 +1,50 @@
+"""Run requests: what `start` executes, a pipeline or a job."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from runnable.context import JobContext, PipelineContext, RunContext
+from runnable.engine import job_digest
+from runnable.executor import BaseExecutor, BaseJobExecutor, BasePipelineExecutor
+from runnable.graph import Graph, JobNode, Need
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRequest:
+    """Execute this graph: that of a pipeline, or the one step of a job."""
+
+    graph: Graph
+    needs: Sequence[Need] = ()
+    """The parameters that the run has to start with."""
+    file: str = ""
+    """The file that describes the pipeline; empty if Python does."""
+    runs_here: bool = False
+    """True if this process was launched to run it, so it launches nothing."""
+
+    @property
+    def job(self) -> JobNode | None:
+        """The step of a job; None for a pipeline."""
+        node = self.graph.nodes.get(self.graph.start_at)
+        return node if isinstance(node, JobNode) else None
+
+    @property
+    def context_type(self) -> type[RunContext]:
+        """The class of the context of the run."""
+        return PipelineContext if self.job is None else JobContext
+
+    @property
+    def executor_port(self) -> type[BaseExecutor]:
+        """The class of executors that can run it."""
+        return BasePipelineExecutor if self.job is None else BaseJobExecutor
+
+    @property
+    def digest(self) -> str:
+        """The identity of a job among others of the same program."""
+        return job_digest(self.job) if self.job is not None else ""
+
+    @property
+    def origin(self) -> Mapping[str, str]:
+        """The definition, as the context records it."""
+        if not self.file:
+            return {}
+        return {"execution_mode": "yaml", "pipeline_definition_file": self.file}

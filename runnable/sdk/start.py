@@ -1,0 +1,377 @@
+"""From the arguments of `execute` to a run that is current, and to its end."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import (
+    AbstractContextManager,
+    ExitStack,
+    contextmanager,
+    nullcontext,
+    suppress,
+)
+from typing import Any, NamedTuple, cast
+
+from runnable import defaults
+from runnable.concurrency import ActiveRun
+from runnable.context import RunContext, RunScope, get_run_context
+from runnable.datastore import AnyParameter, RunLog
+from runnable.datastore.errors import RetryValidationError
+from runnable.engine import (
+    CallInterrupted,
+    InlineRuntime,
+    LoopRuntime,
+    Runtime,
+    Shared,
+    check_reference,
+    json_parameters,
+    launch_job,
+    run,
+    run_by_hand,
+    shared_of_container,
+    with_place,
+)
+from runnable.engine.errors import ExecutionCancelledError, ExecutionFailedError
+from runnable.errors import ConfigurationError
+from runnable.events import Subscriber, listeners, telemetry
+from runnable.executor import BaseExecutor
+from runnable.graph import Need
+from runnable.parameters.errors import (
+    ParameterMissingError,
+    ParametersMissingError,
+    ValueNotStorableError,
+)
+from runnable.scope import current_scope, enter_step, find_run, require_run, restore
+from runnable.scope.launcher import NOBODY, launcher
+from runnable.scope.options import Options, RunSettings
+from runnable.scope.service import Service
+from runnable.sdk.run_request import RunRequest
+from runnable.sdk.services import (
+    PORTS,
+    RunContainer,
+    close_all,
+    make_services,
+    resolve_settings,
+)
+from runnable.sdk.stream_queue import QueueSubscriber, get_stream_queue
+from runnable.system.run_ids import check_run_id, make_run_id
+
+
+class PreparedRun(NamedTuple):
+    """A run that is current, and has not recorded anything yet."""
+
+    request: RunRequest
+    context: RunContext
+    parameters: Mapping[str, AnyParameter]
+    shared: Shared
+
+    def start(self, runtime: Runtime) -> Coroutine[Any, Any, RunLog]:
+        """Return what runs it to its end, as soon as it has a place.
+
+        Args:
+            runtime: How functions are called.
+        """
+        limit = self.shared.active_runs.run_limit
+        if self.shared.active_runs.has_place(limit, self.context.run):
+            return self._start(runtime)
+        return with_place(limit, runtime, lambda: self._start(runtime))
+
+    def _start(self, runtime: Runtime) -> Coroutine[Any, Any, RunLog]:
+        run, program = self.context.run, launcher()
+        if run is not None and run.outer is not None:
+            program = NOBODY  # a nested run belongs to its step
+        if program.began is not None:
+            program.began(self.context.run_id)
+        running = self._running(runtime)
+        ended = program.ended
+        return _notifying(running, ended) if ended else running
+
+    def _running(self, runtime: Runtime) -> Coroutine[Any, Any, RunLog]:
+        executor = cast("BaseExecutor", self.context.services.executor)
+        options, request = executor.options, self.request
+        graph = executor.adapt(request.graph, self.parameters)
+        if request.runs_here:
+            options = options._replace(launcher=None)
+        if options.launcher is not None:
+            check_reference(self.context)
+            if request.job is not None:
+                job, context = request.job, self.context
+                return launch_job(options.launcher, job, context, runtime)
+        return run(graph, self.parameters, runtime, self.context, self.shared, options)
+
+
+async def _notifying(
+    running: Coroutine[Any, Any, RunLog], ended: Callable[[object], None]
+) -> RunLog:
+    try:
+        run_log = await running
+    except ExecutionFailedError as failure:
+        if failure.run_log is not None:
+            ended(failure.run_log)
+        raise
+    ended(run_log)
+    return run_log
+
+
+@contextmanager
+def prepared(
+    request: RunRequest, options: Options, container: RunContainer | None
+) -> Iterator[PreparedRun]:
+    """Make a run current for the length of a `with` block.
+
+    Args:
+        request: What is run.
+        options: The options of the caller.
+        container: Answers the run's markers, if it is not the default one.
+
+    Yields:
+        What executes the run.
+
+    Raises:
+        ConfigurationError: If a file, key or value of the configuration is wrong.
+        ParameterMissingError: If a parameter that a step needs is not provided; all
+            are listed.
+        RetryValidationError: If a run cannot be resumed.
+    """
+    settings, parameters = _resolved(request, options, container)
+    run_id = check_run_id(settings.retry_run_id or settings.run_id or make_run_id())
+    before, around = current_scope(), get_run_context()
+    services, made = make_services(settings, _ports(request))
+    try:
+        context = _make_context(request, run_id, settings, services)
+        if around is not None:
+            around.masker.share_with(context.masker)
+        with RunScope(context, container, before), _same_for_all(settings, services):
+            for listener in listeners():
+                context.subscribe(listener)
+            if spans := telemetry.subscriber(context):
+                context.subscribe(spans)
+            if queue := get_stream_queue():
+                context.subscribe(QueueSubscriber(queue, context))
+            # A service may have ten thousand active runs: keep no more than needed.
+            del options, settings, services, around
+            yield PreparedRun(request, context, parameters, shared_of_container())
+    finally:
+        close_all(made)
+
+
+def _ports(request: RunRequest) -> Mapping[str, type[Service]]:
+    return {**PORTS, request.context_type.executor_kind: request.executor_port}
+
+
+def rehearse(
+    request: RunRequest, options: Options, container: RunContainer | None
+) -> None:
+    """Check whether something could be run, without running it.
+
+    Args:
+        request: What would be run.
+        options: The options of the caller.
+        container: Answers the run's markers, if it is not the default one.
+
+    Raises:
+        ConfigurationError: If a file, key or value of the configuration is wrong.
+        ParameterMissingError: If a parameter that a step needs is not provided.
+    """
+    settings, _ = _resolved(request, options, container)
+    services, made = make_services(settings, _ports(request))
+    try:
+        kind = request.context_type.executor_kind
+        cast("BaseExecutor", services[kind]).check(request.graph)
+    finally:
+        close_all(made)
+
+
+def _resolved(
+    request: RunRequest, options: Options, container: RunContainer | None
+) -> tuple[RunSettings, dict[str, AnyParameter]]:
+    """Resolve the settings of a run, and check whether it can start."""
+    settings = _settings(options, container)
+    parameters = _initial(settings.parameters)
+    if settings.retry_run_id:
+        _check_resumption(request, options, settings.retry_run_id)
+    else:
+        _check_parameters(request.needs, parameters)
+    return settings, parameters
+
+
+def execute(
+    request: RunRequest, options: Options, container: RunContainer | None
+) -> RunLog:
+    """Run something in this thread, and wait for its end; see `prepared`."""
+    if collect := launcher().collect:
+        collect(request, options, container)
+        return _never_started()
+    around, runtime = find_run(), InlineRuntime()
+    outer = around.calls.get(threading.get_ident()) if around else None
+    # Cancelling the enclosing step cancels this nested run, from the start.
+    with (
+        outer.ending_by(runtime.cancel) if outer else nullcontext(),
+        prepared(request, options, container) as starting,
+    ):
+        runtime.threads, active = starting.shared.threads, starting.shared.active_runs
+        current = require_run("the run")
+        try:
+            with active.registered(ActiveRun(current, runtime.cancel)):
+                return run_by_hand(starting.start(runtime))
+        except CallInterrupted:
+            # Cancelled from outside; if it is the enclosing step, that ends, too.
+            raise ExecutionCancelledError(current.context.run_id) from None
+
+
+async def execute_async(
+    request: RunRequest,
+    options: Options,
+    container: RunContainer | None,
+    subscriber: Subscriber | None = None,
+) -> RunLog:
+    """Run something on the event loop; see `prepared`.
+
+    Args:
+        request: What is run.
+        options: The options of the caller.
+        container: Answers the run's markers, if it is not the default one.
+        subscriber: Notified of everything that happens.
+    """
+    if collect := launcher().collect:
+        collect(request, options, container)
+        return _never_started()
+    with prepared(request, options, container) as starting:
+        if subscriber is not None:
+            starting.context.subscribe(subscriber)
+        shared = starting.shared
+        runtime = LoopRuntime(shared.threads, shared.io_threads)
+        current, ending = require_run("the run"), _Cancellation(starting.context.run_id)
+        entry = ActiveRun(current, ending.request, ending.is_lost)
+        with shared.active_runs.registered(entry), ending:
+            return await starting.start(runtime)
+
+
+class _Cancellation:
+    """Lets other threads cancel what this task does within a `with` block."""
+
+    def __init__(self, run_id: str) -> None:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - it is awaited on a loop
+        self._run_id = run_id
+        self._task, self._loop = task, asyncio.get_running_loop()
+        self._before = task.cancelling()
+        self._requested = self._over = False
+
+    def request(self) -> None:
+        """Cancel it, from any thread."""
+        with suppress(RuntimeError):  # its loop is closed: it is lost
+            self._loop.call_soon_threadsafe(self._cancel)
+
+    def is_lost(self) -> bool:
+        """Return whether it can never end, since its loop is closed."""
+        return self._loop.is_closed()
+
+    def _cancel(self) -> None:
+        if not (self._requested or self._over):
+            self._requested = True
+            self._task.cancel()
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: object, traceback: object) -> None:
+        self._over = True
+        if not self._requested:
+            return
+        # If others have cancelled the task as well, such as an outer run, they win.
+        others = self._task.uncancel() > self._before
+        if kind is asyncio.CancelledError and not others:
+            raise ExecutionCancelledError(self._run_id) from None
+
+
+def _never_started() -> RunLog:
+    return RunLog(run_id="not-started", status=defaults.CREATED)
+
+
+_NOTHING = nullcontext()
+
+
+def _same_for_all(
+    settings: RunSettings, services: Mapping[str, object]
+) -> AbstractContextManager[object]:
+    """Have markers get the service that was made, where an override makes one."""
+    if not settings.overrides:
+        return _NOTHING
+    stack = ExitStack()
+    for kind in services.keys() & settings.overrides.keys():
+        stack.enter_context(settings.overrides[kind](services[kind]))
+    return stack
+
+
+def _settings(options: Options, container: RunContainer | None) -> RunSettings:
+    # A step's environment belongs to its own run: the run nested in it looks
+    # at the real one, and is not the run that RUNNABLE_RUN_ID names.
+    if isinstance(container, type):
+        problem = f"container: {container.__name__} is a class; give an instance of it"
+        raise ConfigurationError(problem)
+    nested = find_run() is not None
+    outer = enter_step(None)
+    try:
+        resolve = container.settings(container) if container else resolve_settings()
+        settings = resolve(options)
+    finally:
+        restore(outer)
+    if nested:
+        settings = settings._replace(
+            run_id=options.run_id, retry_run_id=options.resume or ""
+        )
+    return settings
+
+
+def _make_context(
+    request: RunRequest,
+    run_id: str,
+    settings: RunSettings,
+    services: Mapping[str, object],
+) -> RunContext:
+    return request.context_type.model_validate({
+        **request.origin,
+        "run_id": run_id,
+        "retry_indicator": settings.retry_indicator,
+        "is_retry": bool(settings.retry_run_id),
+        "tag": settings.tag,
+        "log_level": settings.log_level,
+        "configuration_file": settings.configuration_file,
+        "parameters_file": settings.parameters_file,
+        "variables": settings.variables,
+        **services,
+    })
+
+
+def _check_resumption(request: RunRequest, options: Options, run_id: str) -> None:
+    if request.job is not None:
+        why = "a job is one task; execute it again, without RUNNABLE_RETRY_RUN_ID"
+        raise RetryValidationError(run_id, why)
+    if options.run_id and options.run_id != run_id:
+        why = f"it keeps its id, and cannot get the run_id {options.run_id!r}"
+        raise RetryValidationError(run_id, why)
+
+
+def _initial(values: Mapping[str, object]) -> dict[str, AnyParameter]:
+    try:
+        return json_parameters(values)
+    except ValueNotStorableError as error:
+        advice = "A run starts with JSON values; let its first step make objects."
+        raise ValueNotStorableError(
+            error.place, error.kind, error.why, advice
+        ) from None
+
+
+def _check_parameters(
+    unprovided: Sequence[Need], parameters: Mapping[str, AnyParameter]
+) -> None:
+    missing = [
+        ParameterMissingError(
+            need.command, need.name, sorted(need.known.union(parameters)), need.step
+        )
+        for need in unprovided
+        if need.name not in parameters
+    ]
+    if missing:
+        raise missing[0] if len(missing) == 1 else ParametersMissingError(missing)

@@ -1,0 +1,1 @@
+"""Building blocks on top of the operating system: files, ids, YAML, object stores."""

@@ -1,0 +1,45 @@
+"""Errors of files and servers: they cannot be read, or say something wrong."""
+
+from collections.abc import Sequence
+
+from runnable.errors import ConfigurationError, DefinitionError, StoreError
+
+
+class StoreAccessError(StoreError):
+    """A store cannot be reached, or refuses."""
+
+    def __init__(self, place: str, why: str, advice: str = "") -> None:
+        super().__init__(place, why, advice)
+        self.place = place
+        self.why = why
+        self.advice = advice
+
+    def __str__(self) -> str:
+        advice = self.advice or (
+            "Check that the server is there, the address and the credentials."
+        )
+        problem = f"cannot be read or written: {self.why}"
+        return f"What is kept in {self.place} {problem}. {advice}"
+
+
+class ParametersFileError(ConfigurationError):
+    """The parameters file is missing, unreadable or not a mapping."""
+
+
+class PipelineFileError(DefinitionError):
+    """A file does not describe a pipeline; all that is wrong is listed."""
+
+    def __init__(
+        self, problem: str, place: str = "", others: Sequence[tuple[str, str]] = ()
+    ) -> None:
+        super().__init__(problem, place, others)
+        self.problem = problem
+        self.place = place
+        self.others = list(others)
+        """Further problems, each with its location."""
+
+    def __str__(self) -> str:
+        findings = [(self.problem, self.place), *self.others]
+        return "\n".join(
+            f"{place}: {problem}" if place else problem for problem, place in findings
+        )

@@ -1,0 +1,65 @@
+"""The environment as the code of a step sees it."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from runnable import Pipeline, PythonTask
+from runnable.capture import active_run
+
+
+def run(function, in_memory, **more):
+    pipeline = Pipeline(
+        steps=[PythonTask(name="s", function=function, returns=["r"], **more)]
+    )
+    return pipeline.execute(run_id="r1", services=in_memory).parameters["r"].value
+
+
+def test_a_step_may_change_its_own_variables_and_the_real_ones(in_memory, monkeypatch):
+    monkeypatch.setenv("TOKEN", "secret")
+    monkeypatch.setenv("MINE", "before")
+    count = len(os.environ)
+
+    def change():
+        assert len(os.environ) == count + 2
+        os.environ["TOKEN"] = "changed here"
+        os.environ["MINE"] = "changed everywhere"
+        del os.environ["RUNNABLE_RUN_ID"]
+        assert "RUNNABLE_RUN_ID" not in os.environ
+        with pytest.raises(KeyError):
+            del os.environ["NOT_THERE"]
+        return os.environ["TOKEN"]
+
+    assert run(change, in_memory, secrets=["TOKEN"]) == "changed here"
+    assert os.environ["TOKEN"] == "secret"
+    assert os.environ["MINE"] == "changed everywhere"
+
+
+def test_children_get_the_variables_on_request(in_memory):
+    code = "import os; print(os.environ.get('RUNNABLE_RUN_ID'))"
+
+    def child(env):
+        return subprocess.run(
+            [sys.executable, "-c", code],
+            env=env,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+
+    def both():
+        return [child(None), child(os.environ.copy())]
+
+    assert run(both, in_memory) == ["None", "r1"]
+
+
+def test_the_overlay_is_there_while_runs_are_active_only():
+    kind = type(os.environ)
+    with active_run():
+        with active_run():
+            pass
+        assert type(os.environ) is not kind
+        assert isinstance(os.environ, kind)
+    assert type(os.environ) is kind
