@@ -4,12 +4,23 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEMO := build/demo
+# Tests that need no server and are quick.
+FAST := $(addprefix tests/,concurrency containers context events graph journal parameters \
+	report secrets system test_exceptions.py datastore/test_file_system.py \
+	datastore/test_records.py engine/test_fan_out.py sdk/test_composites.py)
+# Tests of what is measured; none of them interrupts a thread, see pyproject.toml.
+MEASURED := $(addprefix tests/,containers context contracts datastore engine graph journal \
+	parameters sdk)
+UNMEASURED := $(addprefix --ignore=tests/,engine/test_cancellation.py \
+	engine/test_equivalence.py engine/test_interrupting.py engine/test_policies.py \
+	engine/test_remote_services.py engine/test_resume_by_state.py \
+	engine/test_workspaces.py sdk/test_streaming.py)
 
-.PHONY: help demo test check lint types layers docs bench clean
+.PHONY: help demo test test-fast coverage check lint types layers docs bench clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
-	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## /  \1\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 12
 
 $(READY): pyproject.toml .ci/constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -22,9 +33,15 @@ demo: $(READY) ## Run the main job: a tracked pipeline on real clinical data
 	@echo "All of it is in $(DEMO)/"
 
 test: $(READY) ## Run the tests, the doctests and the examples
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
-check: lint types layers docs test ## Everything that CI checks
+test-fast: $(READY) ## Run the tests that need no server, in less than a minute
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal $(FAST)
+
+coverage: $(READY) ## Measure the branch coverage of the core; fail below the floor
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal --cov $(UNMEASURED) $(MEASURED)
+
+check: lint types layers docs test coverage ## Everything that CI checks
 
 lint: $(READY) ## Format and lint
 	$(BIN)/ruff format --check .
@@ -44,6 +61,8 @@ bench: $(READY) ## Compare with runnable 0.50, in an environment of its own
 	$(BIN)/python tests/benchmarks/compare.py
 	$(BIN)/python tests/benchmarks/stores.py
 	$(BIN)/python tests/benchmarks/startup.py
+	$(BIN)/python tests/benchmarks/joining.py
+	$(BIN)/python tests/benchmarks/interrupting.py
 
 clean: ## Remove what was built; the virtual environment too
 	rm -rf $(VENV) build docs/_build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

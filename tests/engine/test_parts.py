@@ -202,7 +202,7 @@ def test_what_cannot_be_run():
     driver.call(fan_out, "m")
     with pytest.raises(RunError, match=r"have not ended: m\.1"):
         driver.call(fan_in, "m")
-    with pytest.raises(RunError, match=r"has no branch '2'; .* begun: 1"):
+    with pytest.raises(RunError, match=r"has no branch '2'; .* started: 1"):
         driver.call(
             run_step,
             f"m.{MAP_PLACEHOLDER}.s",
