@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from importlib.metadata import EntryPoint, distributions
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from pydantic import ValidationError
 
@@ -179,12 +179,14 @@ def _options(
 ) -> Mapping[str, object]:
     beside = {key: value for key, value in description.items() if key != "type"}
     config = beside.pop("config", beside)
-    config = {} if config is None else config
+    if config is None:
+        config = {}
     if not isinstance(config, Mapping) or (beside and config is not beside):
         extra = ", ".join(map(repr, beside)) or "it is no mapping"
         problem = f"{kind}: `config` must hold all options of {name!r}: {extra}"
         raise ConfigurationError(problem, place)
-    return {str(option).replace("-", "_"): it for option, it in config.items()}
+    options = cast("Mapping[object, object]", config)
+    return {str(option).replace("-", "_"): it for option, it in options.items()}
 
 
 def _explain(
@@ -198,7 +200,7 @@ def _explain(
     options = [key for key in fields if not key.startswith("service_")]
     if "config" not in description:
         options.append("config")
-    findings = []
+    findings: list[tuple[str, str]] = []
     for finding in error.errors(include_input=False, include_url=False):
         option = ".".join(str(part) for part in finding["loc"])
         problem = f"option {option!r}: {finding['msg']}"

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import cast
 
 from containers.plugins import KINDS, Plugins
 from containers.settings import Settings, own_variables
@@ -57,9 +58,10 @@ class Provenance:
             if not isinstance(chosen, Mapping):
                 yield Setting(f"{kind}.type", type(chosen).__qualname__, source)
                 continue
-            service = self._plugins.make_service(kind, chosen, where)
+            description = cast("Mapping[str, object]", chosen)
+            service = self._plugins.make_service(kind, description, where)
             try:
-                yield from _options(kind, service, chosen, source, where)
+                yield from _options(kind, service, description, source, where)
             finally:
                 service.close()
 
@@ -81,7 +83,9 @@ def _options(
 ) -> Iterator[Setting]:
     yield Setting(f"{kind}.type", chosen.get("type", service.service_name), source)
     config = chosen.get("config", chosen)
-    given = set(config) if isinstance(config, Mapping) else set()
+    given: set[object] = set()
+    if isinstance(config, Mapping):
+        given.update(cast("Mapping[object, object]", config))
     within = ("config",) if "config" in chosen else ()
     for name in type(service).model_fields:
         if name in {"service_name", "service_type"}:
@@ -135,9 +139,10 @@ def _document(path: str, what: str) -> Document:
 def _masked(name: str, value: object) -> object:
     """Leave out what may be a secret, by its name or its form."""
     if isinstance(value, Mapping):
-        return {key: _masked(str(key), it) for key, it in value.items()}
+        content = cast("Mapping[object, object]", value)
+        return {key: _masked(str(key), it) for key, it in content.items()}
     if isinstance(value, list):
-        return [_masked(name, it) for it in value]
+        return [_masked(name, it) for it in cast("list[object]", value)]
     if _SECRET.search(name) and value:
         return _MASKED
     if isinstance(value, str):

@@ -8,13 +8,16 @@ task and the asyncio tasks that it starts. The library's own methods that build 
 unchanged.
 """
 
+# dependency-injector's stubs leave type arguments open.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+
 import inspect
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from operator import attrgetter
 from types import TracebackType
-from typing import Any, Generic, TypeVar, overload
+from typing import Any, Generic, TypeVar, cast, overload
 
 from dependency_injector import providers
 
@@ -252,11 +255,12 @@ class OncePerRun(ContextScoped[T]):
         args = [_resolve(argument) for argument in self.args]
         kwargs = {name: _resolve(value) for name, value in self.kwargs.items()}
         if inspect.isgeneratorfunction(self.factory):
-            manager = contextmanager(self.factory)
-            return run.closing.enter_context(manager(*args, **kwargs))
+            opened = contextmanager(self.factory)(*args, **kwargs)
+            return run.closing.enter_context(opened)
         service: object = self.factory(*args, **kwargs)
         if isinstance(service, AbstractContextManager):
-            return run.closing.enter_context(service)
+            manager = cast("AbstractContextManager[object]", service)
+            return run.closing.enter_context(manager)
         close = getattr(service, "close", None)
         if callable(close):
             run.closing.callback(close)
@@ -274,4 +278,6 @@ class OncePerRun(ContextScoped[T]):
 
 
 def _resolve(value: object) -> object:
-    return value() if isinstance(value, providers.Provider) else value
+    if isinstance(value, providers.Provider):
+        return cast("providers.Provider[object]", value)()
+    return value

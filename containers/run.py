@@ -1,7 +1,9 @@
 """The composition root: which services there are, and who answers a marker."""
 
+from collections.abc import Callable
+from operator import attrgetter
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from dependency_injector import containers, providers
 
@@ -53,9 +55,9 @@ class RunContainer(containers.DeclarativeContainer):
 
     # Providers of the machinery of runs; these answer outside a run as well.
     plugins: providers.Provider[Plugins] = providers.ThreadSafeSingleton(Plugins)
-    make_service = providers.Callable(lambda found: found.make_service, plugins)
-    plugin_names = providers.Callable(lambda found: found.names, plugins)
-    find_plugin = providers.Callable(lambda found: found.find, plugins)
+    make_service = providers.Callable(attrgetter("make_service"), plugins)
+    plugin_names = providers.Callable(attrgetter("names"), plugins)
+    find_plugin = providers.Callable(attrgetter("find"), plugins)
     settings: providers.Provider[Settings] = providers.Callable(
         lambda *own: Settings(own[0] if own else container_in_force())
     )
@@ -103,9 +105,9 @@ class _Marked(ContextScoped[Any]):
             hint = did_you_mean(self._name, known)
             problem = f"Provide[{self._service!r}] names no service. {hint}"
             raise ConfigurationError(problem)
-        for attribute in self._attributes:
-            provider = getattr(provider, attribute)
-        return provider()
+        if self._attributes:
+            provider = attrgetter(".".join(self._attributes))(provider)
+        return cast("Callable[[], object]", provider)()
 
     def copy_for_container(self, memo: dict[int, object]) -> "_Marked":
         del memo

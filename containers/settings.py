@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from string import Template
-from typing import Any
+from typing import Any, cast
 
 from dependency_injector.containers import Container
 
@@ -126,8 +126,8 @@ class Settings:
 
 
 _TEXTS = {
-    "configuration_file": str | os.PathLike,
-    "parameters_file": str | os.PathLike,
+    "configuration_file": str | os.PathLike[str],
+    "parameters_file": str | os.PathLike[str],
     "run_id": str,
     "tag": str,
     "log_level": str,
@@ -180,14 +180,15 @@ def _substitute(value: Any, named: Mapping[str, str], place: Where, *keys: Any) 
                 )
         return template.safe_substitute(named)
     if isinstance(value, Mapping):
+        content = cast("Mapping[object, object]", value)
         return {
             key: _substitute(item, named, place, *keys, key)
-            for key, item in value.items()
+            for key, item in content.items()
         }
     if isinstance(value, list):
         return [
             _substitute(item, named, place, *keys, number)
-            for number, item in enumerate(value)
+            for number, item in enumerate(cast("list[object]", value))
         ]
     return value
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from runnable.scope import StepScope, current_step
 
 if TYPE_CHECKING:
-    _Base = os._Environ[str]  # noqa: SLF001 - the class of os.environ
+    _Base = os._Environ[str]  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]  # the class of os.environ
 else:
     _Base = type(os.environ)
 

@@ -76,7 +76,7 @@ def route() -> list[tuple[logging.StreamHandler[Any], TextIO]]:
         The handlers of loggers that were pointed at a proxy, with the stream that they
         had, for `unroute`.
     """
-    moved = []
+    moved: list[tuple[logging.StreamHandler[Any], TextIO]] = []
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is not None and not isinstance(stream, RoutedStream):
@@ -104,15 +104,16 @@ def _routed(stream: TextIO) -> RoutedStream:
 
 def _handlers_of(stream: object) -> list[logging.StreamHandler[Any]]:
     # Whatever logger they belong to; asking each logger takes longer than a run.
-    every = (reference() for reference in tuple(logging._handlerList))  # type: ignore[attr-defined] # noqa: SLF001  # nothing public lists them
-    return [
-        handler
-        for handler in every
-        if isinstance(handler, logging.StreamHandler)
-        and handler.stream is stream
-        # The handler of last resort looks at sys.stderr itself.
-        and not isinstance(getattr(type(handler), "stream", None), property)
-    ]
+    listed: list[Any] = list(logging._handlerList)  # type: ignore[attr-defined] # noqa: SLF001  # nothing public lists them
+    every: list[Any] = [reference() for reference in listed]
+    return [it for it in every if _writes_to(it, stream)]
+
+
+def _writes_to(handler: object, stream: object) -> bool:
+    # The handler of last resort looks at sys.stderr itself.
+    looks_itself = isinstance(getattr(type(handler), "stream", None), property)
+    is_there = getattr(handler, "stream", None) is stream and not looks_itself
+    return is_there and isinstance(handler, logging.StreamHandler)
 
 
 def unroute(moved: list[tuple[logging.StreamHandler[Any], TextIO]]) -> None:

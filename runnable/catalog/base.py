@@ -38,7 +38,7 @@ class PutBy:
     may_replace: Collection[str] | None = None
     """The names of files that may be replaced for good; if None, all may be, and come
     back if the attempt does not succeed."""
-    replaced: list[str] = field(default_factory=list)
+    replaced: list[str] = field(default_factory=list[str])
     """Gets the names of files that come back then."""
 
 

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from pathlib import Path
 from typing import BinaryIO, ClassVar
 
@@ -40,7 +40,7 @@ class FileSystemCatalog(KeyedCatalog):
         self._location = Path(self.catalog_location).absolute()
 
     @contextlib.contextmanager
-    def upload(self, folder: str) -> Iterator[Upload]:
+    def upload(self, folder: str) -> Generator[Upload]:
         """Write beside where it will be kept."""
         with self._no_clash(folder), atomic_file(str(self._path(folder))) as file:
 
@@ -60,7 +60,7 @@ class FileSystemCatalog(KeyedCatalog):
         return path
 
     @contextlib.contextmanager
-    def _no_clash(self, key: str) -> Iterator[None]:
+    def _no_clash(self, key: str) -> Generator[None]:
         try:
             yield
         except (IsADirectoryError, NotADirectoryError, FileExistsError):
@@ -68,7 +68,7 @@ class FileSystemCatalog(KeyedCatalog):
             raise CatalogError(key.partition("/")[2], problem) from None
 
     @contextlib.contextmanager
-    def open(self, key: str) -> Iterator[BinaryIO]:
+    def open(self, key: str) -> Generator[BinaryIO]:
         """Open the file."""
         with self._path(key).open("rb") as file:
             yield file

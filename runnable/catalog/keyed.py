@@ -12,7 +12,13 @@ import contextlib
 import hashlib
 import os
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import (
+    Callable,
+    Collection,
+    Generator,
+    Iterable,
+    Sequence,
+)
 from contextlib import AbstractContextManager
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, NamedTuple, cast
@@ -124,7 +130,7 @@ class KeyedCatalog(BaseCatalog):
                 return []
             raise CatalogError(pattern, f"has no folder: {folder}")
         root = self._root(run_id)
-        kept = []
+        kept: list[DataCatalog] = []
         for path in self._files(pattern):
             name = path.relative_to(folder).as_posix()
             key = f"{root}/{name}"
@@ -147,7 +153,7 @@ class KeyedCatalog(BaseCatalog):
         # The whole list first: copying while the pattern is followed finds the copies.
         found = sorted(path for path in folder.glob(wanted) if path.is_file())
         inside = folder.resolve()
-        files = []
+        files: list[Path] = []
         for path in found:
             if not path.resolve().is_relative_to(inside):
                 problem = f"matches {path.name!r}, a link that leads out of the folder"
@@ -200,7 +206,7 @@ class KeyedCatalog(BaseCatalog):
     def get_files(self, pattern: str, *, run_id: str) -> list[DataCatalog]:
         """Copy stored files to the compute folder; see `get`."""
         root, inside = self._root(run_id), self._compute_folder.resolve()
-        copied = []
+        copied: list[DataCatalog] = []
         for name in self._kept(root, pattern):
             target = self._compute_folder / name
             if not target.parent.resolve().is_relative_to(inside):
@@ -244,7 +250,7 @@ class KeyedCatalog(BaseCatalog):
             return copy_and_hash(source, file)
 
     @contextlib.contextmanager
-    def _opened(self, key: str) -> Iterator[BinaryIO]:
+    def _opened(self, key: str) -> Generator[BinaryIO]:
         with contextlib.ExitStack() as stack:
             try:
                 file = stack.enter_context(self.open(key))
@@ -284,7 +290,7 @@ class KeyedCatalog(BaseCatalog):
     @contextlib.contextmanager
     def open_verified(
         self, name: str, sha256: str, *, run_id: str, size_bytes: int | None = None
-    ) -> Iterator[BinaryIO]:
+    ) -> Generator[BinaryIO]:
         """Open a stored object, after its bytes have been verified."""
         key = f"{self._root(run_id)}/{_checked(name)}"
         with self._opened(key) as file:

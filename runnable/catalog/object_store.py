@@ -2,7 +2,7 @@
 
 import contextlib
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from typing import BinaryIO, cast
 
 from runnable.catalog.keyed import KeyedCatalog, Upload
@@ -22,7 +22,7 @@ class S3Catalog(S3Place, KeyedCatalog):
     """
 
     @contextlib.contextmanager
-    def upload(self, folder: str) -> Iterator[Upload]:
+    def upload(self, folder: str) -> Generator[Upload]:
         """Write here, and upload what is complete."""
         del folder
         with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as file:
@@ -35,7 +35,7 @@ class S3Catalog(S3Place, KeyedCatalog):
             yield Upload(opened, keep)
 
     @contextlib.contextmanager
-    def open(self, key: str) -> Iterator[BinaryIO]:
+    def open(self, key: str) -> Generator[BinaryIO]:
         """Download it, and open what has come."""
         with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as file:
             for piece in self.objects.find(key).pieces:

@@ -55,7 +55,7 @@ def plugins(as_json: AsJson = False, verbose: Verbose = False) -> None:
         from runnable.sdk.services import installed_plugins
 
         found = installed_plugins()
-        answer.give([plugin._asdict() for plugin in found])
+        answer.give([it._asdict() for it in found])  # pyright: ignore[reportPrivateUsage]  # public in named tuples
         rows = [(it.kind, it.name, it.package, it.problem or it.value) for it in found]
         answer.say(table(("kind", "type", "package", "class, or what is wrong"), rows))
 

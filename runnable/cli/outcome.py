@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -74,7 +74,7 @@ class Answer:
 @contextmanager
 def told_to_the_shell(
     *, as_json: bool = False, verbose: bool = False
-) -> Iterator[Answer]:
+) -> Generator[Answer]:
     """Say in one block why a command did not succeed, and exit with its status.
 
     Within the block, SIGTERM interrupts what runs, so that a run can record its end.
@@ -120,7 +120,7 @@ def told_to_the_shell(
 
 
 @contextmanager
-def _standard_output(*, as_json: bool) -> Iterator[TextIO]:
+def _standard_output(*, as_json: bool) -> Generator[TextIO]:
     """Keep standard output for JSON: others, child processes too, write elsewhere."""
     if not as_json:
         yield sys.stdout

@@ -5,7 +5,7 @@ A run that is nested in another one shares its place, so no run ever waits for i
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from typing import get_args
@@ -84,7 +84,7 @@ class Runs:
         self._closed = False
 
     @contextmanager
-    def registered(self, run: ActiveRun) -> Iterator[None]:
+    def registered(self, run: ActiveRun) -> Generator[None]:
         """Know of a run for the length of a block.
 
         Args:
@@ -118,8 +118,9 @@ class Runs:
         Args:
             run: The run.
         """
-        these = {it.run for it in self._all()} if run and run.outer else set()
-        return _is_within(run, these)
+        if run is None or run.outer is None:
+            return _is_within(run, frozenset())
+        return _is_within(run, {it.run for it in self._all()})
 
     def has_place(self, turns: Limiter, run: Run | None) -> bool:
         """Tell whether a run needs no turn: what is nested has its place already.

@@ -2,7 +2,7 @@
 
 import weakref
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal, NamedTuple, Protocol
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol, cast
 
 from pydantic import (
     BaseModel,
@@ -68,7 +68,7 @@ def _make(
 def _made(kind: str, service: object) -> Any:
     """Return a service; make it first if a configuration is given."""
     if isinstance(service, Mapping):
-        return _make(kind, service)
+        return _make(kind, cast("Mapping[str, object]", service))
     if isinstance(service, str | type | None):
         problem = (
             f"{kind}: {service!r} is no service; give an instance, or a mapping with "
@@ -121,18 +121,21 @@ class RunContext(BaseModel):
     _dag: Graph | None = PrivateAttr(default=None)
     # Weak, since a run knows its context: what has ended is gone at once.
     _run: weakref.ref[Run] | None = PrivateAttr(default=None)
-    _subscribers: list[Subscriber] = PrivateAttr(default_factory=list)
+    _subscribers: list[Subscriber] = PrivateAttr(default_factory=list[Subscriber])
     _masker: Masker = PrivateAttr(default_factory=Masker)
 
     @model_validator(mode="before")
     @classmethod
     def _collect_services(cls, given: object) -> object:
-        if not isinstance(given, Mapping) or "services" in given:
+        if not isinstance(given, Mapping):
             return given
+        fields = cast("Mapping[str, object]", given)
+        if "services" in fields:
+            return fields
         kinds = (*_DEFAULT_TYPES, cls.executor_kind)
-        rest = {key: it for key, it in given.items() if key not in kinds}
+        rest = {key: it for key, it in fields.items() if key not in kinds}
         made = (
-            _made(kind, given.get(kind, {"type": _DEFAULT_TYPES.get(kind, "local")}))
+            _made(kind, fields.get(kind, {"type": _DEFAULT_TYPES.get(kind, "local")}))
             for kind in kinds
         )
         return {**rest, "services": Services(*made)}
@@ -145,9 +148,10 @@ class RunContext(BaseModel):
     def __getstate__(self) -> dict[Any, Any]:
         # Its scope and its graph belong to this process.
         state = super().__getstate__()
-        own = {**(state["__pydantic_private__"] or {})}
-        own |= {"_dag": None, "_run": None, "_subscribers": []}
-        fields = {**state["__dict__"], "return_objects": {}}
+        own: dict[str, object] = {**(state["__pydantic_private__"] or {})}
+        own |= {"_dag": None, "_run": None, "_subscribers": list[Subscriber]()}
+        objects: dict[str, object] = {}
+        fields: dict[str, object] = {**state["__dict__"], "return_objects": objects}
         return {**state, "__dict__": fields, "__pydantic_private__": own}
 
     @property

@@ -53,7 +53,8 @@ def _ask_git(folder: Path) -> CodeIdentity:
     status = _git(folder, "status", "--porcelain=v2", "--branch", "-z")
     if status is None:
         return CodeIdentity()
-    commit, changed = None, []
+    commit: str | None = None
+    changed: list[str] = []
     entries = iter(status.split("\0"))
     for entry in entries:
         match entry.split(" "):

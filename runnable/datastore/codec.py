@@ -7,7 +7,7 @@ line; a line that was changed does not match its checksum.
 import json
 import zlib
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
@@ -163,7 +163,7 @@ def _parse(body: bytes) -> dict[str, Any]:
             raise DamagedLineError("it is no JSON") from None
     if not isinstance(content, dict):
         raise DamagedLineError("it is no JSON object")
-    return content
+    return cast("dict[str, Any]", content)
 
 
 def _build(kind: type[Record], content: dict[str, Any]) -> Record:
@@ -186,7 +186,7 @@ def _plain_types(kind: type[Record]) -> list[tuple[str, tuple[type, ...]]]:
     """Return of which types the fields must be that hold nothing but JSON."""
     checked: dict[object, tuple[type, ...]]
     checked = {str: (str,), int: (int,), float: (int, float), Mapping: (dict,)}
-    found = []
+    found: list[tuple[str, tuple[type, ...]]] = []
     for name, type_ in kind.__annotations__.items():
         expected = checked.get(getattr(type_, "__origin__", type_))
         if expected is not None:

@@ -14,7 +14,7 @@ import glob
 import itertools
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import ClassVar
@@ -154,7 +154,7 @@ class FileSystemRunLogStore(BaseRunLogStore):
             raise RunLogNotFoundError(run_id, str(self._root)) from None
 
     @contextmanager
-    def _unchanged(self, run_id: str, seen: int) -> Iterator[None]:
+    def _unchanged(self, run_id: str, seen: int) -> Generator[None]:
         """Keep other writers out, if the run has as many records as the caller saw."""
         with unwritten(self._segment(run_id, self._last(run_id))):
             if sum(1 for _ in self.read(run_id)) != seen:
@@ -168,7 +168,7 @@ class FileSystemRunLogStore(BaseRunLogStore):
             raise RunLogNotFoundError(run_id, str(self._root))
         return number
 
-    def _segments(self, run_id: str) -> Iterator[str]:
+    def _segments(self, run_id: str) -> Generator[str]:
         for number in itertools.count(1):
             segment = self._segment(run_id, number)
             if not os.path.exists(segment):

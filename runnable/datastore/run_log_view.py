@@ -175,7 +175,8 @@ class RunLogView:
         branches = self._steps[parent(branch.path)]["branches"]
         log = branches.get(branch.path)
         if log is None:
-            log = {"internal_name": branch.path, "steps": {}}
+            steps: dict[str, Any] = {}
+            log = {"internal_name": branch.path, "steps": steps}
         elif isinstance(log, bytes):
             log = self._unpacker.branch_state(log)
             self._steps |= log["steps"]

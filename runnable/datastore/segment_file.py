@@ -3,7 +3,7 @@
 import contextlib
 import os
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Literal
 
@@ -134,7 +134,7 @@ def read_segment(segment: str, after: int = 0) -> Generator[Record, None, int]:
 
 
 @contextlib.contextmanager
-def unwritten(segment: str) -> Iterator[int]:
+def unwritten(segment: str) -> Generator[int]:
     """Keep other writers out of a segment.
 
     Args:

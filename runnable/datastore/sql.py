@@ -73,7 +73,8 @@ class SqlRunLogStore(BaseRunLogStore, abc.ABC):
     def __getstate__(self) -> dict[Any, Any]:
         # Connections belong to this process.
         state = super().__getstate__()
-        own = {**(state["__pydantic_private__"] or {}), "_opened": None, "_lock": None}
+        own: dict[str, object] = {**(state["__pydantic_private__"] or {})}
+        own |= {"_opened": None, "_lock": None}
         return {**state, "__pydantic_private__": own}
 
     def __setstate__(self, state: dict[Any, Any]) -> None:

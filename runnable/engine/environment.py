@@ -108,11 +108,13 @@ class RunEnvironment:
     """Whether objects may have to be loaded from the catalog."""
     workers: Workers = field(default_factory=Workers)
     """The worker processes of the run."""
-    files: dict[str, tuple[str, str]] = field(default_factory=dict)
+    files: dict[str, tuple[str, str]] = field(
+        default_factory=dict[str, tuple[str, str]]
+    )
     """The branch and the hash that each file was put with last, by name."""
     followed: FollowedSteps = field(default_factory=FollowedSteps)
     """Steps of the run that other processes run."""
-    left_behind: dict[str, set[str]] = field(default_factory=dict)
+    left_behind: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
     """The names of files that failed attempts have put, by the path of the step."""
 
     @property

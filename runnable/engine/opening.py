@@ -264,7 +264,7 @@ def read_secrets_again(state: RunState, graph: Graph, context: RunContext) -> li
         node = node_at(graph, step.path)
         if isinstance(node, TaskNode) and isinstance(node.task, BaseTaskType):
             names.update(node.task.secrets)
-    gone = []
+    gone: list[str] = []
     for name in sorted(names):
         try:
             value = context.services.secrets.get(name)

@@ -27,9 +27,11 @@ class Scope:
     """The path of the branch; empty for the root."""
     parameters: dict[str, AnyParameter]
     """Parameters set in this scope."""
-    variables: Mapping[str, AnyParameter] = field(default_factory=dict)
+    variables: Mapping[str, AnyParameter] = field(
+        default_factory=dict[str, AnyParameter]
+    )
     """Variables that the step gives to this branch; `parameters` shadow them."""
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])
     """Variables that steps see, those of the scopes around it among them."""
     outer: "Scope | None" = None
     failure: Failure | None = None

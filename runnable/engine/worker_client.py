@@ -14,6 +14,9 @@ A worker holds one place of the run's limit of active tasks from its start to it
 and runs one task at a time then.
 """
 
+# cloudpickle has no types.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+
 import contextlib
 import pickle
 import sys

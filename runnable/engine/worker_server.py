@@ -3,6 +3,9 @@
 Started by `workers.pool`; `remote` is the other side, and describes how both work.
 """
 
+# cloudpickle has no types.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+
 import codecs
 import contextlib
 import io
@@ -14,7 +17,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -234,7 +237,7 @@ async def _execute(
 
 
 @contextlib.contextmanager
-def _working_in(folder: str) -> Iterator[None]:
+def _working_in(folder: str) -> Generator[None]:
     """Change the working directory for the length of a block."""
     before = Path.cwd()
     try:

@@ -1,6 +1,6 @@
 """Listen to all runs that are started in a context."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 
 from runnable.events.types import Subscriber
@@ -13,7 +13,7 @@ def listeners() -> Sequence[Subscriber]:
 
 
 @contextmanager
-def listening(subscriber: Subscriber) -> Iterator[None]:
+def listening(subscriber: Subscriber) -> Generator[None]:
     """Subscribe to the events of the runs that are started within a block.
 
     Args:

@@ -161,7 +161,7 @@ def patched_task(node: TaskNode, patch: Patch) -> BaseTaskType:
 def _made(
     name: str, kind: type[BaseTaskType], own: dict[str, Any], patch: Patch
 ) -> BaseTaskType:
-    changed = {"function": patch} if callable(patch) else dict(patch)
+    changed: dict[str, Any] = {"function": patch} if callable(patch) else dict(patch)
     try:
         task = kind(**{**own, **changed})
         task.required()

@@ -28,6 +28,7 @@ class Need(NamedTuple):
 
 
 Names = frozenset[str]
+_NO_NAMES: Names = frozenset()
 
 
 def unprovided_parameters(graph: Graph) -> list[Need]:
@@ -46,7 +47,7 @@ def unprovided_parameters(graph: Graph) -> list[Need]:
 
 def provided(graph: Graph) -> Names:
     """Return the names of all parameters that steps of a graph may set."""
-    return frozenset().union(*(_provides(node) for node in graph.nodes.values()))
+    return _NO_NAMES.union(*(_provides(node) for node in graph.nodes.values()))
 
 
 def _needs(graph: Graph, path: str, known: Names, asked: Names) -> Iterator[Need]:
@@ -89,7 +90,7 @@ def _provides(node: Node) -> Names:
     if isinstance(node, TaskNode):
         return frozenset(node.task.provides())
     if isinstance(node, CompositeNode):
-        return frozenset().union(*map(provided, node.branches.values()))
+        return _NO_NAMES.union(*map(provided, node.branches.values()))
     return frozenset()
 
 

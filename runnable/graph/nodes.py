@@ -150,7 +150,7 @@ class StepNode(Node):
     """The next node after success."""
     on_failure: str = ""
     """The next node after a failure; the graph's fail node if empty."""
-    overrides: Mapping[str, str] = field(default_factory=dict)
+    overrides: Mapping[str, str] = field(default_factory=dict[str, str])
     """Executor's name to the name of a block of its configuration."""
 
     def describe(self) -> dict[str, JsonValue]:

@@ -71,10 +71,14 @@ def find_problems(graph: Graph) -> Iterator[Finding]:
         # The target of a wrong name is unknown.
         yield from _unreachable(graph)
     for node in graph.nodes.values():
-        branches = node.branches if isinstance(node, CompositeNode) else {}
-        for name, branch in branches.items():
-            for text, steps, edge in find_problems(branch):
-                yield Finding(text, (node.name, name, *steps), edge)
+        if isinstance(node, CompositeNode):
+            yield from _inside(node)
+
+
+def _inside(node: CompositeNode) -> Iterator[Finding]:
+    for name, branch in node.branches.items():
+        for text, steps, edge in find_problems(branch):
+            yield Finding(text, (node.name, name, *steps), edge)
 
 
 def _missing_ends(graph: Graph) -> Iterator[Finding]:

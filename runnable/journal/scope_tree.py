@@ -33,7 +33,7 @@ class StepState:
     """Parameters that it set in its scope; kept only where they may be needed again."""
     unrecorded: tuple[str, ...] = ()
     """Names of outputs whose values were not recorded, since they contain secrets."""
-    branches: "dict[str, ScopeState]" = field(default_factory=dict)
+    branches: "dict[str, ScopeState]" = field(default_factory=dict[str, "ScopeState"])
     """By path, in the order in which they started."""
     open_inside: int = 0
     """How many branches are open."""
@@ -76,11 +76,11 @@ class ScopeState:
     """The run, or one branch of a step: its parameters and its steps."""
 
     path: str
-    variables: Mapping[str, JsonValue] = field(default_factory=dict)
+    variables: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
     """Values that the step passed to the branch."""
     initial: Mapping[str, AnyParameter] = field(default_factory=lambda: NO_PARAMETERS)
     """The parameters that it started with."""
-    parameters: dict[str, AnyParameter] = field(default_factory=dict)
+    parameters: dict[str, AnyParameter] = field(default_factory=dict[str, AnyParameter])
     """The parameters that were set here, as recorded."""
     status: str = ""
     """SUCCESS, FAIL or CANCELLED; empty until it has ended."""
@@ -89,7 +89,7 @@ class ScopeState:
     """True if steps of this scope are tried again, so that its path may change."""
     reason: str = ""
     """Why the latest step that failed here did."""
-    steps: dict[str, StepState] = field(default_factory=dict)
+    steps: dict[str, StepState] = field(default_factory=dict[str, StepState])
     """By name, in the order in which they started."""
     open_inside: int = 0
     """How many steps are open."""

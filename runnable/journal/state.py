@@ -301,8 +301,8 @@ class RunState:
     def _description(self, branch: str) -> Mapping[str, Any] | None:
         """Return the recorded description of a graph; a job has none."""
         if not branch:
-            config = self.started.run_config if self.started else {}
-            return cast("Mapping[str, Any] | None", config.get("dag"))
+            dag = self.started.run_config.get("dag") if self.started else None
+            return cast("Mapping[str, Any] | None", dag)
         step, _, name = branch.rpartition(".")
         around = self._description(parent(step))
         if around is None:

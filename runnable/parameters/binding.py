@@ -180,7 +180,7 @@ class Binder:
             return value
         if annotation in _PLAIN and type(value) is annotation:
             return value
-        if _is_model(annotation) and not isinstance(value, (Mapping, annotation)):
+        if _is_model(annotation) and not _is_one(value, annotation):
             value = {name: value}
         return self._validated(name, annotation, value)
 
@@ -238,6 +238,11 @@ def _has_own_config(annotation: object) -> bool:
     )
 
 
+def _is_one(value: object, model: type) -> bool:
+    """Return True if a value is a model, or has the fields of one."""
+    return isinstance(value, (Mapping, model))
+
+
 def name_of(function: Callable[..., object]) -> str:
     """Return the dotted name of a function, also of partials and callables."""
     inner = _unwrap(function)
@@ -248,7 +253,7 @@ def name_of(function: Callable[..., object]) -> str:
 
 def _explain(annotation: object, error: ValidationError) -> str:
     wanted = inspect.formatannotation(annotation)
-    findings = []
+    findings: list[str] = []
     for finding in error.errors(include_input=False, include_url=False):
         where = ".".join(str(part) for part in finding["loc"])
         findings.append(f"{where}: {finding['msg']}" if where else finding["msg"])

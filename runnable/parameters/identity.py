@@ -5,6 +5,7 @@ import functools
 import inspect
 import types
 from collections.abc import Callable, Mapping
+from typing import cast
 
 from pydantic import JsonValue
 
@@ -43,8 +44,9 @@ def identity_of(
     bound: JsonValue = []
     inner = function
     if isinstance(inner, functools.partial):
-        bound = [_plain(inner, inner.args), _plain(inner, inner.keywords)]
-        inner = inner.func
+        partial = cast("functools.partial[object]", inner)
+        bound = [_plain(partial, partial.args), _plain(partial, partial.keywords)]
+        inner = partial.func
     if isinstance(inner, _CACHING):
         inner = inner.__wrapped__
     closed: JsonValue = {}
@@ -85,10 +87,17 @@ def _cells(function: types.FunctionType) -> dict[str, object]:
     return found
 
 
+def _items(thing: object) -> dict[str, object]:
+    """Return the items of a tuple by number; nothing of anything else."""
+    if not isinstance(thing, tuple):
+        return {}
+    items = cast("tuple[object, ...]", thing)
+    return {str(number): item for number, item in enumerate(items)}
+
+
 def _state(thing: object) -> dict[str, object]:
-    """Return what an object consists of: items, slots and attributes."""
-    items = enumerate(thing) if isinstance(thing, tuple) else ()
-    held = {str(number): item for number, item in items}
+    """Return the contents of an object: items, slots and attributes."""
+    held = _items(thing)
     for kind in inspect.getmro(type(thing)):
         slots = vars(kind).get("__slots__", ())
         for name in (slots,) if isinstance(slots, str) else slots:
@@ -115,7 +124,9 @@ def _defaults(function: Callable[..., object], within: tuple[object, ...]) -> Js
 
 def _default(value: object) -> JsonValue:
     if isinstance(value, frozenset | set):
-        return [*sorted(map(repr, value))]  # in an order that stays
+        return [
+            *sorted(map(repr, cast("frozenset[object]", value)))
+        ]  # in an order that stays
     try:
         return to_json(value, "default")
     except ValueNotStorableError:
@@ -151,9 +162,10 @@ def _constant(value: object) -> str:
         case types.CodeType():
             return _compiled(value)
         case frozenset():
-            return repr(sorted(map(_constant, value)))  # in an order that stays
+            constants = cast("frozenset[object]", value)
+            return repr(sorted(map(_constant, constants)))  # in an order that stays
         case tuple():
-            return repr([_constant(it) for it in value])
+            return repr([_constant(it) for it in cast("tuple[object, ...]", value)])
         case _:
             return repr(value)
 

@@ -7,8 +7,9 @@ import enum
 import json
 import pathlib
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
+from typing import cast
 
 from pydantic import BaseModel, JsonValue, TypeAdapter
 
@@ -54,11 +55,11 @@ def to_json(value: object, place: str, depth: int = 0) -> JsonValue:
     if depth > _MAX_DEPTH:
         raise ValueNotStorableError(place[:80], "value", "nested too deeply")
     if isinstance(value, Mapping):
-        return _mapping(value, place, depth)
+        return _mapping(cast("Mapping[object, object]", value), place, depth)
     if isinstance(value, (list, tuple, AbstractSet, range)):
         return [
             to_json(item, f"{place}[{index}]", depth + 1)
-            for index, item in enumerate(value)
+            for index, item in enumerate(cast("Iterable[object]", value))
         ]
     return _converted(value, place, depth)
 

@@ -1,5 +1,8 @@
 """Python's own pickle format, written by cloudpickle."""
 
+# cloudpickle has no types.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+
 import pickle
 from typing import BinaryIO, ClassVar
 

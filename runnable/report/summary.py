@@ -113,7 +113,7 @@ def _artifacts(run_log: RunLog) -> list[tuple[str, str]]:
 
 def _places(run_log: RunLog) -> list[tuple[str, str]]:
     config = run_log.run_config
-    places = []
+    places: list[tuple[str, str]] = []
     for label, kind, option, within in (
         ("run log", "run_log_store", "log_folder", "/{}.json"),
         ("run log", "run_log_store", "location", ""),

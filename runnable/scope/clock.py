@@ -2,7 +2,7 @@
 
 import datetime as dt
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 from runnable.scope.current import Clock, current_scope, set_clock
@@ -38,7 +38,7 @@ def local_time() -> dt.datetime:
 @contextmanager
 def clock_of(
     now: Callable[[], float], wait: Callable[[float], object] | None = None
-) -> Iterator[None]:
+) -> Generator[None]:
     """Set another clock for runs within the block, and in this context.
 
     Args:

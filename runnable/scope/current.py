@@ -76,14 +76,16 @@ class Run:
     """The container that answers its markers; None stands for the default one."""
     entered: bool = False
     over: bool = False
-    instances: dict[object, object] = field(default_factory=dict)
+    instances: dict[object, object] = field(default_factory=dict[object, object])
     """Services that were made once for this run, by provider."""
     stack: ExitStack | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
     """Held for a moment, to find the lock of one service."""
-    making: dict[object, threading.RLock] = field(default_factory=dict)
+    making: dict[object, threading.RLock] = field(
+        default_factory=dict[object, threading.RLock]
+    )
     """The lock of each service that is made once for this run."""
-    calls: dict[int, Endable] = field(default_factory=dict)
+    calls: dict[int, Endable] = field(default_factory=dict[int, Endable])
     """The calls of its tasks that are running, by the thread's number."""
     thread: int = field(default_factory=threading.get_ident)
     """The number of the thread that started it."""

@@ -1,7 +1,7 @@
 """The program that starts pipelines, such as the command line, and its options."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager
 
 from runnable.scope.current import current_scope, set_launcher
@@ -18,7 +18,7 @@ def launcher() -> Launcher:
 
 
 @contextmanager
-def launched_by(who: Launcher) -> Iterator[None]:
+def launched_by(who: Launcher) -> Generator[None]:
     """Say who starts what is called within the block.
 
     Args:
@@ -39,7 +39,7 @@ def launched_by(who: Launcher) -> Iterator[None]:
 
 
 @contextmanager
-def program_launched_by(who: Launcher) -> Iterator[None]:
+def program_launched_by(who: Launcher) -> Generator[None]:
     """Say who starts the program of this process, in all its threads.
 
     Only for who has the process to itself, such as the command line: what holds in a

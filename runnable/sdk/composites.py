@@ -2,7 +2,7 @@
 
 import abc
 from collections.abc import Callable, Mapping
-from typing import Annotated, Self, TypedDict
+from typing import Annotated, Self, TypedDict, cast
 
 from pydantic import (
     BeforeValidator,
@@ -159,14 +159,16 @@ class Conditional(_Named):
     @model_validator(mode="before")
     @classmethod
     def _name_the_default(cls, given: object) -> object:
-        default = given.get("default") if isinstance(given, Mapping) else None
-        if not isinstance(given, Mapping) or not isinstance(default, AnyPipeline):
+        if not isinstance(given, Mapping):
             return given
-        branches = given.get("branches")
+        settings = cast("Mapping[str, object]", given)
+        default, branches = settings.get("default"), settings.get("branches")
+        if not isinstance(default, AnyPipeline):
+            return settings
         if not isinstance(branches, Mapping) or "default" in branches:
             raise ValueError("one of `branches` has the name 'default' already")
-        branches = {**branches, "default": default}
-        return {**given, "branches": branches, "default": "default"}
+        named = {**cast("Mapping[str, object]", branches), "default": default}
+        return {**settings, "branches": named, "default": "default"}
 
     @model_validator(mode="after")
     def _has_default(self) -> Self:

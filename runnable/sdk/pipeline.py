@@ -7,7 +7,7 @@ turned into a pipeline of its own), so they stand in one module.
 import abc
 import contextlib
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from typing import Self
+from typing import Self, cast
 
 from pydantic import (
     BaseModel,
@@ -72,13 +72,16 @@ class Step(BaseModel, abc.ABC):
     @model_validator(mode="before")
     @classmethod
     def _check_settings(cls, given: object) -> object:
-        if isinstance(given, Mapping) and cls.model_config.get("extra") == "forbid":
-            wrong = [str(key) for key in given if key not in cls.model_fields]
+        if not isinstance(given, Mapping):
+            return given
+        settings = cast("Mapping[str, object]", given)
+        if cls.model_config.get("extra") == "forbid":
+            wrong = [str(key) for key in settings if key not in cls.model_fields]
             for key in wrong:
                 hint = did_you_mean(key, cls.model_fields)
-                step = f"step {given.get('name', '')!r}"
+                step = f"step {settings.get('name', '')!r}"
                 raise ValueError(f"{step} has no setting {key!r}. {hint}")
-        return given
+        return settings
 
     @model_validator(mode="after")
     def _check_ends(self) -> Self:
@@ -141,7 +144,7 @@ class Step(BaseModel, abc.ABC):
 
     def failure_graph(self) -> Graph | None:
         """Return the graph that is run when this step fails, if there is one."""
-        handler = self.on_failure
+        handler = cast("object", self.on_failure)  # it was not validated
         if handler is None or isinstance(handler, AnyPipeline):
             return handler.return_dag() if handler else None
         raise DefinitionError(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
-from typing import Protocol
+from typing import Protocol, cast
 
 from runnable.catalog import BaseCatalog
 from runnable.context.models import MakeService
@@ -75,7 +75,8 @@ def make_services(
             service = settings.services[kind]
             if isinstance(service, Mapping):
                 where = settings.places.get(kind, nowhere)
-                made.append(make_service(kind, service, where))
+                description = cast("Mapping[str, object]", service)
+                made.append(make_service(kind, description, where))
                 service = made[-1]
             if not isinstance(service, port):
                 _check_abilities(kind, service, port)

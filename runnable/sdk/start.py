@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
 from contextlib import (
     AbstractContextManager,
     ExitStack,
@@ -116,7 +116,7 @@ async def _notifying(
 @contextmanager
 def prepared(
     request: RunRequest, options: Options, container: RunContainer | None
-) -> Iterator[PreparedRun]:
+) -> Generator[PreparedRun]:
     """Make a run current for the length of a `with` block.
 
     Args:

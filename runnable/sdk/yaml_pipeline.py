@@ -172,7 +172,7 @@ class _Reader:
 
     def _mapping(self, content: object, what: str, at: Keys) -> Mapping[Any, object]:
         if isinstance(content, Mapping) and content:
-            return content
+            return cast("Mapping[Any, object]", content)
         self._note(f"{what} must be a mapping, and not empty", *at)
         return {}
 
@@ -233,8 +233,7 @@ class _Reader:
         self, key: str, value: object, at: Keys, path: tuple[str, ...]
     ) -> object:
         """Make graphs of what describes branches; leave everything else."""
-        is_graph = key == "default" and isinstance(value, Mapping)
-        if key == "branch" or is_graph:
+        if key == "branch" or (key == "default" and _is_mapping(value)):
             return _Branch(dag=self._graph(value, at, (*path, key)))
         if key == "branches":
             return {
@@ -377,3 +376,7 @@ def _in_the_file(keys: Keys, value: object) -> Iterator[Key]:
         elif number < len(keys):
             continue
         yield key
+
+
+def _is_mapping(value: object) -> bool:
+    return isinstance(value, Mapping)

@@ -5,7 +5,7 @@ import errno
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from typing import BinaryIO, NamedTuple
 
 if sys.platform == "win32":
@@ -41,7 +41,7 @@ class AtomicFile(NamedTuple):
 
 
 @contextlib.contextmanager
-def atomic_file(folder: str, *, to_disk: bool = False) -> Iterator[AtomicFile]:
+def atomic_file(folder: str, *, to_disk: bool = False) -> Generator[AtomicFile]:
     """Write a file whose name is known at its end; unless it is kept, it vanishes.
 
     Args:
@@ -86,7 +86,7 @@ def atomic_file(folder: str, *, to_disk: bool = False) -> Iterator[AtomicFile]:
 
 
 @contextlib.contextmanager
-def replacing(target: str, *, to_disk: bool = False) -> Iterator[BinaryIO]:
+def replacing(target: str, *, to_disk: bool = False) -> Generator[BinaryIO]:
     """Write a file that replaces an older one when it is complete, or not at all.
 
     Args:
@@ -110,7 +110,7 @@ def replacing(target: str, *, to_disk: bool = False) -> Iterator[BinaryIO]:
 
 
 @contextlib.contextmanager
-def locked(descriptor: int) -> Iterator[None]:
+def locked(descriptor: int) -> Generator[None]:
     """Have a file alone among the processes that ask for it, on Windows not.
 
     A process that ends gives it back. Where the file system knows no locks, nobody

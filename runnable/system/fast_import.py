@@ -15,7 +15,7 @@ def import_markers() -> None:
     # `None` in `sys.modules` blocks an import.
     sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # as documented
     try:
-        import dependency_injector.wiring  # noqa: F401
+        import dependency_injector.wiring  # noqa: F401 # pyright: ignore[reportUnusedImport]  # for its effect
     finally:
         for name in hidden:
             del sys.modules[name]

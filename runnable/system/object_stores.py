@@ -4,8 +4,11 @@ An object appears whole or not at all, and `create` is refused where there is on
 is what catalogs and run log stores build on.
 """
 
+# The types of obstore leave pages unknown.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, ClassVar, NamedTuple
 
 from obstore.exceptions import AlreadyExistsError, BaseError
@@ -54,7 +57,7 @@ class Objects:
         self._place = place
 
     @contextlib.contextmanager
-    def _told(self) -> Iterator[None]:
+    def _told(self) -> Generator[None]:
         try:
             yield
         except (FileNotFoundError, BaseError) as error:
@@ -106,7 +109,7 @@ class Objects:
         attributes = {str(name): str(it) for name, it in found.attributes.items()}
         return Kept(found.meta["size"], attributes, self._pieces(found))
 
-    def _pieces(self, found: "GetResult") -> Iterator[memoryview]:
+    def _pieces(self, found: "GetResult") -> Generator[memoryview]:
         with self._told():
             for piece in found.stream(min_chunk_size=_PIECE_BYTES):
                 yield memoryview(piece)
@@ -183,7 +186,8 @@ class S3Place(BaseModel):
     def __getstate__(self) -> dict[Any, Any]:
         # Connections belong to this process.
         state = super().__getstate__()
-        own = {**(state["__pydantic_private__"] or {}), "_bucket": None}
+        own: dict[str, object] = {**(state["__pydantic_private__"] or {})}
+        own["_bucket"] = None
         return {**state, "__pydantic_private__": own}
 
     @property

@@ -6,6 +6,9 @@ levels, counted with the aliases replaced by what they stand for. Two keys of th
 name are an error. The nodes that the parser made are kept, since they know their lines.
 """
 
+# PyYAML's types leave values unknown.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 import functools
 import re
 from collections.abc import Hashable, Iterator, Mapping

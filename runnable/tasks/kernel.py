@@ -1,5 +1,8 @@
 """Run a notebook in a kernel; loaded with the first one, since that takes a while."""
 
+# The packages of notebooks have no complete types.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+
 import asyncio
 import contextlib
 import pickle

@@ -12,6 +12,7 @@ import keyword
 import math
 from collections.abc import Mapping
 from pathlib import Path, PurePath
+from typing import cast
 
 from pydantic import JsonValue, field_validator
 
@@ -209,9 +210,10 @@ def _literal(value: object) -> str:
     if isinstance(value, float) and not math.isfinite(value):
         return f'float("{value}")'
     if isinstance(value, dict):
-        items = (f"{key!a}: {_literal(item)}" for key, item in value.items())
+        content = cast("dict[object, object]", value)
+        items = (f"{key!a}: {_literal(item)}" for key, item in content.items())
         return f"{{{', '.join(items)}}}"
     if isinstance(value, list):
-        return f"[{', '.join(map(_literal, value))}]"
+        return f"[{', '.join(map(_literal, cast('list[object]', value)))}]"
     # A file in UTF-8 has no place for half a surrogate pair; an escape has.
     return ascii(value)

@@ -70,7 +70,7 @@ class ShellTaskType(BaseTaskType):
 
 def _variables(command: str, offers: Mapping[str, Offer]) -> dict[str, str]:
     """Turn JSON parameters into variables: text as it is, everything else as JSON."""
-    variables = {}
+    variables: dict[str, str] = {}
     for name, offer in offers.items():
         if offer.is_object or not name or "=" in name or "\0" in name:
             continue  # no variable can hold it, or have this name

@@ -3,7 +3,7 @@
 import contextlib
 import pickle
 from collections.abc import Mapping
-from typing import Protocol, runtime_checkable
+from typing import Protocol, cast, runtime_checkable
 
 from runnable import defaults
 from runnable.datastore import RunLog
@@ -70,7 +70,7 @@ def assert_ran(run_log: RunLog, *paths: str) -> None:
         TypeError: If a path is no text.
     """
     __tracebackhide__ = True
-    if not all(isinstance(path, str) for path in paths):
+    if not all(isinstance(path, str) for path in cast("tuple[object, ...]", paths)):
         raise TypeError('write the paths one by one: assert_ran(run_log, "a", "b")')
     ran = [
         step.internal_name

@@ -10,7 +10,7 @@ to. Nothing here does I/O, knows a clock or runs anything.
 import abc
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, cast
 
 from pydantic import JsonValue
 
@@ -138,7 +138,7 @@ class ParallelFanOut(FanOut):
             return Gathered()
         outputs: dict[str, AnyParameter] = {}
         setters: dict[str, str] = {}
-        conflicts = []
+        conflicts: list[str] = []
         for branch in self._branches:
             for name, parameter in self._ends[branch.name].parameters.items():
                 # By their text: NaN is not equal to itself, and yet the same.
@@ -286,8 +286,9 @@ def _items(node: MapNode, scope: Lookup, path: str) -> list[JsonValue]:
     if not isinstance(value, list | tuple):
         why = "a map needs a list to iterate on"
         raise BranchingError(node.iterate_on, shortened(value), why)
+    items = cast("list[object] | tuple[object, ...]", value)
     try:
-        return [to_json(it, f"{node.iterate_on}[{at}]") for at, it in enumerate(value)]
+        return [to_json(it, f"{node.iterate_on}[{at}]") for at, it in enumerate(items)]
     except ValueNotStorableError as error:
         advice = (
             "The items of a map are JSON: iterate over numbers or names, and look "

@@ -5,7 +5,7 @@ import contextlib
 import ctypes
 import inspect
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager
 
 from runnable.engine.runtimes.awaiting import make, must_wait, wait_for
@@ -102,7 +102,7 @@ class RunningCall:
                 self._cancel()
 
     @contextlib.contextmanager
-    def ending_by(self, end: Callable[[], object]) -> Iterator[None]:
+    def ending_by(self, end: Callable[[], object]) -> Generator[None]:
         """Have the call ended in another way for the length of a block.
 
         Args:

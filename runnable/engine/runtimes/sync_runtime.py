@@ -67,9 +67,7 @@ class InlineRuntime:
             return self._elsewhere(call, timeout_seconds)
         result = self._endable(RunningCall(call, waits=not at_home))
         if at_home and must_wait(result):
-            return self._elsewhere(
-                call._replace(function=lambda *_, **__: result), None
-            )
+            return self._elsewhere(call._replace(function=_returning(result)), None)
         return result
 
     def _endable(self, running: RunningCall) -> object:
@@ -92,7 +90,7 @@ class InlineRuntime:
             raise
         result = future.result()
         if must_wait(result):
-            waiting = call._replace(function=lambda *_, **__: result)
+            waiting = call._replace(function=_returning(result))
             return self._elsewhere(waiting, None)
         return result
 
@@ -221,6 +219,16 @@ class _Crew:
 
 async def _next_of(branches: AsyncIterator[BranchBody]) -> BranchBody | None:
     return await anext(branches, None)
+
+
+def _returning(result: object) -> Callable[..., object]:
+    """Return a function that returns a result, whatever it is called with."""
+
+    def function(*args: object, **kwargs: object) -> object:
+        del args, kwargs
+        return result
+
+    return function
 
 
 def _run_apart(branch: BranchBody) -> None:

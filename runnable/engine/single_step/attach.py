@@ -7,7 +7,7 @@ has happened unseen.
 """
 
 import contextlib
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Generator, Mapping
 
 from runnable import defaults
 from runnable.capture import active_run
@@ -49,7 +49,7 @@ async def attached(
     context: RunContext,
     shared: Shared,
     options: ExecutionOptions,
-) -> AsyncIterator[SingleStep]:
+) -> AsyncGenerator[SingleStep]:
     """Join a run for one of its steps, or start the run if nobody has.
 
     Args:
@@ -180,7 +180,7 @@ def _claimed(
     shared: Shared,
     *,
     runs_here: bool,
-) -> Iterator[Address]:
+) -> Generator[Address]:
     """Claim a step for this process, for the length of a `with` block.
 
     Yields:

@@ -121,7 +121,7 @@ class SingleStep:
             await env.record(
                 StepStarted(now(), address.path, node.name, node.node_type, 0)
             )
-        opened = []
+        opened: list[OpenBranch] = []
         for branch, path, recorded in self._replayed(branches, again=True):
             if recorded is None or recorded.status not in {"", defaults.SUCCESS}:
                 # It has not started, or it has failed and is tried again.

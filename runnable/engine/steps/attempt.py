@@ -16,10 +16,10 @@ class Attempt:
     number: int
     """From 1; 0 for a step with branches."""
     output: OutputLog
-    outputs: dict[str, AnyParameter] = field(default_factory=dict)
-    put: list[DataCatalog] = field(default_factory=list)
-    got: list[DataCatalog] = field(default_factory=list)
-    read: list[str] = field(default_factory=list)
+    outputs: dict[str, AnyParameter] = field(default_factory=dict[str, AnyParameter])
+    put: list[DataCatalog] = field(default_factory=list[DataCatalog])
+    got: list[DataCatalog] = field(default_factory=list[DataCatalog])
+    read: list[str] = field(default_factory=list[str])
     """Names of parameters that it was given from outside its branch."""
     cache_key: str = ""
     """Key of its result for steps that would do the same."""
@@ -27,7 +27,7 @@ class Attempt:
     status: str = defaults.FAIL
     message: str = ""
     error: BaseException | None = None
-    abandoned: "list[Future[object]]" = field(default_factory=list)
+    abandoned: "list[Future[object]]" = field(default_factory=list[Future[object]])
     """Calls that were left to end by themselves."""
-    replaced: list[str] = field(default_factory=list)
+    replaced: list[str] = field(default_factory=list[str])
     """The names of files that it has replaced."""

@@ -54,9 +54,10 @@ class Yielded:
         """Take one item."""
         if self._closed or not isinstance(item, Mapping) or "type" not in item:
             return None
-        if item["type"] == self._end_type:
-            self._end = item
-        event = {key: self._masked(value) for key, value in item.items()}
+        content = cast("Mapping[str, object]", item)
+        if content["type"] == self._end_type:
+            self._end = content
+        event = {key: self._masked(value) for key, value in content.items()}
         return self._tell(TaskEvent(self._path, event))
 
     def _masked(self, value: object) -> object:

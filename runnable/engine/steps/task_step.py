@@ -95,7 +95,7 @@ async def _step_scope(
 ) -> StepScope:
     """Make the scope of a step: what only its code may see."""
     manager = env.services.secrets
-    secrets = {}
+    secrets: dict[str, str] = {}
     for name in task.secrets:
         secrets[name] = await env.ask(manager, manager.get, name)
         env.masker.learn(name, secrets[name])

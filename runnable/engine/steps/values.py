@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import TypeVar, overload
+from typing import TypeVar, cast, overload
 
 from runnable.datastore import (
     AnyParameter,
@@ -39,7 +39,7 @@ def json_parameters(values: Mapping[str, object]) -> dict[str, AnyParameter]:
         ValueNotStorableError: If one is no JSON; names it.
     """
     for name in values:
-        if not isinstance(name, str):
+        if not isinstance(cast("object", name), str):
             raise ValueNotStorableError(repr(name), "name", "names are text")
     return {
         name: JsonParameter.model_construct(value=to_json(value, name))
@@ -113,7 +113,9 @@ def outputs(
     declared = task.returns
     if not declared:
         return {}
-    values = result if isinstance(result, tuple) else (result,)
+    values: tuple[object, ...] = (result,)
+    if isinstance(result, tuple):
+        values = cast("tuple[object, ...]", result)
     if len(values) != len(declared):
         names = [one.name for one in declared]
         raise ReturnsError(task.command, names, len(values))
