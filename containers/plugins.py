@@ -66,7 +66,7 @@ class Plugins:
         return sorted(self._entry_points.get(kind, {}))
 
     def installed(self) -> Iterator["Installed"]:
-        """Yield what is installed of all kinds; what cannot be loaded says why."""
+        """Yield the installed classes of all kinds, and why one cannot be loaded."""
         for kind in (*KINDS, "tasks", "nodes"):
             for name in self.names(kind):
                 entry_point = self._entry_points[kind][name]
@@ -84,7 +84,7 @@ class Plugins:
         Args:
             kind: Such as `catalog`; also the entry point group.
             name: Such as `file-system`.
-            place: The file that says so, for errors.
+            place: The location in a file, for errors.
 
         Returns:
             The class.

@@ -115,7 +115,7 @@ class ContextScoped(providers.Provider[T]):
         self._set(tuple(it for it in self._overridings() if it is not overriding))
 
     def is_overridden(self) -> bool:
-        """Tell whether anything overrides this provider, here or everywhere."""
+        """Return True if anything overrides this provider, here or everywhere."""
         return bool(self._overridings()) or self.last_overriding is not None
 
     @property

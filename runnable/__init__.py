@@ -135,7 +135,7 @@ def __getattr__(name: str) -> object:
 
 
 def _has_telemetry() -> bool:
-    """Tell whether the SDK of OpenTelemetry is installed."""
+    """Return True if the SDK of OpenTelemetry is installed."""
     try:
         return importlib.util.find_spec("opentelemetry.sdk") is not None
     except ModuleNotFoundError:

@@ -19,7 +19,7 @@ class RunnableError(Exception):
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Say which known name is closest, and which names there are.
+    """Suggest the closest known name, and list the names.
 
     Args:
         name: What was written.

@@ -75,7 +75,7 @@ async def test_to_end_it_twice_is_to_end_it_once():
             await asyncio.sleep(60)
 
 
-async def test_a_caller_who_is_cancelled_as_well_is_cancelled():
+async def test_a_caller_that_is_cancelled_as_well_is_cancelled():
     app, begun = container_with(), asyncio.Event()
 
     async def wait():
@@ -93,7 +93,7 @@ async def test_a_caller_who_is_cancelled_as_well_is_cancelled():
         await task
 
 
-def test_a_function_that_catches_everything_is_told_again_and_nothing_follows():
+def test_a_function_that_catches_everything_is_interrupted_again():
     app, trying, seen, after = container_with(), threading.Event(), [], []
     services = {**IN_MEMORY, "run_log_store": MemoryRunLogStore()}
 
@@ -126,7 +126,7 @@ def test_a_function_that_catches_everything_is_told_again_and_nothing_follows():
     assert get_run_log("r1", services=services).status == "CANCELLED"
 
 
-def test_a_function_in_a_thread_is_waited_for_also_by_who_is_cancelled_twice():
+def test_a_function_in_a_thread_is_waited_for_after_a_second_cancellation():
     app, inside, leaves, left = container_with(), *(threading.Event() for _ in "abc")
 
     def slow_to_leave():
@@ -223,7 +223,7 @@ def test_a_run_is_nested_in_those_of_its_own_container_only():
     assert (gate.most, gate.entered) == (1, 4)
 
 
-def test_a_run_whose_loop_is_closed_is_lost_and_holds_up_nobody():
+def test_a_run_whose_loop_is_closed_is_lost_and_blocks_no_shutdown():
     app, gate = container_with(), Gate()
     pipeline = AsyncPythonTask(name="s", function=asyncio.Event().wait).as_pipeline()
     loop = asyncio.new_event_loop()
@@ -410,7 +410,7 @@ def test_who_cancels_again_insists_within_nested_runs():
     assert caught == ["CallInterrupted"] * 2
 
 
-def test_what_a_generator_yields_is_told_whole():
+def test_a_yielded_item_is_reported_whole():
     app, telling, goes_on, told = (
         container_with(),
         *(threading.Event() for _ in "ab"),

@@ -59,7 +59,7 @@ def _formatted(record: logging.LogRecord) -> str:
     try:
         return f"{_FORMATTER.format(record)}\n"
     except Exception as error:  # noqa: BLE001 - the caller's arguments, of any type
-        # The handlers say the same, in their own way.
+        # The handlers print the same, in their own format.
         return f"{record.levelname}:{record.name}:{record.msg!r} ({error})\n"
 
 

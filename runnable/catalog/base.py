@@ -269,4 +269,4 @@ class BaseCatalog(Service, abc.ABC):
 
     @abc.abstractmethod
     def get_summary(self) -> dict[str, str]:
-        """Say what this catalog is and where it keeps things."""
+        """Return the type and the location of this catalog."""

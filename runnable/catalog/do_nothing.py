@@ -25,7 +25,7 @@ class DoNothingCatalog(BaseCatalog):
 
     @property
     def keeps_objects(self) -> bool:
-        """Say that objects must stay in memory."""
+        """False: objects must stay in memory."""
         return False
 
     def put_files(
@@ -77,5 +77,5 @@ class DoNothingCatalog(BaseCatalog):
         """Remove nothing: nothing is kept."""
 
     def get_summary(self) -> dict[str, str]:
-        """Say that nothing is kept."""
+        """Return the type of this catalog; it has no location."""
         return {"Type": self.service_name, "Location": "nowhere"}

@@ -74,7 +74,7 @@ class FileSystemCatalog(KeyedCatalog):
             yield file
 
     def has(self, key: str) -> bool:
-        """Tell whether there is such a file."""
+        """Return True if there is such a file."""
         return self._is_kept(self._path(key))
 
     def names(self, folder: str) -> Iterable[str]:
@@ -112,7 +112,7 @@ class FileSystemCatalog(KeyedCatalog):
             shutil.rmtree(path)
 
     def is_own(self, path: Path) -> bool:
-        """Tell whether a file is in this catalog."""
+        """Return True if a file is in this catalog."""
         return path.is_relative_to(self._location)
 
     def describe_key(self, key: str) -> str:
@@ -120,5 +120,5 @@ class FileSystemCatalog(KeyedCatalog):
         return f"{self._location}{os.sep}{key}"
 
     def get_summary(self) -> dict[str, str]:
-        """Say what this catalog is and where it keeps things."""
+        """Return the type and the location of this catalog."""
         return {"Type": self.service_name, "Location": str(self._location)}

@@ -47,7 +47,7 @@ def copy_and_hash(source: BinaryIO, target: BinaryIO) -> str:
 
 
 def is_same(file: BinaryIO, sha256: str, size_bytes: int | None) -> bool:
-    """Tell whether a file has the bytes it had; leaves it at its beginning.
+    """Return True if a file has the bytes it had; leaves it at its beginning.
 
     Args:
         file: Open for reading, and seekable.

@@ -44,7 +44,7 @@ class S3Catalog(S3Place, KeyedCatalog):
             yield cast("BinaryIO", file)
 
     def has(self, key: str) -> bool:
-        """Tell whether there is such an object."""
+        """Return True if there is such an object."""
         return self.objects.has(key)
 
     def names(self, folder: str) -> Iterable[str]:
@@ -73,7 +73,7 @@ class S3Catalog(S3Place, KeyedCatalog):
         return f"{self.location}, {key}"
 
     def get_summary(self) -> dict[str, str]:
-        """Say what this catalog is and where it keeps things."""
+        """Return the type and the location of this catalog."""
         return {"Type": self.service_name, "Location": self.location}
 
 

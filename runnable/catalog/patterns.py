@@ -55,7 +55,7 @@ def literal_folder(parts: Sequence[str]) -> str:
 
 
 def is_literal(parts: Sequence[str]) -> bool:
-    """Tell whether a pattern can match one name only.
+    """Return True if a pattern can match one name only.
 
     Args:
         parts: Those of the pattern.
@@ -68,7 +68,7 @@ def is_literal(parts: Sequence[str]) -> bool:
 
 
 def matches(name: Sequence[str], parts: Sequence[str]) -> bool:
-    """Tell whether a name matches a pattern.
+    """Return True if a name matches a pattern.
 
     Args:
         name: The parts of the name.

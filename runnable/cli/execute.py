@@ -156,7 +156,7 @@ def _check_success(file: Path, logs: "list[RunLog]") -> None:
 
 
 def is_script(file: Path) -> bool:
-    """Tell a Python script from a YAML file."""
+    """Return True for a Python script, False for a YAML file."""
     return file.suffix == ".py"
 
 
@@ -189,7 +189,7 @@ def call_script(file: Path, arguments: Sequence[str] = ()) -> None:
 
 
 def _described(run_log: "RunLog") -> dict[str, object]:
-    """Say in a few values what has come of a run."""
+    """Return the result of a run as a few values."""
     from runnable.report import error_of
 
     name = run_log.run_config.get("dag")
@@ -236,7 +236,7 @@ def check(
 
 
 def _problems(file: Path, options: "Options", answer: Answer) -> list[str]:
-    """Say what is wrong with what a file would run, and draw it."""
+    """Report the problems of a pipeline file, and draw its graph."""
     from runnable.errors import RunnableError
     from runnable.report import draw
     from runnable.sdk import collect, rehearse

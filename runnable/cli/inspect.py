@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from runnable.scope.options import Options, Setting
 
 config_app = typer.Typer(
-    no_args_is_help=True, help="What is in force, and who says so."
+    no_args_is_help=True, help="Show the effective settings, and the source of each."
 )
 
 

@@ -32,7 +32,7 @@ class Terminated(KeyboardInterrupt):
 
 
 class FailedError(Exception):
-    """A command has failed; it says why, and with which status it exits."""
+    """A command has failed, with a reason and an exit status."""
 
     def __init__(self, why: str, code: Exit = Exit.USAGE) -> None:
         super().__init__(why)
@@ -75,7 +75,7 @@ class Answer:
 def told_to_the_shell(
     *, as_json: bool = False, verbose: bool = False
 ) -> Generator[Answer]:
-    """Say in one block why a command did not succeed, and exit with its status.
+    """Report in one block why a command did not succeed, and exit with its status.
 
     Within the block, SIGTERM interrupts what runs, so that a run can record its end.
     With JSON, what is printed by others goes to standard error.
@@ -163,13 +163,13 @@ def _explained(error: BaseException, run_id: str) -> tuple[str, Exit]:
 
 
 def _unexpected(error: BaseException) -> str:
-    text = str(error).strip() or "(it says nothing)"
+    text = str(error).strip() or "(no message)"
     more = "; --verbose shows the traceback"
     return f"{type(error).__name__}: {text}{_place(error)}{more}"
 
 
 def _place(error: BaseException) -> str:
-    """Say where the user's code was, if it was in any."""
+    """Return the location in the user's code, if there is one."""
     frames = traceback.extract_tb(error.__traceback__)
     others = (_LIBRARY, "<", sys.base_prefix, sys.prefix)
     own = [it for it in frames if not it.filename.startswith(others)]

@@ -150,7 +150,7 @@ def delete(
         from runnable.sdk import delete_runs
 
         if not run_ids and not older_than and keep is None:
-            raise FailedError("say which runs: ids, --older-than or --keep")
+            raise FailedError("name the runs: ids, --older-than or --keep")
         age = _age(older_than)
         delete = partial(
             delete_runs, run_ids or (), str(config or ""), older_than=age, keep=keep

@@ -113,7 +113,7 @@ class Runs:
         return sorted(it.run_id for it in self._all())
 
     def is_nested(self, run: Run | None) -> bool:
-        """Tell whether a run belongs to a step of one of these.
+        """Return True if a run belongs to a step of one of these.
 
         Args:
             run: The run.
@@ -123,7 +123,7 @@ class Runs:
         return _is_within(run, {it.run for it in self._all()})
 
     def has_place(self, turns: Limiter, run: Run | None) -> bool:
-        """Tell whether a run needs no turn: what is nested has its place already.
+        """Return True if a run needs no turn: what is nested has its place already.
 
         Args:
             turns: Which turn.
@@ -186,7 +186,7 @@ class Runs:
 
 
 def _is_within(run: Run | None, these: AbstractSet[Run]) -> bool:
-    """Tell whether a run belongs to a step of one of some."""
+    """Return True if a run belongs to a step of one of some."""
     while run is not None:
         run = run.outer
         if run in these:

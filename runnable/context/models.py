@@ -220,7 +220,7 @@ class RunContext(BaseModel):
         return self._dag.hash if self._dag is not None else ""
 
     def set_graph(self, graph: Graph) -> None:
-        """Say which graph this run executes."""
+        """Set the graph that this run executes."""
         self._dag = graph
 
     def environment(self) -> dict[str, str]:
@@ -261,7 +261,7 @@ class PipelineContext(RunContext):
 
     @property
     def pipeline_executor(self) -> Executor:
-        """Says how the steps are run."""
+        """Chooses how the steps are run."""
         return self.services.executor
 
 
@@ -275,7 +275,7 @@ class JobContext(RunContext):
 
     @property
     def job_executor(self) -> Executor:
-        """Says how the job is run."""
+        """Chooses how the job is run."""
         return self.services.executor
 
 
@@ -285,7 +285,7 @@ _NOT_RECORDED = ("return_objects", "variables", "services")
 def _describe(service: object) -> JsonValue:
     if isinstance(service, Service):
         return service.describe()
-    # A fake that a test passed in: its class says what it is.
+    # A fake that a test passed in: its class is its description.
     name = getattr(service, "service_name", "") or type(service).__qualname__
     return {"service_name": str(name)}
 

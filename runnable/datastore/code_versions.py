@@ -46,7 +46,7 @@ def _working_directory() -> Path | None:
     try:
         return Path.cwd()
     except FileNotFoundError:
-        return None  # it has been removed; what else needs it will say so
+        return None  # it has been removed; others that need it will raise
 
 
 def _ask_git(folder: Path) -> CodeIdentity:
@@ -91,5 +91,5 @@ def _git(folder: Path, *arguments: str) -> str | None:
             timeout=10,
         )
     except (OSError, subprocess.SubprocessError):
-        return None  # no repository, or no git: the answer says so
+        return None  # no repository, or no git
     return finished.stdout.decode(errors="replace")

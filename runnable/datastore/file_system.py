@@ -273,11 +273,11 @@ class FileSystemRunLogStore(BaseRunLogStore):
         return sorted({match["run_id"] for match in found if match})
 
     def key(self, run_id: str) -> str:
-        """Return what tells a run from others, whatever leads to the folder."""
+        """Return the identity of a run, by the real path of the folder."""
         return f"{os.path.realpath(self._root)} {run_id}"
 
     def get_summary(self) -> dict[str, str]:
-        """Say what this store is and where it keeps run logs."""
+        """Return the type and the location of this store."""
         return {"Type": self.service_name, "Location": str(self._root)}
 
     # Paths of runs are plain text: they are made several times a run.

@@ -77,11 +77,11 @@ class MemoryRunLogStore(BaseRunLogStore):
 
     @property
     def is_shared(self) -> bool:
-        """Say that nobody else sees them."""
+        """False: other processes cannot see the runs."""
         return False
 
     def key(self, run_id: str) -> str:
-        """Return what tells a run from those of other stores of this process."""
+        """Return the identity of a run among all stores of this process."""
         return f"{id(self)} {run_id}"
 
     def reopen(self, run_id: str, first: Record, seen: int) -> Journal:
@@ -123,5 +123,5 @@ class MemoryRunLogStore(BaseRunLogStore):
         return sorted(self._journals.copy())
 
     def get_summary(self) -> dict[str, str]:
-        """Say what this store is."""
+        """Return the type of this store."""
         return {"Type": self.service_name, "Location": "memory"}

@@ -76,7 +76,7 @@ class S3RunLogStore(S3Place, BaseRunLogStore):
         return self._journal(run_id, len(self._keys(run_id)), claim)
 
     def _claim(self, run_id: str) -> bytes:
-        """Return what tells a run from another one of its id; nothing if it is gone."""
+        """Return the identity of this run, not of a later one; empty if gone."""
         try:
             return self.objects.get(_key(run_id, 0))
         except FileNotFoundError:
@@ -171,7 +171,7 @@ class S3RunLogStore(S3Place, BaseRunLogStore):
         return sorted(folder.rpartition("/")[2] for folder in self.objects.folders())
 
     def get_summary(self) -> dict[str, str]:
-        """Say what this store is and where it keeps run logs."""
+        """Return the type and the location of this store."""
         return {"Type": self.service_name, "Location": self.location}
 
 

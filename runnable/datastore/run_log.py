@@ -33,7 +33,7 @@ def _parse(text: str) -> datetime:
 
 def _checked(text: str) -> str:
     if text:
-        _parse(text)  # a ValueError says that it is damaged
+        _parse(text)  # raises ValueError if it is damaged
     return text
 
 

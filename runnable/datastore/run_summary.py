@@ -64,7 +64,7 @@ class Wanted(NamedTuple):
     """The latest beginning, in local time."""
 
     def has(self, run: RunSummary) -> bool:
-        """Tell whether a run is wanted.
+        """Return True if a run is wanted.
 
         Example:
             >>> Wanted(status="FAIL").has(RunSummary("r1", "SUCCESS"))
@@ -86,7 +86,7 @@ class Wanted(NamedTuple):
 
 
 def summarise(run_id: str, first: Record | None, last: Record | None) -> RunSummary:
-    """Say what the first and the last record of a run say of it.
+    """Summarise a run by its first and its last record.
 
     Args:
         run_id: The id of the run.

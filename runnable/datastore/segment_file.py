@@ -83,7 +83,7 @@ class Segment:
         self._waiting.clear()
 
     def _take_cut_line(self, size: int) -> int:
-        """Take away what a killed process has left half written; say how much."""
+        """Remove the fragment that a killed process left; return its length."""
         _, cut = _tail(self._descriptor, size)
         if cut and _is_changed(cut):
             place = f"the segment before {self._following}"
@@ -193,7 +193,7 @@ def _tail(descriptor: int, size: int) -> tuple[bytes, bytes]:
 
 
 def _is_changed(line: bytes) -> bool:
-    """Tell whether a line is whole, but for the character that ends it."""
+    """Return True if a line is whole, but for the character that ends it."""
     try:
         decode(line[:-1] + b"\n")
     except DamagedLineError:

@@ -280,11 +280,11 @@ class SqliteRunLogStore(SqlRunLogStore):
         return engine
 
     def key(self, run_id: str) -> str:
-        """Return what tells a run from others, whatever leads to the file."""
+        """Return the identity of a run, by the real path of the file."""
         return f"{self._file.resolve()} {run_id}"
 
     def get_summary(self) -> dict[str, str]:
-        """Say what this store is and where it keeps run logs."""
+        """Return the type and the location of this store."""
         return {"Type": self.service_name, "Location": str(self._file)}
 
 
@@ -321,7 +321,7 @@ class PostgresRunLogStore(SqlRunLogStore):
         return engine
 
     def get_summary(self) -> dict[str, str]:
-        """Say what this store is and where it keeps run logs."""
+        """Return the type and the location of this store."""
         return {"Type": self.service_name, "Location": str(self._target())}
 
 

@@ -175,7 +175,7 @@ class BaseRunLogStore(Service, abc.ABC):
 
     @abc.abstractmethod
     def get_summary(self) -> dict[str, str]:
-        """Say what this store is and where it keeps run logs."""
+        """Return the type and the location of this store."""
 
     @abc.abstractmethod
     def remove(self, run_id: str) -> None:
@@ -233,7 +233,7 @@ class BaseRunLogStore(Service, abc.ABC):
         return True
 
     def key(self, run_id: str) -> str:
-        """Return what tells a run from those of other stores of this process."""
+        """Return the identity of a run among all stores of this process."""
         return f"{self.service_name} {self.get_summary()['Location']} {run_id}"
 
     def get_run_log_by_id(

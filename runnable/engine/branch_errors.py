@@ -10,7 +10,7 @@ _NAMED_BRANCHES = 50
 
 
 class BranchingError(RunError):
-    """A parameter cannot say which branches a step has, or how often they run."""
+    """A parameter has no value by which branches can be chosen or repeated."""
 
     def __init__(self, parameter: str, value: str, why: str) -> None:
         super().__init__(parameter, value, why)

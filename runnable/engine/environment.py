@@ -220,5 +220,5 @@ def build_environment(
 
 
 def is_local(service: object) -> bool:
-    """Return whether calls of a service return soon; False if it does not say so."""
+    """Return True if calls of a service return soon; False if unknown."""
     return bool(getattr(service, "is_local", False))

@@ -202,7 +202,7 @@ def _failed(
     failure: Failure | None,
     problems: list[Exception],
 ) -> ExecutionFailedError:
-    """Make the error that says why a run failed; its cause is the user's, if any."""
+    """Make the error of a failed run; its cause is the user's exception, if any."""
     cause: BaseException | None = failure.error if failure else None
     reason = "it ended at its fail node"
     if failure is not None:

@@ -46,7 +46,7 @@ class Scope:
         return None
 
     def has_own(self, name: str) -> bool:
-        """Tell whether a name stands for something of this branch."""
+        """Return True if a name stands for something of this branch."""
         return name in self.parameters or name in self.variables
 
     def visible(self) -> dict[str, AnyParameter]:

@@ -1,7 +1,7 @@
 """Events of runs and their subscribers.
 
-A run tells its subscribers each record after it has been kept in the journal, and what
-is not part of the run log: events that generators of tasks yield, and warnings.
+A run passes each record to its subscribers after it was written to the journal, and
+also the events that generators of tasks yield, and warnings.
 """
 
 from runnable.events.subscribe import listeners, listening

@@ -38,7 +38,7 @@ def described(event: Event) -> dict[str, object]:
 
 
 def event_schema() -> dict[str, Any]:
-    """Make the JSON schema of the events that runs tell of themselves.
+    """Make the JSON schema of the events of runs.
 
     Returns:
         The schema; what the generators of tasks yield has any other `type`.

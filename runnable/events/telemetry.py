@@ -42,7 +42,7 @@ _OURS = "RUNNABLE_"
 
 
 def is_configured() -> bool:
-    """Tell whether the program has configured OpenTelemetry."""
+    """Return True if the program has configured OpenTelemetry."""
     trace = sys.modules.get("opentelemetry.trace")
     metrics = sys.modules.get("opentelemetry.metrics")
     return bool(
@@ -52,7 +52,7 @@ def is_configured() -> bool:
 
 
 def _is_real(provider: object) -> bool:
-    """Tell a provider from what the API has in its place."""
+    """Return True for a real provider, not the placeholder of the API."""
     return not type(provider).__name__.lstrip("_").startswith(("Proxy", "NoOp"))
 
 

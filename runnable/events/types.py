@@ -24,7 +24,7 @@ class Warned(NamedTuple):
 
 
 Event = Record | TaskEvent | Warned
-"""Everything that a run tells; the type says what it is."""
+"""Any event of a run, distinguished by its type."""
 
 
 class Pause(Protocol):

@@ -15,7 +15,7 @@ from runnable.tasks import BaseTaskType
 
 
 class BaseExecutor(Service, abc.ABC):
-    """Says how steps are launched; the engine runs them.
+    """Chooses how steps are launched; the engine runs them.
 
     An executor of your own overrides `options`, and maybe `adapt`. It is registered
     under the entry point group `pipeline_executor` or `job_executor`.
@@ -69,7 +69,7 @@ class BaseExecutor(Service, abc.ABC):
 
 
 class BasePipelineExecutor(BaseExecutor):
-    """Says how the steps of pipelines are launched."""
+    """Chooses how the steps of pipelines are launched."""
 
     service_type: str = "pipeline_executor"
     overrides: dict[str, dict[str, JsonValue]] = {}
@@ -77,6 +77,6 @@ class BasePipelineExecutor(BaseExecutor):
 
 
 class BaseJobExecutor(BaseExecutor):
-    """Says how jobs are launched."""
+    """Chooses how jobs are launched."""
 
     service_type: str = "job_executor"

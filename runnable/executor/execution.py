@@ -71,11 +71,11 @@ class ExecutionOptions(NamedTuple):
     """Options by which an executor chooses how steps are run."""
 
     overlap: Overlap = Overlap("thread")
-    """How branches overlap, unless their step says otherwise."""
+    """How branches overlap, unless their step chooses."""
     console: Console = "plain"
     """How the output of tasks is passed on."""
     workspace: Workspace = "shared"
-    """Where tasks work, unless they say otherwise."""
+    """Where tasks work, unless they choose."""
     store_objects: bool = True
     """Whether returned objects are stored; if not, they stay in the run's memory."""
     launcher: StepLauncher | None = None

@@ -16,7 +16,7 @@ class LocalOptions(BaseModel):
     """How the output of tasks is shown: `plain`, in lines that start with the path of
     the step (`named`), or not at all (`none`). Execution logs have it in any case."""
     workspace: Workspace = "shared"
-    """Where tasks work, unless they say otherwise: in the caller's working directory
+    """Where tasks work, unless they choose: in the caller's working directory
     (`shared`), or each in a process and a directory of its own (`isolated`)."""
 
     @property

@@ -98,7 +98,7 @@ def _names(graph: Graph) -> list[str]:
 def _check_parameters(
     mocked: Graph, graph: Graph, parameters: Mapping[str, AnyParameter]
 ) -> None:
-    """Say which step returns nothing now that another one needs."""
+    """Name the mocked step whose return value another step needs."""
     for need in unprovided_parameters(mocked):
         if need.name in parameters:
             continue
@@ -135,7 +135,7 @@ def _stub(node: TaskNode | StubNode, patch: Patch | None) -> Node:
 
 
 def patched_task(node: TaskNode, patch: Patch) -> BaseTaskType:
-    """Make a task with the settings of a patch, and its own where that says nothing.
+    """Make a task with the settings of a patch, and its own settings otherwise.
 
     Args:
         node: The step whose task is patched.

@@ -138,7 +138,7 @@ class MapNode(CompositeNode):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LoopNode(CompositeNode):
-    """Runs one graph again and again, until it says that it is done."""
+    """Runs one graph again and again, until a parameter of it ends the loop."""
 
     node_type: ClassVar[str] = "loop"
 

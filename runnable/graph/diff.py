@@ -61,12 +61,12 @@ def _changes(before: JsonValue, after: JsonValue, place: str) -> Iterator[str]:
 
 
 def _is_part(value: JsonValue) -> bool:
-    """Tell whether something is a node or a graph, not a setting."""
+    """Return True if something is a node or a graph, not a setting."""
     return isinstance(value, Mapping) and bool({"node_type", "nodes"} & value.keys())
 
 
 def _same_script(before: JsonValue, after: JsonValue) -> bool:
-    """Tell whether two names are of one function: a script is called `__main__`."""
+    """Return True if two names are of one function: a script is called `__main__`."""
     if not isinstance(before, str) or not isinstance(after, str):
         return False
     module, _, name = before.rpartition(".")

@@ -1,4 +1,4 @@
-"""The commands by which the state of a run tells the engine what comes next."""
+"""Commands: the answers of the state of a run to the question what comes next."""
 
 from typing import NamedTuple
 

@@ -66,7 +66,7 @@ class Ownership:
         """True if a process has started to delete the run."""
 
     def add(self, record: Record) -> None:
-        """Apply a record; records that say nothing about owners are ignored."""
+        """Apply a record; records without an owner are ignored."""
         match record:
             case RunStarted() | RunResumed() | RunDeleting():
                 self.is_deleting = isinstance(record, RunDeleting)

@@ -65,7 +65,7 @@ class StoredObject(_Parameter):
     @computed_field  # type: ignore[prop-decorator]  # mypy knows no decorated property
     @property
     def description(self) -> str:
-        """A sentence that tells where the object is stored."""
+        """A sentence with the location of the object."""
         return f"Pickled object stored in the catalog as: {self.key or self.value}"
 
     def __getstate__(self) -> dict[Any, Any]:

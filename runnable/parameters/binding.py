@@ -218,7 +218,7 @@ def _is_model(annotation: object) -> TypeGuard[type[BaseModel]]:
 
 
 def _takes_several(annotation: object) -> bool:
-    """Tell whether an argument may be made of parameters of other names."""
+    """Return True if an argument may be made of parameters of other names."""
     return _is_namespace(annotation) or _is_model(annotation)
 
 

@@ -85,7 +85,7 @@ class _Imported:
 
 
 def _takes_list(function: Callable[..., object]) -> bool:
-    """Tell whether one argument is all that a function needs, and not any number."""
+    """Return True if one argument is all that a function needs, and not any number."""
     try:
         parameters = inspect.signature(function).parameters.values()
     except ValueError:

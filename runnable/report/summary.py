@@ -11,7 +11,7 @@ _MOST_LINES = 60
 
 
 def summarise(run_log: RunLog) -> str:
-    """Say in a few lines how a run went, and where things are.
+    """Describe a run in a few lines: its outcome, and where its results are.
 
     Args:
         run_log: The log of the run.

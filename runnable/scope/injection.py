@@ -1,4 +1,4 @@
-"""Markers: how code says which services it needs.
+"""Markers: how code names the services that it needs.
 
 Theory of operation. `Provide["catalog"]` as the default of a keyword-only argument
 marks it; `inject` is dependency-injector's decorator and also *wires* the function as
@@ -136,7 +136,7 @@ def find_markers(function: Callable[..., object]) -> Iterator[InjectionPoint]:
 
 
 def is_marker(value: object) -> bool:
-    """Tell whether a default value is an injection marker."""
+    """Return True if a default value is an injection marker."""
     return getattr(type(value), "__IS_MARKER__", False) is True
 
 

@@ -19,7 +19,7 @@ def launcher() -> Launcher:
 
 @contextmanager
 def launched_by(who: Launcher) -> Generator[None]:
-    """Say who starts what is called within the block.
+    """Set the launcher within a block.
 
     Args:
         who: Options, and what is to be called.
@@ -40,7 +40,7 @@ def launched_by(who: Launcher) -> Generator[None]:
 
 @contextmanager
 def program_launched_by(who: Launcher) -> Generator[None]:
-    """Say who starts the program of this process, in all its threads.
+    """Set the launcher of this process, in all its threads.
 
     Only for who has the process to itself, such as the command line: what holds in a
     context comes first.

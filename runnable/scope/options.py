@@ -6,12 +6,12 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 Where = Callable[..., str]
-"""Says where something stands, such as `config.yaml:3:5`, given the keys that lead to
+"""Returns the location of a value, such as `config.yaml:3:5`, by the keys that lead to
 it."""
 
 
 def nowhere(*keys: object) -> str:
-    """Say nothing: no file says it."""
+    """Return no location: the value is from no file."""
     del keys
     return ""
 
@@ -69,7 +69,7 @@ class Launcher(NamedTuple):
     """Hooks and default options that the launcher of a script (the CLI) installs."""
 
     options: Options = Options()
-    """Used where the program says nothing itself."""
+    """Used for options that the script does not give."""
     ended: Callable[[object], None] | None = None
     """Called with the log of each run that has ended."""
     collect: Callable[[object, Options, object], None] | None = None
@@ -81,7 +81,7 @@ class Launcher(NamedTuple):
 
 
 class Setting(NamedTuple):
-    """Something that is in force, and who says so."""
+    """An effective setting, and its source."""
 
     name: str
     value: object

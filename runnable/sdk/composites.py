@@ -111,7 +111,7 @@ class Parallel(_Named, _Overlapping):
 
     The branches see the parameters from before this step. What they set becomes
     parameters of the pipeline when all have succeeded; if several have set the same one
-    differently, the later in order wins, and a warning says so.
+    differently, the later in order wins, with a warning.
 
     Example:
         >>> from runnable import Parallel, Pipeline, PythonTask

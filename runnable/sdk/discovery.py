@@ -1,6 +1,6 @@
 """Find out what a program would run, without running it.
 
-Theory of operation. The program runs as ever, but each `execute` only says what it
+Theory of operation. The script runs as usual, but each `execute` only reports what it
 would run, and returns the log of a run that never began. So a process that is to run
 one step gets the same pipeline as the one that began the run, whatever the program
 looks like.
@@ -61,7 +61,7 @@ def collect(
 
     Args:
         program: Executes pipelines or jobs, or returns one.
-        options: Used where the program says nothing itself.
+        options: Used for options that the script does not give.
         check: Called with each, where the program would execute it. If it answers True,
             that is enough, and the program is ended there.
         whole_process: Whether this process does nothing else, so that threads of the

@@ -55,7 +55,7 @@ def get_run_log(
 
     Args:
         run_id: The id of the run.
-        configuration_file: Says where run logs and objects are; found as for
+        configuration_file: Configures where run logs and objects are; found as for
             `Pipeline.execute` if None.
         services: As for `Pipeline.execute`.
         container: As for `Pipeline.execute`.
@@ -175,7 +175,7 @@ def delete_runs(
         container: As for `Pipeline.execute`.
         older_than: Delete also runs that began longer ago than this.
         keep: Delete also all runs but this many, the latest.
-        dry_run: Whether to delete nothing, and only say what would be.
+        dry_run: Delete nothing, and only return what would be deleted.
 
     Returns:
         The ids of the runs that were deleted. Of those chosen by age or number, runs
@@ -300,7 +300,7 @@ class _Kept(NamedTuple):
         return True
 
     def delete_unless_used(self, run_id: str, found: _Found) -> bool:
-        """Delete a run that nobody has asked for by its id; say whether it was."""
+        """Delete a run that was not named by its id; return True if it was deleted."""
         try:
             return self.delete(run_id, found)
         except (RunUnderWayError, RunLogNotFoundError):

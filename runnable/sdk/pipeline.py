@@ -110,12 +110,12 @@ class Step(BaseModel, abc.ABC):
         return hash(self.name)
 
     def __rshift__(self, other: "Step") -> "Step":
-        """Say that another step follows this one; returns the other."""
+        """Make another step follow this one; returns the other."""
         self._lead_to(other)
         return other
 
     def __lshift__(self, other: "Step") -> "Step":
-        """Say that this step follows another one; returns the other."""
+        """Make this step follow another one; returns the other."""
         other._lead_to(self)
         return other
 
@@ -136,7 +136,7 @@ class Step(BaseModel, abc.ABC):
         return AsyncPipeline(steps=[self], name=self.name)
 
     def leads_to(self) -> str:
-        """Return what follows this step, if it says so itself."""
+        """Return the name of the next step, if it is set explicitly."""
         # Attributes may have been set after the step was made.
         if self.terminate_with_failure:
             return FAIL_NODE
@@ -168,7 +168,7 @@ class Step(BaseModel, abc.ABC):
 class Pipeline(AnyPipeline):
     """Steps that follow each other; a value that any number of runs share.
 
-    Each step leads to the next one of the list, unless it says otherwise; the last
+    Each step leads to the next one of the list, unless it names another; the last
     one ends the pipeline in success.
 
     Example:
@@ -424,7 +424,7 @@ def _add(nodes: dict[str, Node], node: Node) -> list[str]:
 
 
 def wrong_name(name: str) -> list[str]:
-    """Say why a name cannot be that of a step; nothing if it can."""
+    """Explain why a name cannot be that of a step; empty if it can."""
     if name in TERMINAL_NAMES:
         return [f"a step cannot have the name {name!r}, which every graph uses itself"]
     if not name or "." in name or "%" in name or not name.isprintable():

@@ -35,7 +35,7 @@ class RunContainer(Protocol):
 
     @property
     def settings(self) -> Callable[..., ResolveSettings]:
-        """Makes what says what is in force for a run, given a container."""
+        """Makes the settings of a run, given a container."""
         ...
 
 
@@ -43,7 +43,7 @@ class RunContainer(Protocol):
 def resolve_settings(
     *, settings: ResolveSettings = Provide["settings"]
 ) -> ResolveSettings:
-    """Return what says what is in force for a run."""
+    """Return the effective settings of a run."""
     return settings
 
 
@@ -116,7 +116,7 @@ def explain_settings(
     *,
     provenance: Callable[[Options], list[Setting]] = Provide["provenance"],
 ) -> list[Setting]:
-    """List what is in force for a run, and who says so; secrets are masked.
+    """List the effective settings of a run, and their sources; secrets are masked.
 
     Args:
         options: What the caller says.
@@ -141,7 +141,7 @@ def installed_plugins(
         plugins: Knows.
 
     Returns:
-        Each implementation; what cannot be imported says why.
+        Each implementation; one that cannot be imported has the reason.
     """
     return list(plugins.installed())
 

@@ -12,7 +12,7 @@ _NANOSECONDS_OF_MS = 1_000_000
 
 
 class StreamingSpanProcessor(SpanProcessor):
-    """Tells the stream queue of each span that begins and ends.
+    """Sends an event to the stream queue for each span that starts and ends.
 
     Args:
         base_processor: Gets every span as well, such as one that exports spans.
@@ -28,7 +28,7 @@ class StreamingSpanProcessor(SpanProcessor):
         """By span: it may end in another context."""
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
-        """Tell `span_start` with its name and its id, 16 hexadecimal digits."""
+        """Send `span_start` with its name and its id, 16 hexadecimal digits."""
         if self._base is not None:
             self._base.on_start(span, parent_context)
         queue = get_stream_queue()
@@ -42,7 +42,7 @@ class StreamingSpanProcessor(SpanProcessor):
             })
 
     def on_end(self, span: ReadableSpan) -> None:
-        """Tell `span_end` with its status, duration and attributes."""
+        """Send `span_end` with its status, duration and attributes."""
         if self._base is not None:
             self._base.on_end(span)
         context = span.get_span_context()

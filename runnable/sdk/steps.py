@@ -126,7 +126,7 @@ class Task(TaskStep):
         return self
 
     def make_task(self) -> BaseTaskType:
-        """Make the task; its class says which settings there are."""
+        """Make the task; its class defines its settings."""
         kind = find_task(self.command_type)
         settings = self.model_extra or {}
         for name in settings:

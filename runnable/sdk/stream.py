@@ -63,7 +63,7 @@ class EventStream:
     async def events_of(
         self, running: Coroutine[Any, Any, RunLog]
     ) -> AsyncGenerator[dict[str, object]]:
-        """Run something that tells this stream its events, and yield them.
+        """Run a pipeline whose events go to this stream, and yield them.
 
         Args:
             running: Is cancelled when nobody consumes the events any more.

@@ -24,14 +24,14 @@ _MOST_NAME = 100
 
 
 def set_stream_queue(queue: EventQueue | None) -> None:
-    """Have the runs that are started in this context tell a queue what tasks do.
+    """Send the events of the runs that are started in this context to a queue.
 
     Each event is a mapping with a `type`: `task_started` with `name` and `inputs`,
     `task_completed` with `name` and `outputs`, `task_error` with `name` and `error`,
     and what generators yield.
 
     Args:
-        queue: The queue; None to tell nobody.
+        queue: The queue; None to send events nowhere.
 
     Example:
         >>> import queue
@@ -72,7 +72,7 @@ def truncate_value(value: object, max_bytes: int = _MOST_BYTES) -> str:
 
 
 class QueueSubscriber:
-    """Tells a queue what the tasks of a run do.
+    """Sends the events of the tasks of a run to a queue.
 
     Args:
         queue: The queue.

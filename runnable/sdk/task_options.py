@@ -80,7 +80,7 @@ class TaskSettings(BaseModel):
     @classmethod
     def _has_arguments(cls, cache: Caching) -> Caching:
         if callable(cache) and "function" not in cls.model_fields:
-            raise DefinitionError("cache: only functions have arguments; say True")
+            raise DefinitionError("cache: only functions have arguments; use True")
         return cache
 
     def policy(self) -> Policy:

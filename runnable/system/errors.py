@@ -1,4 +1,4 @@
-"""Errors of files and servers: they cannot be read, or say something wrong."""
+"""Errors of files and servers that cannot be read, or have wrong content."""
 
 from collections.abc import Sequence
 

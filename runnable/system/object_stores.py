@@ -24,7 +24,7 @@ from pydantic import (
 
 from runnable.system.errors import StoreAccessError
 
-if TYPE_CHECKING:  # they are types only, says obstore
+if TYPE_CHECKING:  # obstore has them as types only
     from obstore import GetResult
     from obstore.store import ClientConfig, S3Config
 
@@ -115,7 +115,7 @@ class Objects:
                 yield memoryview(piece)
 
     def has(self, key: str) -> bool:
-        """Tell whether there is an object."""
+        """Return True if there is an object."""
         try:
             self.find(key, bytes_too=False)
         except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Read YAML files that must be mappings, and say where in them something stands.
+"""Read YAML files that must be mappings, with the location of each value.
 
 Theory of operation. A file comes from anybody: only plain values are made of it, and
 what would take long to read is refused before it is: too many letters, values or
@@ -71,7 +71,7 @@ class Document(NamedTuple):
     """The parsed document; None if it is empty."""
 
     def place(self, *keys: Key) -> str:
-        """Say where something stands.
+        """Return the location of a value.
 
         Args:
             keys: The keys and positions that lead there from the top; as far as they

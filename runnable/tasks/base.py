@@ -72,7 +72,7 @@ class BaseTaskType(BaseModel):
         return run_context
 
     def bind(self, offers: Mapping[str, Offer]) -> Call:
-        """Say which call runs this task.
+        """Return the call that runs this task.
 
         Args:
             offers: The parameters that the task may use, by name.

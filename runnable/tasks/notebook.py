@@ -90,7 +90,7 @@ class NotebookTaskType(BaseTaskType):
         return project / self.command
 
     def bind(self, offers: Mapping[str, Offer]) -> Call:
-        """Say which call runs the notebook."""
+        """Return the call that runs the notebook."""
         variables = {
             name: offer.load() for name, offer in offers.items() if not offer.is_object
         }
@@ -170,7 +170,7 @@ def _output_name(command: str, tag: str) -> str:
 
 
 def _tag(step: str, context: PipelineContext | JobContext) -> str:
-    """Return what tells the notebook of this step apart from others of the run."""
+    """Return a tag that distinguishes the notebook of this step in its run."""
     if isinstance(context, JobContext):
         return ""
     if "." in step:

@@ -63,7 +63,7 @@ class ShellTaskType(BaseTaskType):
         return self
 
     def bind(self, offers: Mapping[str, Offer]) -> Call:
-        """Say which call runs the command."""
+        """Return the call that runs the command."""
         running = _Command(self, _variables(self.command, offers))
         return Call(running.run, stop=running.stop)
 

@@ -1,4 +1,4 @@
-"""Say what a run must have come to; a failure says what it did come to."""
+"""Assertions about runs; a failure describes the actual result."""
 
 import contextlib
 import pickle
@@ -35,7 +35,7 @@ def assert_failed(run_log: RunLog, at: str = "", message: str = "") -> None:
     Args:
         run_log: The log of the run.
         at: The path of a step that must have failed.
-        message: Must be in what that step, or the run, says of why.
+        message: Must be in the error of that step, or of the run.
 
     Raises:
         AssertionError: With how the run went.
@@ -55,7 +55,7 @@ def assert_failed(run_log: RunLog, at: str = "", message: str = "") -> None:
     texts = [messages[at]] if at else list(messages.values())
     if not any(message in text for text in texts):
         listed = "\n".join(f"  {name}: {text}" for name, text in messages.items())
-        raise AssertionError(f"no failure says {message!r}; they say\n{listed}")
+        raise AssertionError(f"no error contains {message!r}; the errors are\n{listed}")
 
 
 def assert_ran(run_log: RunLog, *paths: str) -> None:
@@ -117,7 +117,7 @@ def _shown(name: str, values: Mapping[str, object]) -> str:
 
 
 def _are_equal(found: object, expected: object) -> bool:
-    """Tell whether values are equal; arrays and frames as wholes, NaN to itself."""
+    """Return True if values are equal; arrays and frames as wholes, NaN to itself."""
     if isinstance(found, _Frame):
         return bool(found.equals(expected))
     if isinstance(found, _Array) and isinstance(expected, _Array):

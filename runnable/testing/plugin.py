@@ -95,7 +95,7 @@ def run_container(
 
 @pytest.fixture
 def run_pipeline(run_container: "RunContainer") -> RunPipeline:
-    """Runs a pipeline, and says how it went if that is not as it must be."""
+    """Runs a pipeline; raises with a summary if its status is not the expected one."""
     from runnable.testing import assert_failed, assert_succeeded, replaced
 
     def run(
@@ -174,7 +174,7 @@ def run_events() -> "Iterator[list[Event]]":
 
 
 def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
-    """Say what differs between two run logs that should be equal."""
+    """Describe the differences between two run logs that should be equal."""
     kind = type(left)
     if op != "==" or kind.__name__ != "RunLog" or kind is not type(right):
         return None

@@ -108,7 +108,7 @@ def test_what_a_script_raises_itself_is_one_line_with_its_place():
     assert "script.py:2" in finished.stderr
 
 
-def test_options_are_used_where_a_script_says_nothing():
+def test_options_are_used_where_a_script_gives_none():
     Path("script.py").write_text(
         "from runnable import PythonJob\n"
         "from functions import add\n"

@@ -163,7 +163,7 @@ def test_the_version():
     assert execute("--version").stdout.startswith("1.0")
 
 
-def test_programs_are_told_that_a_script_has_left():
+def test_json_output_reports_that_a_script_has_exited():
     Path("script.py").write_text("import sys\nsys.exit('usage: ...')\n")
     finished = execute("execute", "script.py", "--json")
     assert finished.returncode == 1
@@ -210,7 +210,7 @@ def test_a_failure_that_the_script_has_caught_is_no_success():
     assert finished.stderr == "runnable: failed: run r1\n"
 
 
-def test_a_failure_within_a_step_that_goes_on_is_none():
+def test_a_handled_failure_within_a_step_is_no_failure():
     Path("script.py").write_text(
         "from runnable import PythonTask\n"
         "inner = PythonTask(name='i', function=lambda: 1 / 0).as_pipeline()\n"

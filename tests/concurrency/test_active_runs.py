@@ -105,7 +105,7 @@ def test_what_is_nested_has_its_place():
     assert run_log.parameters["y"].value == 1
 
 
-def test_a_run_is_cancelled_by_somebody_else():
+def test_a_run_is_cancelled_from_another_thread():
     gate, app = Gate(), container_with()
     store = MemoryRunLogStore()
     services = {**IN_MEMORY, "run_log_store": store}
@@ -122,7 +122,7 @@ def test_a_run_is_cancelled_by_somebody_else():
     assert gate.inside == 0
 
 
-async def test_an_asynchronous_run_is_cancelled_by_somebody_else():
+async def test_an_asynchronous_run_is_cancelled_from_another_task():
     begun, app = asyncio.Event(), container_with()
     store = MemoryRunLogStore()
     services = {**IN_MEMORY, "run_log_store": store}

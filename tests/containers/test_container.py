@@ -70,14 +70,14 @@ class TestProviders:
             for name in SERVICES[:5]:
                 assert getattr(container, name)() is getattr(context, name)
 
-    def test_a_leaked_run_says_that_it_is_over(self):
+    def test_the_error_of_a_leaked_run_names_it(self):
         with scope("r1"):
             late = propagate(container.run_id)
             assert late() == "r1"
         with pytest.raises(RuntimeError, match="'r1', current here, is over"):
             late()
 
-    def test_a_foreign_thread_is_told_the_cures(self):
+    def test_the_error_in_a_foreign_thread_names_the_cures(self):
         messages = []
 
         def ask():
@@ -344,7 +344,7 @@ class TestMarkers:
         with scope("r1"):
             assert await ask() == "r1"
 
-    def test_a_marker_of_no_service_says_which_there_are(self):
+    def test_the_error_of_an_unknown_marker_suggests_a_service(self):
         @inject
         def ask(*, x: object = Provide["catalgo"]) -> object:
             return x
@@ -362,7 +362,7 @@ class TestMarkers:
             for key in [key for key in _points if "catalgo" in _points[key].service]:
                 del _points[key]
 
-    def test_an_unwired_marker_says_what_to_do(self):
+    def test_the_error_of_an_unwired_marker_names_the_cure(self):
         def forgot(*, catalog=Provide["catalog"]):
             return catalog.get("x")
 
@@ -424,7 +424,7 @@ class TestMarkers:
         assert run_log.parameters["r"].value == {"x": 1, "y": 2, "run_id": "r1"}
 
 
-def test_the_picture_shows_who_asks_for_what():
+def test_the_diagram_shows_what_each_function_asks_for():
     class App(RunContainer):
         tenant: FromRun[str] = FromRun("tag")
         session = OncePerRun(dict, tenant=tenant)

@@ -85,7 +85,7 @@ def test_what_comes_first_on_the_path_wins(package):
     assert Plugins().find("catalog", "do-nothing").__name__ == "DoNothingCatalog"
 
 
-def test_a_broken_plugin_is_named_and_harms_nobody(package):
+def test_a_broken_plugin_is_named_and_does_no_harm(package):
     plugins = Plugins()
     with pytest.raises(ConfigurationError) as caught:
         plugins.find("catalog", "broken")
@@ -103,7 +103,7 @@ def test_a_plugin_of_the_wrong_kind(package, name, text):
         Plugins().make_service("catalog", {"type": name})
 
 
-def test_an_unknown_name_says_which_exist(package):
+def test_the_error_of_an_unknown_name_lists_the_known_ones(package):
     with pytest.raises(ServiceNotFoundError) as caught:
         Plugins().find("catalog", "mien")
     assert "Did you mean 'mine'?" in str(caught.value)

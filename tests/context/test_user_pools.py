@@ -90,7 +90,7 @@ def without():
         return pool.submit(whose, 1).result()
 
 
-def test_who_forgets_it_is_told_what_to_do():
+def test_the_error_of_a_plain_pool_names_the_cure():
     pipeline = PythonTask(name="s", function=without).as_pipeline()
     with pytest.raises(ExecutionFailedError) as failed:
         pipeline.execute(services=IN_MEMORY)

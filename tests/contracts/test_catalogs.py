@@ -130,7 +130,7 @@ def put(keeping, text, by=None):
     keeping.put_files("c.txt", **given, by=by)
 
 
-def test_what_was_replaced_comes_back_unless_who_replaced_it_succeeds(keeping, folder):
+def test_a_replaced_file_is_restored_unless_the_attempt_succeeds(keeping, folder):
     put(keeping, "before")
     for succeeded, expected in ((False, b"before"), (True, b"after")):
         by = PutBy("a-1")
@@ -165,7 +165,7 @@ def test_who_fails_later_brings_back_what_was_there_before_all(keeping, folder):
     assert keeping.open_attempts("r1") == []
 
 
-def test_what_somebody_else_has_put_stays(keeping, folder):
+def test_a_third_version_of_a_file_stays(keeping, folder):
     put(keeping, "before")
     put(keeping, "failed", PutBy("a-1"))
     put(keeping, "better")

@@ -91,7 +91,7 @@ def store(request, tmp_path):
     )
 
 
-def test_a_journal_is_continued_by_one_who_has_seen_all_of_it(store):
+def test_only_a_reader_of_all_records_may_continue_a_journal(store):
     write(store)
     first = RunResumed(at="2026-01-31 11:00:00.000000", code=[], host="h")
     with pytest.raises(RunLogNotFoundError):
@@ -145,7 +145,7 @@ def step(name):
     return StepStarted(at="", path=name, name=name, step_type="stub")
 
 
-def test_a_run_is_joined_by_who_does_not_have_it(store):
+def test_a_run_is_joined_by_another_writer(store):
     with pytest.raises(RunLogNotFoundError):
         store.join("r1")
     owner = store.create("r1", RECORDS[0])
@@ -179,7 +179,7 @@ def test_who_joined_before_a_run_was_resumed_cannot_write_any_more(store):
     assert list(store.read("r1")) == [RECORDS[0], first, *RECORDS[2:]]
 
 
-def test_nobody_writes_to_a_run_that_was_deleted(store):
+def test_writing_to_a_deleted_run_is_refused(store):
     write(store)
     joined = store.join("r1")
     store.remove("r1")
@@ -204,7 +204,7 @@ def test_who_wrote_to_a_run_does_not_write_to_a_later_one_of_its_id(store):
     assert list(store.read("r1")) == RECORDS[:2]
 
 
-def test_a_run_whose_deletion_has_begun_is_nobodys(store):
+def test_a_run_whose_deletion_started_accepts_no_writer(store):
     write(store, records=RECORDS[:1])
     joined = store.join("r1")
     deletion = RunDeleting("2026-01-31 11:00:00.000000", "h", 1, "", 0.0)
@@ -341,7 +341,7 @@ def test_a_run_id_that_leads_elsewhere(store):
         store.get_run_log_by_id("../r1")
 
 
-def test_it_says_where_it_is(store):
+def test_the_summary_has_the_location(store):
     assert set(store.get_summary()) == {"Type", "Location"}
 
 

@@ -39,7 +39,7 @@ def test_a_secret_is_what_it_is(secrets):
     assert {name: secrets.get(name) for name in VALUES} == VALUES
 
 
-def test_one_that_is_not_there_says_where_it_was_looked_for(secrets):
+def test_the_error_of_a_missing_secret_names_the_place(secrets):
     with pytest.raises(SecretNotFoundError, match="no secret 'NOTHING' in the"):
         secrets.get("NOTHING")
 

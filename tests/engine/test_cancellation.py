@@ -261,7 +261,7 @@ def test_a_cancellation_at_any_moment_is_the_end_or_comes_too_late(turns, in_thr
         assert status == "CANCELLED"
 
 
-def test_what_goes_on_after_the_end_changes_nothing(in_memory, monkeypatch):
+def test_calls_that_outlive_the_run_change_nothing(in_memory, monkeypatch):
     """A function that cannot be ended in time is left behind, and not recorded."""
     from runnable.engine.runtimes import asyncio_runtime as on_loop
 

@@ -1,6 +1,8 @@
 """How a function in a thread ends: by an exception in it, by itself, or with its process."""
 
 import asyncio
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -161,3 +163,24 @@ def test_c_code_is_waited_for_or_left_alone(interrupt):
 def test_what_interrupt_may_be():
     with pytest.raises(ValueError, match="'raise' or 'abandon'"):
         container_with(interrupt="stop").runs()
+
+
+def test_a_traced_program_continues_after_an_interruption_was_withdrawn():
+    """A debugger or a coverage tool must not hang in CPython 3.11."""
+    code = (
+        "import sys\n"
+        "from runnable.engine.runtimes.interruptible_call import (\n"
+        "    withdraw_interruption)\n"
+        "withdraw_interruption()\n"
+        "def call(): return 'called'\n"
+        "sys.setprofile(lambda *event: None)\n"
+        "print(call())\n"
+    )
+    finished = subprocess.run(
+        [sys.executable, "-c", code],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=60,
+    )
+    assert finished.stdout == "called\n"

@@ -260,7 +260,7 @@ def test_a_branch_that_has_failed_is_opened_again():
     assert (run_log.status, run_log.parameters["y"].value) == ("SUCCESS", ["a", "b"])
 
 
-def test_equal_items_are_told_apart_by_name():
+def test_equal_items_are_distinguished_by_name():
     branch = PythonTask(name="s", function=lambda x: x, returns=["y"]).as_pipeline()
     step = Map(name="m", branch=branch, iterate_on="xs", iterate_as="x")
     driver = Driver(step.as_pipeline(), in_memory(), {"xs": [1, 1]})

@@ -146,7 +146,7 @@ def test_policies_that_cannot_be(wrong):
         PythonTask(name="s", function=flaky(0), **wrong)
 
 
-def test_the_graph_says_what_is_asked_for():
+def test_the_graph_contains_the_policy():
     def described(**policy):
         step = PythonTask(name="s", function=flaky(0), **policy)
         return Pipeline(steps=[step]).return_dag().described["nodes"]["s"]

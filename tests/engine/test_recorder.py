@@ -73,7 +73,7 @@ def test_only_what_stands_in_a_branch_is_ended():
     assert (ended.path, ended.message) == ("p.a.s", "gone")
 
 
-def test_what_is_told_has_been_kept():
+def test_records_are_written_before_they_are_reported():
     seen = []
 
     def look(event):
@@ -85,7 +85,7 @@ def test_what_is_told_has_been_kept():
     assert seen == [(started("s"), True), (TaskEvent("s", {"type": "t"}), False)]
 
 
-def test_a_subscriber_that_fails_harms_nobody_else(caplog):
+def test_a_subscriber_that_fails_does_not_disturb_others(caplog):
     seen = []
 
     def fail(event):

@@ -116,7 +116,7 @@ def test_only_what_is_local_is_asked_on_the_loop(kind, is_local, tmp_path):
 
 
 @pytest.mark.parametrize("pipeline", [PIPELINE, PythonTask(name="s", function=failing)])
-def test_the_log_and_what_is_told_are_the_same(pipeline, tmp_path):
+def test_the_log_and_the_events_are_the_same(pipeline, tmp_path):
     if isinstance(pipeline, PythonTask):
         pipeline = pipeline.as_pipeline()
     found = []

@@ -187,7 +187,7 @@ def test_a_worker_that_dies_fails_its_branch(way, in_memory):
     assert "worker process has ended" in step.attempts[0].message
 
 
-def test_what_cannot_be_sent_says_so(in_memory):
+def test_the_error_of_an_unpicklable_branch_names_it(in_memory):
     lock = __import__("threading").Lock()
 
     def locked(x):
@@ -199,7 +199,7 @@ def test_what_cannot_be_sent_says_so(in_memory):
     assert "parallelism: thread" in str(caught.value.__cause__.exceptions[0])
 
 
-def test_what_cannot_be_loaded_there_says_so(in_memory):
+def test_the_error_of_an_unloadable_branch_names_it(in_memory):
     class Unloadable:
         def __reduce__(self):
             return (int, ("no number",))
@@ -303,7 +303,7 @@ def test_the_script_is_not_run_again(tmp_path):
     assert finished.stdout == "the script runs\n[1, 2]\n"
 
 
-def test_a_conflict_there_is_told_here(in_memory, caplog):
+def test_a_conflict_in_a_worker_is_reported(in_memory, caplog):
     one = PythonTask(name="s", function=lambda: 1, returns=["v"]).as_pipeline()
     two = PythonTask(name="s", function=lambda: 2, returns=["v"]).as_pipeline()
     inner = Parallel(name="p", branches={"a": one, "b": two}).as_pipeline()
@@ -351,7 +351,7 @@ def test_an_earlier_failure_need_not_be_picklable(in_memory):
     assert run_log.parameters["y"].value == [1, 2, 3]
 
 
-def test_an_object_that_cannot_be_sent_back_says_so(in_memory):
+def test_the_error_of_an_unpicklable_object_names_it(in_memory):
     import threading
 
     step = mapped(lambda x: threading.Lock(), pickled("made"))

@@ -239,7 +239,7 @@ def test_a_process_that_dies_fails_its_step_alone():
     assert (log.status, log.steps["s"].status) == ("FAIL", "FAIL")
 
 
-def test_what_cannot_be_sent_says_which_step():
+def test_the_error_of_an_unpicklable_task_names_the_step():
     lock = threading.Lock()
     step = PythonTask(name="s", function=lambda: lock, workspace="isolated")
     with pytest.raises(ExecutionFailedError, match="step 's' cannot be sent"):

@@ -228,7 +228,7 @@ def test_without_an_sdk_nothing_is_imported():
     assert finished.stdout == "[]\n"
 
 
-def test_the_trace_goes_on_in_another_process(tmp_path):
+def test_the_trace_continues_in_another_process(tmp_path):
     Path("script.py").write_text(
         "import os\n"
         "from opentelemetry import trace\n"

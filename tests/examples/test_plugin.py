@@ -102,7 +102,7 @@ def test_it_is_listed_checked_and_in_the_schema(run):
     assert "branch" in schema["$defs"]["twice"]["properties"]
 
 
-def test_one_that_is_broken_harms_nobody(run, installed, tmp_path):
+def test_a_broken_plugin_does_no_harm(run, installed, tmp_path):
     broken = tmp_path / "broken"
     shutil.copytree(installed, broken)
     services = broken / "runnable_sql" / "services.py"

@@ -99,7 +99,7 @@ def test_who_hangs_up_before_the_answer_ends_the_run(client):
     assert status_of(client, begun, "CANCELLED")
 
 
-def test_clients_are_not_told_where_things_are(client, running):
+def test_responses_contain_no_locations(client, running):
     def texts():
         for prompt in ("hello", " "):
             json = {"prompt": prompt}
@@ -179,7 +179,7 @@ def test_of_many_at_once_each_is_answered_or_refused(client, running):
     assert set(asyncio.run(ask_all())) <= {200, 503}
 
 
-def test_shutdown_ends_what_goes_on(tmp_path):
+def test_shutdown_ends_active_runs(tmp_path):
     with service_load.service(tmp_path) as service:
         headers = {"X-Tenant": "ada"}
         with httpx.Client(base_url=service.url, headers=headers, timeout=60) as client:

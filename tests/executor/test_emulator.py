@@ -165,7 +165,7 @@ def test_jobs():
     assert finished.returncode == 1
 
 
-def test_a_script_that_is_told_which_pipeline():
+def test_a_script_with_the_name_of_the_pipeline():
     Path("script.py").write_text(
         "import sys\n"
         "from runnable import PythonTask\n"

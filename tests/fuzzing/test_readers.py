@@ -238,7 +238,7 @@ def test_changed_run_logs(reader, kept):
 
 @settings(SETTINGS, max_examples=400)
 @given(st.data())
-def test_records_that_nobody_has_written(kept, data):
+def test_records_with_random_content(kept, data):
     """The checksum is right, and something else is not."""
     lines = [json.loads(line)["record"] for line in kept["journal"].splitlines()]
     for _ in range(data.draw(st.integers(1, 3))):

@@ -403,7 +403,7 @@ def test_a_context_that_is_put_back_is_the_same_run(in_memory):
     assert run_log.parameters["same"].value is True
 
 
-def test_a_service_of_a_run_needs_somebody_who_owns_it(in_memory):
+def test_a_service_of_a_run_needs_an_owner(in_memory):
     class App(RunContainer):
         thing = OncePerRun(object)
 

@@ -16,7 +16,7 @@ from runnable import (
 )
 
 
-def test_it_says_what_happened_and_where_things_are():
+def test_the_summary_has_the_outcome_and_the_locations():
     def work():
         Path("picture.png").write_bytes(b"x")
         return 0.98765, [1]
@@ -37,7 +37,7 @@ def test_it_says_what_happened_and_where_things_are():
     assert text.endswith("  catalog  .catalog/r1/")
 
 
-def test_it_says_why_a_run_failed(in_memory):
+def test_the_summary_of_a_failed_run_has_the_reason(in_memory):
     def fail():
         raise ValueError("no rows")
 

@@ -418,7 +418,7 @@ def counting(**more):
     )
 
 
-def test_a_loop_goes_on_until_it_is_done(in_memory):
+def test_a_loop_repeats_until_it_is_done(in_memory):
     run_log = executed(counting(), in_memory, enough=3)
     assert values(run_log) == {"enough": 3, "total": 3, "done": True, "last": 2}
     assert list(run_log.steps["l"].branches) == ["l.0", "l.1", "l.2"]
@@ -818,7 +818,7 @@ def test_items_are_taken_when_there_is_room(in_memory):
         ({"enable_parallel": True, "max_workers": 2}, "processes"),
     ],
 )
-def test_the_executor_says_how_branches_overlap(config, where, in_memory):
+def test_the_executor_chooses_how_branches_overlap(config, where, in_memory):
     import os
 
     def look(x):

@@ -478,7 +478,7 @@ def test_a_run_may_have_been_recorded_with_a_zone():
     assert ids(services, since=since) == ["a"]
 
 
-def test_three_who_delete_all_at_once():
+def test_three_deletions_at_once():
     for number in range(20):
         run(f"r{number}", {})
     with ThreadPoolExecutor(3) as pool:

@@ -511,7 +511,7 @@ class TestWrongDefinition:
         with pytest.raises(DefinitionError, match="'x' is declared twice"):
             task("a", one, "x", metric("x"))
 
-    def test_a_parameter_that_nobody_provides(self, in_memory):
+    def test_a_parameter_without_a_source_is_refused(self, in_memory):
         pipeline = Pipeline(steps=[Stub(name="s"), task("sum up", add, "y")])
         with pytest.raises(ParameterMissingError) as caught:
             pipeline.execute(parameters={"X": 1}, services=in_memory, run_id="r1")
@@ -715,7 +715,7 @@ class TestRunLogs:
             run_log.search_branch_by_internal_name("b.c")
 
 
-def test_changing_the_working_directory_in_a_task_harms_nobody(tmp_path):
+def test_changing_the_working_directory_in_a_task_does_no_harm(tmp_path):
     import os
 
     elsewhere = tmp_path / "elsewhere"

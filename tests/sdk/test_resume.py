@@ -157,7 +157,7 @@ def test_a_changed_graph_is_refused_with_what_changed():
     assert run_log.status == "SUCCESS"
 
 
-def test_what_cannot_be_resumed_says_so(monkeypatch, in_memory):
+def test_the_error_of_a_refused_resume_has_the_reason(monkeypatch, in_memory):
     with pytest.raises(RunLogNotFoundError):
         build().execute(resume="nobody")
     fail_first()
@@ -239,7 +239,7 @@ def step_of_loop(total=0):
     return total + 1, total + 1 == 4
 
 
-def test_a_loop_goes_on_with_its_iteration():
+def test_a_loop_is_resumed_in_its_iteration():
     body = PythonTask(name="s", function=step_of_loop, returns=["total", "done"])
     pipeline = Pipeline(
         steps=[
@@ -331,7 +331,7 @@ def wait_for(path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
-def test_a_run_that_is_alive_is_refused_and_one_that_was_killed_goes_on(number):
+def test_a_live_run_is_refused_and_a_killed_one_is_resumed(number):
     first = start({"run_id": "r1"})
     wait_for("slow.started")
     second = start({"resume": "r1"})
@@ -385,7 +385,7 @@ def test_of_many_that_resume_at_once_exactly_one_proceeds():
     assert calls("use") == 2
 
 
-async def test_a_cancelled_run_goes_on():
+async def test_a_cancelled_run_is_resumed():
     started = asyncio.Event()
 
     async def wait():

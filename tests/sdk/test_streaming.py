@@ -117,7 +117,7 @@ async def another_end():
         (another_end, "yielded an event of type 'done' that has 'k', 'm'"),
     ],
 )
-async def test_an_end_that_says_too_little_fails_the_step(function, text, in_memory):
+async def test_an_end_without_all_returns_fails_the_step(function, text, in_memory):
     with pytest.raises(ExecutionFailedError, match=text) as caught:
         await streaming(function, "n").execute_async(services=in_memory)
     assert isinstance(caught.value.__cause__, StreamEndError)

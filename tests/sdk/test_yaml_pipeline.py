@@ -283,7 +283,7 @@ def test_a_missing_file():
         load_pipeline("nope.yaml")
 
 
-def test_a_failing_pipeline_says_why():
+def test_a_failing_pipeline_reports_the_reason():
     pipeline = load(one("{type: task, command: yaml_functions.fail, next: success}"))
     with pytest.raises(ExecutionFailedError, match="step 's': ValueError: bad data"):
         pipeline.execute(services=IN_MEMORY)

@@ -117,7 +117,7 @@ def test_a_model_of_the_script_becomes_a_mapping():
     assert run_log.parameters["rate"].value == 0.5
 
 
-def test_an_error_says_which_cell_and_shows_the_traceback():
+def test_an_error_names_the_cell_and_has_the_traceback():
     path = write("n.ipynb", "x = 1", "def f():\n    return x / 0\nf()", "y = 1")
     with pytest.raises(ExecutionFailedError) as caught:
         run(path, ["y"])
@@ -151,7 +151,7 @@ def test_an_error_says_which_cell_and_shows_the_traceback():
         ),
     ],
 )
-def test_what_is_no_notebook_says_so(content, message):
+def test_a_file_that_is_no_notebook_is_refused(content, message):
     if content is not None:
         Path("n.ipynb").write_text(content)
     with pytest.raises(ExecutionFailedError, match=message):

@@ -119,7 +119,7 @@ def test_the_environment_of_the_caller_comes_along(in_memory, monkeypatch):
 
 
 @WAYS
-def test_a_command_that_fails_says_how(way):
+def test_the_error_of_a_command_has_its_status_and_stderr(way):
     error = failed(
         shell("echo some; echo first >&2; echo the reason >&2; exit 3"), {}, way
     )
@@ -231,7 +231,7 @@ async def test_cancelling_ends_the_command(in_memory):
     assert not Path(f"/proc/{pid}").exists() or _is_zombie(pid)
 
 
-def test_what_goes_on_in_the_background_is_not_waited_for(in_memory):
+def test_background_processes_are_not_waited_for(in_memory):
     step = shell("sleep 600 & echo $! > child; export x=1", "x")
     assert run(step, in_memory).parameters["x"].value == 1
     os.kill(int(Path("child").read_text()), 9)

@@ -102,7 +102,7 @@ def test_the_clock_stands(frozen_clock, run_pipeline):
     assert attempt.duration == dt.timedelta(seconds=90)
 
 
-def test_nobody_waits_for_another_try(frozen_clock, run_pipeline):
+def test_retries_do_not_wait(frozen_clock, run_pipeline):
     step = PythonTask(
         name="s", function=lambda: 1 / 0, retries=2, retry_delay=3600
     ).as_pipeline()

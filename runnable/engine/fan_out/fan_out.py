@@ -102,7 +102,7 @@ class FanOut(abc.ABC):
 
     @abc.abstractmethod
     def close(self, *, succeeded: bool) -> Gathered:
-        """Say what the step comes to, when all branches have ended.
+        """Return the outcome of the step, when all branches have ended.
 
         Args:
             succeeded: Whether all of them did.
@@ -249,7 +249,7 @@ class LoopFanOut(FanOut):
 
 
 def fan_out(node: CompositeNode, scope: Lookup, path: str) -> FanOut:
-    """Say which branches a step has, with the parameters that it finds.
+    """Return the branches of a step, with the parameters that it finds.
 
     Args:
         node: The step.

@@ -91,7 +91,7 @@ async def _exhaust_async(generator: AsyncGenerator[Any, Any], call: Call) -> Non
 
 
 def must_wait(result: object) -> bool:
-    """Tell whether a result has to be waited for."""
+    """Return True if a result has to be waited for."""
     return inspect.isawaitable(result) or inspect.isasyncgen(result)
 
 

@@ -85,7 +85,7 @@ class RunningCall:
         with self._lock:
             thread, self._thread = self._thread, None
             if self._unwanted and thread is not None:
-                _raise_in(thread, None)
+                withdraw_interruption()
 
     def interrupt(self) -> None:
         """End the call, now or when it begins; from any thread, at any time.
@@ -115,7 +115,7 @@ class RunningCall:
             before, insisted = self._cancel, self._insists
             if self._unwanted:
                 if before is None:
-                    _raise_in(threading.get_ident(), None)
+                    withdraw_interruption()
                 raise CallInterrupted  # in place of what was just taken back
             self._cancel, self._insists = end, True
         try:
@@ -176,7 +176,24 @@ def _later() -> None:
     """End nothing yet: who looks next whether the call is wanted ends it."""
 
 
-def _raise_in(thread: int, kind: type[BaseException] | None) -> None:
+class _WithdrawnError(BaseException):
+    """Raised and caught at once, in place of an interruption that is withdrawn."""
+
+
+def withdraw_interruption() -> None:
+    """Withdraw an exception that is about to be raised in this thread."""
+    # Python could just forget it, but would still expect that something is raised:
+    # it would look for that at each call from then on, and a program with a trace or
+    # a profile function would never get beyond the next one (CPython 3.11).
+    try:
+        _raise_in(threading.get_ident(), _WithdrawnError)
+        while True:
+            pass  # until it is raised, which is at the next instruction
+    except _WithdrawnError:
+        pass
+
+
+def _raise_in(thread: int, kind: type[BaseException]) -> None:
     # Raising in another thread is documented in the C API only.
-    exception = ctypes.py_object(kind) if kind is not None else None
+    exception = ctypes.py_object(kind)
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), exception)

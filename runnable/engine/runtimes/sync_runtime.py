@@ -237,7 +237,7 @@ def _run_apart(branch: BranchBody) -> None:
 
 
 def _wait(futures: Sequence[Future[Any]], timeout_seconds: float | None) -> bool:
-    """Wait for all; say whether they have ended in time."""
+    """Wait for all; return True if they ended in time."""
     # In short pieces: a signal that comes just before a thread waits does not wake it.
     end = None if timeout_seconds is None else time.monotonic() + timeout_seconds
     while True:

@@ -154,7 +154,7 @@ def _why_not(
     iteration: Iteration,
     state: RunState,
 ) -> str:
-    """Say why a branch is not there."""
+    """Explain why a branch does not exist."""
     recorded = state.step(step)
     started = [
         path.rpartition(".")[2] for path in (recorded.branches if recorded else ())

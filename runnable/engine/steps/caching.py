@@ -91,7 +91,7 @@ def key_of(
     fetched: Sequence[DataCatalog],
     environment: Mapping[str, str],
 ) -> str:
-    """Return what tells whether a step would do the same again.
+    """Return the cache key of a step: equal if it would do the same again.
 
     Args:
         node: The step.

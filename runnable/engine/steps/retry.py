@@ -9,7 +9,7 @@ from runnable.tasks import Call
 
 
 def is_worth_another_try(policy: Policy, tries: int, error: BaseException) -> bool:
-    """Tell whether a step is tried again.
+    """Return True if a step is tried again.
 
     Args:
         policy: Of the step.

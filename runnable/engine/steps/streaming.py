@@ -12,7 +12,7 @@ from runnable.tasks.errors import StreamEndError
 
 
 class Yielded:
-    """Tells events of a generator, and remembers the one that ends it.
+    """Reports events of a generator, and keeps the one that ends it.
 
     An event is a mapping with a `type`; anything else that is yielded is of no interest
     to anybody else.
@@ -66,7 +66,7 @@ class Yielded:
         return self._masker.json(cast("JsonValue", value)) if known else value
 
     def result(self, returned: object, task: BaseTaskType) -> object:
-        """Say what the task returned.
+        """Return the result of the task.
 
         Args:
             returned: What its function did: the value of a generator's `return`.
