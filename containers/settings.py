@@ -126,8 +126,8 @@ class Settings:
 
 
 _TEXTS = {
-    "configuration_file": str | os.PathLike[str],
-    "parameters_file": str | os.PathLike[str],
+    "configuration_file": str | os.PathLike,  # pyright: ignore[reportMissingTypeArgument]  # for isinstance
+    "parameters_file": str | os.PathLike,  # pyright: ignore[reportMissingTypeArgument]  # for isinstance
     "run_id": str,
     "tag": str,
     "log_level": str,

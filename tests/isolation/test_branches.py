@@ -320,9 +320,9 @@ def test_the_suite_notices_if_branches_share_a_scope(monkeypatch):
 
     make = branches._scope_of
 
-    def share(branch, step, outer):
-        scope = make(branch, step, outer)
-        scope.parameters = outer.parameters
+    def share(*arguments):
+        scope = make(*arguments)
+        scope.parameters = scope.outer.parameters
         return scope
 
     monkeypatch.setattr(branches, "_scope_of", share)
