@@ -1,6 +1,6 @@
 """Run branches and steps in a worker process: the side that is the worker.
 
-Started by `workers.pool`; `remote` is the other side, and describes how both work.
+Started by `workers.pool`; `worker_client` is the other end, and describes both.
 """
 
 # cloudpickle has no types.
