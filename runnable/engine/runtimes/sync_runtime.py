@@ -61,12 +61,14 @@ class InlineRuntime:
 
     def _invoke(self, call: Call, timeout_seconds: float | None) -> object:
         at_home = threading.get_ident() == self._home
-        if call.abandoned is not None and not gives_awaitable(call):
-            return self._abandonable(call, timeout_seconds)
-        if timeout_seconds is not None or (at_home and gives_awaitable(call)):
+        abandonable = call.abandoned is not None and not gives_awaitable(call)
+        if abandonable:
+            result = self._abandonable(call, timeout_seconds)
+        elif timeout_seconds is not None or (at_home and gives_awaitable(call)):
             return self._elsewhere(call, timeout_seconds)
-        result = self._endable(RunningCall(call, waits=not at_home))
-        if at_home and must_wait(result):
+        else:
+            result = self._endable(RunningCall(call, waits=not at_home))
+        if (abandonable or at_home) and must_wait(result):
             return self._elsewhere(call._replace(function=_returning(result)), None)
         return result
 
@@ -88,11 +90,7 @@ class InlineRuntime:
         except BaseException:
             abandon(future, call)
             raise
-        result = future.result()
-        if must_wait(result):
-            waiting = call._replace(function=_returning(result))
-            return self._elsewhere(waiting, None)
-        return result
+        return future.result()
 
     def _wait_until_stopped(
         self, future: Future[object], timeout_seconds: float | None
