@@ -57,64 +57,72 @@ async def run(
         RunLogExistsError: If the run id has been used.
         RetryValidationError: If a run cannot be resumed.
     """
+    store, run_id = context.services.run_log_store, context.run_id
+    with RunLease(
+        store, shared.heartbeats, run_id, exclusive=context.is_retry
+    ) as lease:
+        opened, env = await _open(graph, parameters, runtime, context, shared, options)
+        lease.beat_with(env.recorder)
+        environment = context.environment()
+        scope = Scope("", dict(opened.parameters), environment=environment)
+        problems: list[Exception] = []
+        status, succeeded = defaults.CANCELLED, False
+        try:
+            _notify_opened(opened, env)
+            with active_run():
+                succeeded = await run_graph(graph, scope, env)
+            if env.workers.were_started:
+                # Waits for processes to end: not on an event loop, if it can be helped.
+                await env.off_loop(env.workers.close)
+            status = defaults.SUCCESS if succeeded else defaults.FAIL
+        except Exception as error:  # noqa: BLE001 - a store failed; raised later
+            problems.append(unwrapped(error))
+            status = defaults.FAIL
+        except BaseException as interruption:
+            # The log of an interrupted run is there for its readers.
+            await _conclude(env, status, problems)
+            for problem in problems:
+                interruption.add_note(f"could not be recorded: {in_one_line(problem)}")
+            raise
+        run_log = await _conclude(env, status, problems)
+        if problems or not succeeded or run_log is None:
+            raise _failed(env, run_log, scope.failure, problems)
+        return run_log
+
+
+async def _open(
+    graph: Graph,
+    parameters: Mapping[str, AnyParameter],
+    runtime: Runtime,
+    context: RunContext,
+    shared: Shared,
+    options: ExecutionOptions,
+) -> tuple[OpenedRun, RunEnvironment]:
+    """Start or resume a run, and make its environment."""
     if isinstance(context, PipelineContext):
         context.set_graph(graph)
     context.object_serialisation = options.store_objects
     if options.launcher is not None:
         _check_store_is_shared(context)
-    in_parts, store = options.launcher is not None, context.services.run_log_store
-    lease = RunLease(
-        store, shared.heartbeats, context.run_id, exclusive=context.is_retry
-    )
-    with lease:
-        # First, so that the first record names its owner and code at once.
-        code = await code_identity(shared, runtime)
-        if context.is_retry:
-            opened = await resume(
-                graph, parameters, runtime, context, code, in_parts=in_parts
-            )
-        else:
-            opened = await start(parameters, runtime, context, code, in_parts=in_parts)
-        limit = step_limit(shared, context)
-        env = build_environment(
-            context,
-            runtime,
-            opened.journal,
-            opened.state,
-            options=options,
-            step_limit=limit,
-            interrupt=shared.active_runs.interrupt,
+    # First, so that the first record names its owner and code at once.
+    code = await code_identity(shared, runtime)
+    in_parts = options.launcher is not None
+    if context.is_retry:
+        opened = await resume(
+            graph, parameters, runtime, context, code, in_parts=in_parts
         )
-        lease.beat_with(env.recorder)
-        return await _run_opened(graph, opened, env)
-
-
-async def _run_opened(graph: Graph, opened: OpenedRun, env: RunEnvironment) -> RunLog:
-    environment = env.context.environment()
-    scope = Scope("", dict(opened.parameters), environment=environment)
-    problems: list[Exception] = []
-    status, succeeded = defaults.CANCELLED, False
-    try:
-        _notify_opened(opened, env)
-        with active_run():
-            succeeded = await run_graph(graph, scope, env)
-        if env.workers.were_started:
-            # Waits for processes to end: not on an event loop, if it can be helped.
-            await env.off_loop(env.workers.close)
-        status = defaults.SUCCESS if succeeded else defaults.FAIL
-    except Exception as error:  # noqa: BLE001 - a store failed; collected, raised later
-        problems.append(unwrapped(error))
-        status = defaults.FAIL
-    except BaseException as interruption:
-        # The log of an interrupted run is there for its readers.
-        await _conclude(env, status, problems)
-        for problem in problems:
-            interruption.add_note(f"could not be recorded: {in_one_line(problem)}")
-        raise
-    run_log = await _conclude(env, status, problems)
-    if problems or not succeeded or run_log is None:
-        raise _failed(env, run_log, scope.failure, problems)
-    return run_log
+    else:
+        opened = await start(parameters, runtime, context, code, in_parts=in_parts)
+    env = build_environment(
+        context,
+        runtime,
+        opened.journal,
+        opened.state,
+        options=options,
+        step_limit=step_limit(shared, context),
+        interrupt=shared.active_runs.interrupt,
+    )
+    return opened, env
 
 
 def _check_store_is_shared(context: RunContext) -> None:

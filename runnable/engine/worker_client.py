@@ -22,6 +22,7 @@ import pickle
 import sys
 import tempfile
 import threading
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple, cast
@@ -205,7 +206,9 @@ class RemoteStep(_Remote):
         with tempfile.TemporaryDirectory(
             prefix="runnable-", ignore_cleanup_errors=True
         ) as folder:
-            await self._run(_Work(f"step {path!r}", node, scope, folder))
+            # There, it is a step like any other.
+            shared = replace(node, policy=node.policy._replace(workspace="shared"))
+            await self._run(_Work(f"step {path!r}", shared, scope, folder))
 
 
 def _objects_for(scope: Scope, env: RunEnvironment) -> dict[str, object]:

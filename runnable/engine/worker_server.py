@@ -33,7 +33,7 @@ from runnable.engine.fan_out.branches import run_graph
 from runnable.engine.runtimes import InlineRuntime, run_by_hand
 from runnable.engine.runtimes.base import GRACE_SECONDS
 from runnable.engine.scopes import Failure, Scope
-from runnable.engine.steps.step import in_one_line, run_attempts
+from runnable.engine.steps.step import in_one_line, run_step
 from runnable.engine.workers import protocol
 from runnable.errors import RunError
 from runnable.events import Event, TaskEvent, Warned
@@ -230,7 +230,7 @@ async def _execute(
         work = assignment.work
         if isinstance(work, Graph):
             return await run_graph(work, scope, env)
-        await run_attempts(work, scope, env)
+        await run_step(work, scope, env)
         return scope.failure is None
     finally:
         env.workers.close()

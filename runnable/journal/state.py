@@ -162,6 +162,7 @@ class RunState:
         self._run_changed(record, defaults.PROCESSING)
 
     def _run_finished(self, record: RunFinished) -> None:
+        self._replay(self.root)
         self.root.status = record.status
         self._run_changed(record, record.status)
 
@@ -202,8 +203,7 @@ class RunState:
         scope = self._scopes.get(parent(path))
         if scope is None:
             raise UnknownPathError(f"the branch of step {path!r} has not started")
-        if scope.is_replayed:
-            scope.parameters = self._parameters_at(record.name, scope)
+        self._replay(scope, record.name)
         step = self._steps.get(path)
         if step is None:
             if self._retention is Retention.LATEST:
@@ -261,6 +261,7 @@ class RunState:
             raise UnknownPathError(f"the start of branch {path!r} is missing")
         step = self._steps[parent(path)]
         self._closed(branch, step)
+        self._replay(branch)
         branch.status = record.status
         if self._view is not None:
             self._view.branch_finished(branch)
@@ -282,12 +283,19 @@ class RunState:
             around.open_inside -= 1
         item.is_open = False
 
+    def _replay(self, scope: ScopeState, until: str = "") -> None:
+        """Set the parameters to those of the path, which may not be the first one."""
+        if scope.is_replayed:
+            scope.parameters = self._parameters_at(until, scope)
+
     def _parameters_at(self, name: str, scope: ScopeState) -> dict[str, AnyParameter]:
-        """Return the parameters of a scope where a step starts, on the way to it."""
-        parameters = dict(scope.initial)
+        """Return the parameters on the path to a step; to the end if it is empty."""
         graph = self._description(scope.path)
-        at = graph["start_at"] if graph is not None else name
-        while at != name and graph is not None:
+        if graph is None:
+            return dict(scope.parameters)  # one step has no other path
+        parameters = dict(scope.initial)
+        at = graph["start_at"]
+        while at != name:
             step = scope.steps.get(at)
             if step is None or not step.status:
                 break  # another process runs a step out of turn

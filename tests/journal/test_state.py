@@ -192,6 +192,19 @@ def test_what_a_path_set_that_is_not_taken_again_is_not_visible():
     assert state.visible("")["x"].value == 9
 
 
+def test_a_reused_handler_has_set_its_parameters_when_the_run_ends():
+    """`a` fails again; its handler, reused without a record, is the end of the path."""
+    edges = {
+        "a": {"next_node": "success", "on_failure": "h"},
+        "h": {"next_node": "success", "on_failure": ""},
+        "success": {"node_type": "success"},
+    }
+    start = START._replace(run_config={"dag": {"start_at": "a", "nodes": edges}})
+    records = [start, *ran("a", "FAIL"), *ran("h", x=9), RESUMED, *ran("a", "FAIL")]
+    state = RunState([*records, RunFinished("", "SUCCESS")])
+    assert state.visible("")["x"].value == 9
+
+
 @pytest.mark.parametrize(
     "record",
     [

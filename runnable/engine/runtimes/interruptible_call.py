@@ -6,6 +6,7 @@ import ctypes
 import inspect
 import threading
 from collections.abc import Callable, Generator
+from concurrent.futures import Future, InvalidStateError
 from contextlib import AbstractContextManager
 
 from runnable.engine.runtimes.awaiting import make, must_wait, wait_for
@@ -17,6 +18,36 @@ from runnable.tasks.base import Items
 
 class CallInterrupted(BaseException):
     """Raised in a call that is to end; not an Exception, so that code lets it pass."""
+
+
+class RunningCalls:
+    """The calls that one runtime is making, to be interrupted together."""
+
+    def __init__(self) -> None:
+        self._active: set[RunningCall] = set()
+        self.cancelled: Future[None] = Future()
+        """Done when `cancel` has been called."""
+
+    def add(self, call: "RunningCall") -> None:
+        """Register a call that begins.
+
+        Raises:
+            CallInterrupted: If `cancel` has been called.
+        """
+        self._active.add(call)
+        if self.cancelled.done():
+            raise CallInterrupted
+
+    def discard(self, call: "RunningCall") -> None:
+        """Forget a call that has ended."""
+        self._active.discard(call)
+
+    def cancel(self) -> None:
+        """Interrupt these calls, and let no other one begin; from any thread."""
+        with contextlib.suppress(InvalidStateError):  # not for the first time
+            self.cancelled.set_result(None)
+        for call in tuple(self._active):
+            call.interrupt()
 
 
 class RunningCall:
@@ -32,13 +63,17 @@ class RunningCall:
 
     Args:
         call: The call.
+        among: The calls that it belongs to, if they are interrupted together.
         waits: Whether an awaitable result is waited for, on a loop of this thread's
             own; if not, it is the result.
     """
 
-    def __init__(self, call: Call, *, waits: bool = True) -> None:
+    def __init__(
+        self, call: Call, among: RunningCalls | None = None, *, waits: bool = True
+    ) -> None:
         items = call.items and _Undisturbed(call.items, self.ending_by)
         self._call = call._replace(items=items)
+        self._among = among
         self._waits = waits
         self._lock = threading.Lock()
         self._thread: int | None = None
@@ -60,6 +95,8 @@ class RunningCall:
         calls = run.calls if run is not None else {}
         calls[thread] = self
         try:
+            if self._among is not None:
+                self._among.add(self)
             try:
                 self._enter(thread)
                 result = make(self._call)
@@ -74,6 +111,8 @@ class RunningCall:
             raise
         finally:
             calls.pop(thread, None)
+            if self._among is not None:
+                self._among.discard(self)
 
     def _enter(self, thread: int) -> None:
         with self._lock:

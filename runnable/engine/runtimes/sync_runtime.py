@@ -1,11 +1,10 @@
 """Call functions where we are: for synchronous runs."""
 
 import asyncio
-import contextlib
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, InvalidStateError, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextvars import copy_context
 from typing import Any, TypeVar
 
@@ -19,7 +18,11 @@ from runnable.engine.runtimes.awaiting import (
     must_wait,
 )
 from runnable.engine.runtimes.base import GRACE_SECONDS, BranchBody
-from runnable.engine.runtimes.interruptible_call import CallInterrupted, RunningCall
+from runnable.engine.runtimes.interruptible_call import (
+    CallInterrupted,
+    RunningCall,
+    RunningCalls,
+)
 from runnable.tasks import Call
 from runnable.tasks.errors import CommandCallError
 
@@ -43,8 +46,7 @@ class InlineRuntime:
         self.threads = threads or Threads()
         """The pool of helper threads."""
         self._home = threading.get_ident()
-        self._running: set[RunningCall] = set()
-        self._stopped: Future[None] = Future()
+        self._calls = RunningCalls()
 
     async def invoke(self, call: Call, timeout_seconds: float | None = None) -> object:
         """Call the function here; in a thread, if it must be ended in time.
@@ -52,35 +54,22 @@ class InlineRuntime:
         What has to be awaited is run to its end on a loop of its own: the caller's
         thread may be running one already.
         """
+        at_home = threading.get_ident() == self._home
+        abandonable = call.abandoned is not None and not gives_awaitable(call)
         try:
-            return self._invoke(call, timeout_seconds)
+            if abandonable:
+                result = self._abandonable(call, timeout_seconds)
+            elif timeout_seconds is not None or (at_home and gives_awaitable(call)):
+                return self._in_thread(call, timeout_seconds)
+            else:
+                result = RunningCall(call, self._calls, waits=not at_home).run()
+            if (abandonable or at_home) and must_wait(result):
+                return self._in_thread(call._replace(function=_returning(result)), None)
         except asyncio.CancelledError as error:
             # A synchronous run is interrupted otherwise.
             problem = "something that it awaited was cancelled"
             raise CommandCallError(problem) from error
-
-    def _invoke(self, call: Call, timeout_seconds: float | None) -> object:
-        at_home = threading.get_ident() == self._home
-        abandonable = call.abandoned is not None and not gives_awaitable(call)
-        if abandonable:
-            result = self._abandonable(call, timeout_seconds)
-        elif timeout_seconds is not None or (at_home and gives_awaitable(call)):
-            return self._elsewhere(call, timeout_seconds)
-        else:
-            result = self._endable(RunningCall(call, waits=not at_home))
-        if (abandonable or at_home) and must_wait(result):
-            return self._elsewhere(call._replace(function=_returning(result)), None)
         return result
-
-    def _endable(self, running: RunningCall) -> object:
-        """Make a call here that `cancel` can end."""
-        self._running.add(running)
-        try:
-            if self._stopped.done():
-                raise CallInterrupted
-            return running.run()
-        finally:
-            self._running.discard(running)
 
     def _abandonable(self, call: Call, timeout_seconds: float | None) -> object:
         """Make a call in a thread of the pool; stop waiting for it when it must end."""
@@ -96,21 +85,19 @@ class InlineRuntime:
         self, future: Future[object], timeout_seconds: float | None
     ) -> None:
         end = None if timeout_seconds is None else time.monotonic() + timeout_seconds
-        either: list[Future[Any]] = [future, self._stopped]
+        either: list[Future[Any]] = [future, self._calls.cancelled]
         while not future.done():
             left = _PIECE_SECONDS if end is None else end - time.monotonic()
             if timeout_seconds is not None and left <= 0:
                 raise StepTimeoutError(timeout_seconds, abandoned=True)
             wait(either, min(left, _PIECE_SECONDS), FIRST_COMPLETED)
-            if self._stopped.done() and not future.done():
+            if self._calls.cancelled.done() and not future.done():
                 raise CallInterrupted("its thread was left to end by itself")
 
-    def _elsewhere(self, call: Call, timeout_seconds: float | None) -> object:
+    def _in_thread(self, call: Call, timeout_seconds: float | None) -> object:
         """Make a call in a thread of the pool."""
-        running = RunningCall(call)
-        future = self.threads.submit(
-            propagate(lambda: self._endable(running)), urgent=True
-        )
+        running = RunningCall(call, self._calls)
+        future = self.threads.submit(propagate(running.run), urgent=True)
         try:
             in_time = _wait([future], timeout_seconds)
         except BaseException:
@@ -129,8 +116,8 @@ class InlineRuntime:
     async def wait_for(self, future: Future[None]) -> None:
         """Wait in this thread."""
         while not future.done():
-            wait((future, self._stopped), _PIECE_SECONDS, FIRST_COMPLETED)
-            if self._stopped.done():
+            wait((future, self._calls.cancelled), _PIECE_SECONDS, FIRST_COMPLETED)
+            if self._calls.cancelled.done():
                 raise CallInterrupted
 
     async def gather(self, branches: AsyncIterator[BranchBody], limit: int) -> None:
@@ -153,10 +140,7 @@ class InlineRuntime:
 
     def cancel(self) -> None:
         """End the functions that are running, and call no more; from any thread."""
-        with contextlib.suppress(InvalidStateError):  # not for the first time
-            self._stopped.set_result(None)
-        for running in tuple(self._running):
-            running.interrupt()
+        self._calls.cancel()
 
 
 class _Crew:

@@ -43,32 +43,10 @@ async def run_step(node: Node, scope: Scope, env: RunEnvironment) -> None:
     """
     if isinstance(node, ExecutableNode) and env.options.launcher is not None:
         await _limited(node, env, partial(launch_step, node, scope, env))
-    elif isinstance(node, TaskNode) and _is_isolated(node, env):
+        return
+    if isinstance(node, TaskNode) and _is_isolated(node, env):
         await _limited(node, env, partial(RemoteStep(env).run, node, scope))
-    else:
-        await run_attempts(node, scope, env)
-
-
-async def _limited(
-    node: Node,
-    env: RunEnvironment,
-    action: Callable[[], Awaitable[None]],
-    attempt: Attempt | None = None,
-) -> None:
-    """Run a step as soon as one more task may be active."""
-    if not isinstance(node, TaskNode) or env.step_limit is None:
-        await action()
-    else:
-        abandoned = attempt.abandoned if attempt is not None else ()
-        await with_place(env.step_limit, env.runtime, action, abandoned)
-
-
-def _is_isolated(node: TaskNode, env: RunEnvironment) -> bool:
-    return (node.policy.workspace or env.options.workspace) == "isolated"
-
-
-async def run_attempts(node: Node, scope: Scope, env: RunEnvironment) -> None:
-    """Run a node in this process, as often as its policy allows."""
+        return
     path = join(scope.path, node.name)
     step = env.state.step(path)
     number, tries = (step.started.attempt, step.tries) if step else (0, 0)
@@ -87,6 +65,24 @@ async def run_attempts(node: Node, scope: Scope, env: RunEnvironment) -> None:
         if not is_worth_another_try(node.policy, tries, attempt.error):
             return
         await wait_before_retry(node.policy.delay, tries, env.runtime)
+
+
+async def _limited(
+    node: Node,
+    env: RunEnvironment,
+    action: Callable[[], Awaitable[None]],
+    attempt: Attempt | None = None,
+) -> None:
+    """Run a step as soon as one more task may be active."""
+    if not isinstance(node, TaskNode) or env.step_limit is None:
+        await action()
+    else:
+        abandoned = attempt.abandoned if attempt is not None else ()
+        await with_place(env.step_limit, env.runtime, action, abandoned)
+
+
+def _is_isolated(node: TaskNode, env: RunEnvironment) -> bool:
+    return (node.policy.workspace or env.options.workspace) == "isolated"
 
 
 def new_attempt(path: str, number: int, env: RunEnvironment) -> Attempt:
