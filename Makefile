@@ -7,14 +7,14 @@ DEMO := build/demo
 # Tests that need no server and are quick.
 FAST := $(addprefix tests/,concurrency containers context events graph journal parameters \
 	report secrets system test_exceptions.py datastore/test_file_system.py \
-	datastore/test_records.py engine/test_fan_out.py sdk/test_composites.py)
+	datastore/test_records.py engine/fan_out sdk/test_composites.py)
 # Tests of what is measured; none of them interrupts a thread, see pyproject.toml.
 MEASURED := $(addprefix tests/,containers context contracts datastore engine graph journal \
 	parameters sdk)
 UNMEASURED := $(addprefix --ignore=tests/,engine/test_cancellation.py \
-	engine/test_equivalence.py engine/test_interrupting.py engine/test_policies.py \
-	engine/test_remote_services.py engine/test_resume_by_state.py \
-	engine/test_workspaces.py sdk/test_streaming.py)
+	engine/test_run_graph.py engine/runtimes/test_interruptible_call.py engine/steps/test_retry.py \
+	engine/test_environment.py engine/test_opening.py \
+	engine/test_worker_server.py sdk/test_streaming.py)
 
 .PHONY: help demo test test-fast coverage check lint types layers docs bench clean
 .DEFAULT_GOAL := help

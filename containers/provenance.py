@@ -53,7 +53,10 @@ class Provenance:
 
     def _services(self, settings: RunSettings, options: Options) -> Iterator[Setting]:
         for kind in KINDS:
-            chosen, where = settings.services[kind], settings.places.get(kind, nowhere)
+            chosen, where = (
+                settings.services[kind],
+                settings.locations.get(kind, nowhere),
+            )
             source = _source(kind, settings, options)
             if not isinstance(chosen, Mapping):
                 yield Setting(f"{kind}.type", type(chosen).__qualname__, source)
@@ -71,7 +74,7 @@ def _source(kind: str, settings: RunSettings, options: Options) -> str:
         return "override"
     if kind in options.services:
         return "argument"
-    return settings.places.get(kind, nowhere)() or "default"
+    return settings.locations.get(kind, nowhere)() or "default"
 
 
 def _options(
@@ -122,7 +125,7 @@ def _parameters(settings: RunSettings) -> Iterator[Setting]:
         if variable.startswith(defaults.PARAMETER_PREFIX)
     }
     for name, value in settings.parameters.items():
-        source = by_name.get(name.lower()) or file.place(name)
+        source = by_name.get(name.lower()) or file.location(name)
         yield Setting(f"parameters.{name}", _masked(name, value), source)
     for name in settings.variables:
         # A variable may well be a password.

@@ -79,7 +79,7 @@ class Settings:
             defaults.RUNNABLE_PARAMETERS_FILE, ""
         )
         named = _named(environment, defaults.VARIABLE_PREFIX)
-        from_file, places = _from_file(configuration_file, named)
+        from_file, locations = _from_file(configuration_file, named)
         given = _check_kinds(options.services, lambda _: "services")
         overridden = self._overridden()
         return RunSettings(
@@ -88,7 +88,7 @@ class Settings:
             run_id=options.run_id or environment.get(defaults.ENV_RUN_ID, ""),
             services=self._services(from_file, given, overridden),
             overrides={kind: it.override for kind, it in overridden.items()},
-            places=places,
+            locations=locations,
             parameters=_parameters(parameters_file, options.parameters, environment),
             variables=named,
             tag=options.tag,
@@ -156,9 +156,9 @@ def _from_file(
     if not configuration_file:
         return {}, {}
     document = read_document(Path(configuration_file), "configuration file")
-    content = _substitute(document.content, named, document.place)
-    services = _check_kinds(content, document.place)
-    return services, {kind_of(key): partial(document.place, key) for key in content}
+    content = _substitute(document.content, named, document.location)
+    services = _check_kinds(content, document.location)
+    return services, {kind_of(key): partial(document.location, key) for key in content}
 
 
 def _default_file() -> str:

@@ -50,33 +50,33 @@ class DefinitionError(RunnableError):
 class ConfigurationError(RunnableError):
     """The configuration is wrong; the operator of the run must change it."""
 
-    def __init__(self, problem: str, place: str = "") -> None:
-        super().__init__(problem, place)
+    def __init__(self, problem: str, location: str = "") -> None:
+        super().__init__(problem, location)
         self.problem = problem
-        self.place = place
+        self.location = location
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.problem}" if self.place else self.problem
+        return f"{self.location}: {self.problem}" if self.location else self.problem
 
 
 class ServiceNotFoundError(ConfigurationError):
     """No implementation of this kind has this type name."""
 
     def __init__(
-        self, kind: str, name: str, known: Sequence[str] = (), place: str = ""
+        self, kind: str, name: str, known: Sequence[str] = (), location: str = ""
     ) -> None:
-        RunnableError.__init__(self, kind, name, known, place)
+        RunnableError.__init__(self, kind, name, known, location)
         self.problem = f"there is no {kind} of type {name!r}"
         self.kind = kind
         self.name = name
         self.known = known
-        self.place = place
+        self.location = location
 
     def __str__(self) -> str:
         hint = did_you_mean(self.name, self.known)
-        place = f"{self.place}: " if self.place else ""
+        location = f"{self.location}: " if self.location else ""
         return (
-            f"{place}There is no {self.kind} of type {self.name!r}. {hint} "
+            f"{location}There is no {self.kind} of type {self.name!r}. {hint} "
             f"Packages add one with an entry point in the group {self.kind!r}."
         )
 

@@ -24,7 +24,7 @@ from runnable.cli.outcome import Exit, FailedError, told_to_the_shell
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from runnable.engine import Iteration, StepResult
+    from runnable.engine import Iteration, SingleStepResult
     from runnable.scope.options import Options
     from runnable.sdk.discovery import Planned
 
@@ -145,7 +145,7 @@ def fan(
             _say_failure(run_id, step, ended)
 
 
-def _say_failure(run_id: str, step: str, ended: "StepResult") -> None:
+def _say_failure(run_id: str, step: str, ended: "SingleStepResult") -> None:
     if not ended.succeeded:
         why = f"step {step!r} of run {run_id!r} has failed: {ended.reason}"
         raise FailedError(why, Exit.FAILED)

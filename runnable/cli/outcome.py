@@ -150,8 +150,8 @@ def _explained(error: BaseException, run_id: str) -> tuple[str, Exit]:
             return str(error), error.code
         case ExecutionFailedError():
             cause = error.__cause__
-            place = _place(cause) if cause is not None else ""
-            return f"{error}{place}", Exit.FAILED
+            location = _location(cause) if cause is not None else ""
+            return f"{error}{location}", Exit.FAILED
         case RunnableError():
             return str(error), Exit.USAGE
         case Terminated():
@@ -165,10 +165,10 @@ def _explained(error: BaseException, run_id: str) -> tuple[str, Exit]:
 def _unexpected(error: BaseException) -> str:
     text = str(error).strip() or "(no message)"
     more = "; --verbose shows the traceback"
-    return f"{type(error).__name__}: {text}{_place(error)}{more}"
+    return f"{type(error).__name__}: {text}{_location(error)}{more}"
 
 
-def _place(error: BaseException) -> str:
+def _location(error: BaseException) -> str:
     """Return the location in the user's code, if there is one."""
     frames = traceback.extract_tb(error.__traceback__)
     others = (_LIBRARY, "<", sys.base_prefix, sys.prefix)

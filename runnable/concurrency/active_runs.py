@@ -122,7 +122,7 @@ class Runs:
             return _is_within(run, frozenset())
         return _is_within(run, {it.run for it in self._all()})
 
-    def has_place(self, turns: Limiter, run: Run | None) -> bool:
+    def has_slot(self, turns: Limiter, run: Run | None) -> bool:
         """Return True if a run needs no turn: what is nested has its place already.
 
         Args:

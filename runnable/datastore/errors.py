@@ -8,15 +8,15 @@ from runnable.errors import RunError, StoreError, did_you_mean
 class RunLogExistsError(StoreError):
     """There is a run log of this run id already."""
 
-    def __init__(self, run_id: str, place: str = "") -> None:
-        super().__init__(run_id, place)
+    def __init__(self, run_id: str, location: str = "") -> None:
+        super().__init__(run_id, location)
         self.run_id = run_id
-        self.place = place
+        self.location = location
 
     def __str__(self) -> str:
-        place = f" in {self.place}" if self.place else ""
+        location = f" in {self.location}" if self.location else ""
         return (
-            f"Run {self.run_id!r} exists already{place}. Choose another run id, or "
+            f"Run {self.run_id!r} exists already{location}. Choose another run id, or "
             "none to get a new one; RUNNABLE_RUN_ID may hold the old one."
         )
 
@@ -66,30 +66,31 @@ class RunsNotDeletedError(StoreError):
 class RunLogNotFoundError(StoreError):
     """There is no run log of this run id."""
 
-    def __init__(self, run_id: str, place: str = "") -> None:
-        super().__init__(run_id, place)
+    def __init__(self, run_id: str, location: str = "") -> None:
+        super().__init__(run_id, location)
         self.run_id = run_id
-        self.place = place
+        self.location = location
 
     def __str__(self) -> str:
-        place = f" in {self.place}" if self.place else ""
+        location = f" in {self.location}" if self.location else ""
         return (
-            f"There is no run {self.run_id!r}{place}. If it was kept elsewhere, name "
-            "the same configuration_file (--config) or services as for its execution."
+            f"There is no run {self.run_id!r}{location}. If it is in another store, "
+            "name the same configuration_file (--config) or services as for its "
+            "execution."
         )
 
 
 class RunLogDamagedError(StoreError):
     """A run log cannot be read beyond some point."""
 
-    def __init__(self, run_id: str, place: str, why: str) -> None:
-        super().__init__(run_id, place, why)
+    def __init__(self, run_id: str, location: str, why: str) -> None:
+        super().__init__(run_id, location, why)
         self.run_id = run_id
-        self.place = place
+        self.location = location
         self.why = why
 
     def __str__(self) -> str:
-        return f"The log of run {self.run_id!r} is damaged: {self.place}: {self.why}"
+        return f"The log of run {self.run_id!r} is damaged: {self.location}: {self.why}"
 
 
 class StepLogNotFoundError(StoreError):

@@ -115,8 +115,8 @@ class S3RunLogStore(S3Place, BaseRunLogStore):
         try:
             return decode(line[: line.find(b"\n") + 1])
         except DamagedLineError as error:
-            place = f"{self.location}, {key}"
-            raise RunLogDamagedError(run_id, place, str(error)) from error
+            location = f"{self.location}, {key}"
+            raise RunLogDamagedError(run_id, location, str(error)) from error
 
     def ends(self, run_id: str) -> tuple[Record | None, Record | None]:
         """Read the first record and the last one alone."""

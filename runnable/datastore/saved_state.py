@@ -43,7 +43,7 @@ def dump_state(state: RunState) -> bytes:
         "secret_names": sorted(state.secret_names),
         "claims": ownership.claims,
         "last_heartbeat": ownership.last_heartbeat,
-        "in_parts": ownership.in_parts,
+        "launches_steps": ownership.launches_steps,
     }
     body = json.dumps(content).encode()
     return b"%08x%b" % (zlib.crc32(body), body)
@@ -67,7 +67,7 @@ def load_state(content: bytes, first: RunStarted) -> RunState | None:
     ownership = Ownership()
     ownership.claims = [Claim(Owner(*owner), *rest) for owner, *rest in plain["claims"]]
     ownership.last_heartbeat = plain["last_heartbeat"]
-    ownership.in_parts = plain["in_parts"]
+    ownership.launches_steps = plain["launches_steps"]
     return RunState.restored(
         first,
         _restored_scope(plain["root"], first.parameters),

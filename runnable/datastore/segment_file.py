@@ -67,8 +67,8 @@ class Segment:
             status = os.fstat(self._descriptor)
             if not status.st_nlink:
                 # It was deleted meanwhile.
-                place = str(Path(self._following).parent)
-                raise RunLogNotFoundError(self._run_id, place)
+                location = str(Path(self._following).parent)
+                raise RunLogNotFoundError(self._run_id, location)
             size = status.st_size
             if size != self._size:  # somebody else has written
                 size -= self._take_cut_line(size)
@@ -86,8 +86,8 @@ class Segment:
         """Remove the fragment that a killed process left; return its length."""
         _, cut = _tail(self._descriptor, size)
         if cut and _is_changed(cut):
-            place = f"the segment before {self._following}"
-            raise RunLogDamagedError(self._run_id, place, "its last line has no end")
+            location = f"the segment before {self._following}"
+            raise RunLogDamagedError(self._run_id, location, "its last line has no end")
         if cut:
             os.ftruncate(self._descriptor, size - len(cut))
         return len(cut)

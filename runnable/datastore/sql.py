@@ -101,7 +101,7 @@ class SqlRunLogStore(BaseRunLogStore, abc.ABC):
     def _explain(self, context: ExceptionContext) -> None:
         if isinstance(context.sqlalchemy_exception, OperationalError):
             why = str(context.original_exception).strip().splitlines()[0]
-            raise StoreAccessError(self._place(), why)
+            raise StoreAccessError(self._location(), why)
 
     def close(self) -> None:
         """Close all connections."""
@@ -110,7 +110,7 @@ class SqlRunLogStore(BaseRunLogStore, abc.ABC):
         if engine is not None:
             engine.dispose()
 
-    def _place(self) -> str:
+    def _location(self) -> str:
         return self.get_summary()["Location"]
 
     def create(self, run_id: str, first: Record) -> Journal:
@@ -123,7 +123,7 @@ class SqlRunLogStore(BaseRunLogStore, abc.ABC):
                 connection.execute(sa.insert(_RUNS), run)
                 connection.execute(sa.insert(_RECORDS), record)
         except IntegrityError:
-            raise RunLogExistsError(run_id, self._place()) from None
+            raise RunLogExistsError(run_id, self._location()) from None
         return self._journal(run_id, key, 1)
 
     def _journal(self, run_id: str, key: str, count: int) -> NumberedJournal:
@@ -163,7 +163,7 @@ class SqlRunLogStore(BaseRunLogStore, abc.ABC):
         query = sa.select(_RUNS.c.key).where(_RUNS.c.run_id == known)
         key: str | None = connection.scalar(query)
         if key is None:
-            raise RunLogNotFoundError(run_id, self._place())
+            raise RunLogNotFoundError(run_id, self._location())
         return key
 
     def read(self, run_id: str, after: int = 0) -> Iterator[Record]:
@@ -184,7 +184,7 @@ class SqlRunLogStore(BaseRunLogStore, abc.ABC):
                 read += 1
                 if number != read:
                     why = f"record {read} is missing"
-                    raise RunLogDamagedError(run_id, self._place(), why)
+                    raise RunLogDamagedError(run_id, self._location(), why)
                 yield self._decode(run_id, read, line)
             if len(rows) < _READ_AT_ONCE:
                 return
@@ -193,8 +193,8 @@ class SqlRunLogStore(BaseRunLogStore, abc.ABC):
         try:
             return decode(bytes(line))
         except (DamagedLineError, TypeError) as error:
-            place = f"{self._place()}, record {which}"
-            raise RunLogDamagedError(run_id, place, str(error)) from error
+            location = f"{self._location()}, record {which}"
+            raise RunLogDamagedError(run_id, location, str(error)) from error
 
     def ends(self, run_id: str) -> tuple[Record | None, Record | None]:
         """Read the first record and the last one alone."""

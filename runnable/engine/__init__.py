@@ -2,7 +2,6 @@
 
 from runnable.engine.environment import Shared, shared_of_container
 from runnable.engine.launching import check_reference, job_digest, launch_job
-from runnable.engine.limits import with_place
 from runnable.engine.opening import deletion_record
 from runnable.engine.process_identity import has_crashed, other_owner
 from runnable.engine.run import run
@@ -16,7 +15,12 @@ from runnable.engine.runtimes import (
 )
 from runnable.engine.single_step.address import Iteration, StepName
 from runnable.engine.single_step.attach import attached
-from runnable.engine.single_step.single_step import OpenBranch, SingleStep, StepResult
+from runnable.engine.single_step.single_step import (
+    OpenBranch,
+    SingleStep,
+    SingleStepResult,
+)
+from runnable.engine.slots import with_slot
 from runnable.engine.steps.values import json_parameters
 
 __all__ = [
@@ -29,8 +33,8 @@ __all__ = [
     "Runtime",
     "Shared",
     "SingleStep",
+    "SingleStepResult",
     "StepName",
-    "StepResult",
     "attached",
     "check_reference",
     "deletion_record",
@@ -42,5 +46,5 @@ __all__ = [
     "run",
     "run_by_hand",
     "shared_of_container",
-    "with_place",
+    "with_slot",
 ]

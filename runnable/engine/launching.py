@@ -18,9 +18,9 @@ from runnable.datastore.errors import RunLogNotFoundError
 from runnable.engine.environment import RunEnvironment
 from runnable.engine.errors import ExecutionFailedError
 from runnable.engine.opening import script
+from runnable.engine.parameter_scope import Failure, ParameterScope
 from runnable.engine.recorder import now
 from runnable.engine.runtimes import Runtime
-from runnable.engine.scopes import Failure, Scope
 from runnable.errors import ConfigurationError, RunError
 from runnable.executor import (
     PipelineReference,
@@ -33,7 +33,9 @@ from runnable.journal import StepState
 from runnable.tasks import Call
 
 
-async def launch_step(node: ExecutableNode, scope: Scope, env: RunEnvironment) -> None:
+async def launch_step(
+    node: ExecutableNode, scope: ParameterScope, env: RunEnvironment
+) -> None:
     """Have a step run somewhere else, as often as its policy allows.
 
     Args:

@@ -22,7 +22,7 @@ from runnable.engine.environment import Shared, is_local
 from runnable.engine.errors import ExecutionFailedError
 from runnable.engine.process_identity import other_owner, this_process
 from runnable.engine.recorder import now
-from runnable.engine.replaced_files import close_all_attempts
+from runnable.engine.replaced_files import close_dead_attempts
 from runnable.engine.runtimes import Runtime
 from runnable.errors import RunnableError
 from runnable.graph import Graph, TaskNode, changes, node_at
@@ -61,7 +61,7 @@ async def start(
     context: RunContext,
     code: CodeIdentity,
     *,
-    in_parts: bool,
+    launches_steps: bool,
 ) -> OpenedRun:
     """Start a new run.
 
@@ -70,14 +70,14 @@ async def start(
         runtime: How functions are called.
         context: Describes the run.
         code: The version of the code.
-        in_parts: Whether other processes run its steps.
+        launches_steps: Whether other processes run its steps.
 
     Raises:
         RunLogExistsError: If the run id has been used.
         ExecutionFailedError: If the store fails.
     """
     store = context.services.run_log_store
-    record = run_started(context, parameters, code, in_parts=in_parts)
+    record = run_started(context, parameters, code, launches_steps=launches_steps)
     create = partial(store.create, context.run_id, record)
     try:
         journal = create() if is_local(store) else await runtime.off_loop(create)
@@ -88,7 +88,7 @@ async def start(
         reason = f"it could not be started: {type(error).__name__}: {error}"
         raise ExecutionFailedError(context.run_id, None, reason) from error
     # Results of steps that others run are taken from the state.
-    retention = Retention.PATH if in_parts else Retention.LATEST
+    retention = Retention.PATH if launches_steps else Retention.LATEST
     state = RunState([record], retention=retention)
     return OpenedRun(journal, state, record, parameters)
 
@@ -100,7 +100,7 @@ async def resume(
     context: RunContext,
     code: CodeIdentity,
     *,
-    in_parts: bool,
+    launches_steps: bool,
 ) -> OpenedRun:
     """Resume a run that has stopped.
 
@@ -110,7 +110,7 @@ async def resume(
         runtime: How functions are called.
         context: Describes the run.
         code: The version of the code.
-        in_parts: Whether other processes run its steps.
+        launches_steps: Whether other processes run its steps.
 
     Raises:
         RetryValidationError: If the run is active, its graph has changed, or a value
@@ -128,11 +128,11 @@ async def resume(
     ]
     message = "; ".join(notes)
     owner = this_process()
-    record = RunResumed(now(), [code], *owner, seconds(), message, in_parts)
+    record = RunResumed(now(), [code], *owner, seconds(), message, launches_steps)
     reopen = partial(store.reopen, run_id, record, state.count)
     journal = await runtime.off_loop(reopen)
     state.add(record)
-    settle = partial(close_all_attempts, context.services.catalog, run_id, state)
+    settle = partial(close_dead_attempts, context.services.catalog, run_id, state)
     await runtime.off_loop(settle)
     initial = state.started.parameters
     return OpenedRun(journal, state, record, initial, tuple(notes))
@@ -143,7 +143,7 @@ def run_started(
     parameters: Mapping[str, AnyParameter],
     code: CodeIdentity,
     *,
-    in_parts: bool,
+    launches_steps: bool,
 ) -> RunStarted:
     """Make the first record of a run.
 
@@ -151,7 +151,7 @@ def run_started(
         context: Describes the run.
         parameters: Those it starts with.
         code: The version of the code.
-        in_parts: Whether other processes run its steps.
+        launches_steps: Whether other processes run its steps.
     """
     graph, owner = context.dag, this_process()
     config = context.describe()
@@ -171,7 +171,7 @@ def run_started(
         process_id=owner.process_id,
         process_began=owner.process_began,
         epoch_seconds=seconds(),
-        in_parts=in_parts,
+        launches_steps=launches_steps,
     )
 
 

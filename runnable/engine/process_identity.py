@@ -44,7 +44,7 @@ def has_crashed(ownership: Ownership) -> bool:
         ownership: The claims on the run.
     """
     # Between its steps, a run whose steps run elsewhere has no owner.
-    claims = [it for it in ownership.claims if it.path or not ownership.in_parts]
+    claims = [it for it in ownership.claims if it.path or not ownership.launches_steps]
     return bool(claims) and not any(
         it.owner == this_process() or _has_living_owner(it, ownership) for it in claims
     )
@@ -65,7 +65,7 @@ def owner_of_step(
     for claim in ownership.claims:
         if claim == mine:
             return None
-        whole_run = not (claim.path or ownership.in_parts)
+        whole_run = not (claim.path or ownership.launches_steps)
         if whole_run and claim.owner == this_process():
             whole_run = runs_here
         concerned = whole_run or claim.path == path

@@ -22,7 +22,7 @@ def name_of_attempt(path: str, number: int) -> str:
     return f"{hashlib.sha256(path.encode()).hexdigest()[:16]}-{number}"
 
 
-def close_all_attempts(
+def close_dead_attempts(
     catalog: BaseCatalog,
     run_id: str,
     state: RunState,

@@ -11,13 +11,13 @@ from runnable.context import PipelineContext, RunContext
 from runnable.datastore import AnyParameter, RunFinished, RunLog
 from runnable.engine.environment import RunEnvironment, Shared, build_environment
 from runnable.engine.errors import ExecutionFailedError
-from runnable.engine.fan_out.branches import run_graph
 from runnable.engine.leases import RunLease
 from runnable.engine.opening import OpenedRun, code_identity, resume, start
+from runnable.engine.parameter_scope import Failure, ParameterScope
 from runnable.engine.recorder import Recorder, UnrecordedError, now
+from runnable.engine.run_graph import run_graph
 from runnable.engine.runtimes import Runtime
-from runnable.engine.scopes import Failure, Scope
-from runnable.engine.steps.step import in_one_line
+from runnable.engine.steps.step import type_and_text
 from runnable.errors import ConfigurationError
 from runnable.events import Warned
 from runnable.executor import ExecutionOptions
@@ -64,7 +64,7 @@ async def run(
         opened, env = await _open(graph, parameters, runtime, context, shared, options)
         lease.beat_with(env.recorder)
         environment = context.environment()
-        scope = Scope("", dict(opened.parameters), environment=environment)
+        scope = ParameterScope("", dict(opened.parameters), environment=environment)
         problems: list[Exception] = []
         status, succeeded = defaults.CANCELLED, False
         try:
@@ -82,7 +82,9 @@ async def run(
             # The log of an interrupted run is there for its readers.
             await _conclude(env, status, problems)
             for problem in problems:
-                interruption.add_note(f"could not be recorded: {in_one_line(problem)}")
+                interruption.add_note(
+                    f"could not be recorded: {type_and_text(problem)}"
+                )
             raise
         run_log = await _conclude(env, status, problems)
         if problems or not succeeded or run_log is None:
@@ -106,13 +108,15 @@ async def _open(
         _check_store_is_shared(context)
     # First, so that the first record names its owner and code at once.
     code = await code_identity(shared, runtime)
-    in_parts = options.launcher is not None
+    launches_steps = options.launcher is not None
     if context.is_retry:
         opened = await resume(
-            graph, parameters, runtime, context, code, in_parts=in_parts
+            graph, parameters, runtime, context, code, launches_steps=launches_steps
         )
     else:
-        opened = await start(parameters, runtime, context, code, in_parts=in_parts)
+        opened = await start(
+            parameters, runtime, context, code, launches_steps=launches_steps
+        )
     env = build_environment(
         context,
         runtime,
@@ -145,7 +149,7 @@ def step_limit(shared: Shared, context: RunContext) -> Limiter | None:
         context: Describes the run.
     """
     limit = shared.active_runs.step_limit
-    return None if shared.active_runs.has_place(limit, context.run) else limit
+    return None if shared.active_runs.has_slot(limit, context.run) else limit
 
 
 def _notify_opened(opened: OpenedRun, env: RunEnvironment) -> None:
@@ -215,9 +219,9 @@ def _failed(
     reason = "it ended at its fail node"
     if failure is not None:
         what = "the job" if run_log and run_log.job else f"step {failure.path!r}"
-        reason = f"{what}: {in_one_line(failure.error)}"
+        reason = f"{what}: {type_and_text(failure.error)}"
     if problems:
-        texts = "; ".join(in_one_line(problem) for problem in problems)
+        texts = "; ".join(type_and_text(problem) for problem in problems)
         store = f"what happened could not be recorded: {texts}"
         reason = f"{reason}; and {store}" if failure else store
         cause = cause or problems[0]

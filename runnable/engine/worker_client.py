@@ -31,11 +31,11 @@ from runnable import defaults
 from runnable.datastore import StepFinished, StepStarted
 from runnable.engine.environment import RunEnvironment
 from runnable.engine.errors import WorkerError
-from runnable.engine.limits import with_place
+from runnable.engine.parameter_scope import Failure, ParameterScope
 from runnable.engine.recorder import now
-from runnable.engine.replaced_files import close_all_attempts
+from runnable.engine.replaced_files import close_dead_attempts
 from runnable.engine.runtimes.interruptible_call import CallInterrupted
-from runnable.engine.scopes import Failure, Scope
+from runnable.engine.slots import with_slot
 from runnable.engine.workers.pool import Worker, WorkerGoneError
 from runnable.engine.workers.protocol import (
     Assignment,
@@ -60,7 +60,7 @@ class _Work(NamedTuple):
     name: str
     """For errors."""
     content: Graph | TaskNode
-    scope: Scope
+    scope: ParameterScope
     folder: str = ""
     """The working directory, if it is not that of the worker."""
 
@@ -80,7 +80,9 @@ class _Remote:
         outer: The scope around those of the branches.
     """
 
-    def __init__(self, env: RunEnvironment, outer: Scope | None = None) -> None:
+    def __init__(
+        self, env: RunEnvironment, outer: ParameterScope | None = None
+    ) -> None:
         self._env = env
         self._outer = outer
         self._common: bytes | None = None
@@ -111,7 +113,7 @@ class _Remote:
         if services.catalog.open_attempts(run_id):
             state = services.run_log_store.state(run_id)
             paths = [step.path for step in state.steps_below(path)]
-            close_all_attempts(services.catalog, run_id, state, paths)
+            close_dead_attempts(services.catalog, run_id, state, paths)
 
     async def _record_failure(self, work: _Work, error: WorkerError) -> None:
         """Record that a step has failed before any process could run it."""
@@ -170,10 +172,12 @@ class _Remote:
 class RemoteBranches(_Remote):
     """Runs the branches of one step in worker processes."""
 
-    def __init__(self, outer: Scope, env: RunEnvironment) -> None:
+    def __init__(self, outer: ParameterScope, env: RunEnvironment) -> None:
         super().__init__(env, outer)
 
-    async def run(self, graph: Graph, scope: Scope, env: RunEnvironment) -> bool:
+    async def run(
+        self, graph: Graph, scope: ParameterScope, env: RunEnvironment
+    ) -> bool:
         """Run the graph of a branch in a worker process.
 
         Args:
@@ -187,13 +191,13 @@ class RemoteBranches(_Remote):
         work = _Work(f"branch {scope.path!r}", graph, scope)
         if env.step_limit is None:
             return await self._run(work)
-        return await with_place(env.step_limit, env.runtime, partial(self._run, work))
+        return await with_slot(env.step_limit, env.runtime, partial(self._run, work))
 
 
 class RemoteStep(_Remote):
     """Runs a step in a worker process, in a directory of its own."""
 
-    async def run(self, node: TaskNode, scope: Scope) -> None:
+    async def run(self, node: TaskNode, scope: ParameterScope) -> None:
         """Run the step.
 
         Args:
@@ -211,7 +215,7 @@ class RemoteStep(_Remote):
             await self._run(_Work(f"step {path!r}", shared, scope, folder))
 
 
-def _objects_for(scope: Scope, env: RunEnvironment) -> dict[str, object]:
+def _objects_for(scope: ParameterScope, env: RunEnvironment) -> dict[str, object]:
     """Return the objects in memory that a scope can read."""
     objects = env.objects
     if not objects:

@@ -29,11 +29,11 @@ from runnable.concurrency import Limiter
 from runnable.context import RunScope
 from runnable.datastore import Record
 from runnable.engine.environment import build_environment
-from runnable.engine.fan_out.branches import run_graph
+from runnable.engine.parameter_scope import Failure, ParameterScope
+from runnable.engine.run_graph import run_graph
 from runnable.engine.runtimes import InlineRuntime, run_by_hand
 from runnable.engine.runtimes.base import GRACE_SECONDS
-from runnable.engine.scopes import Failure, Scope
-from runnable.engine.steps.step import in_one_line, run_step
+from runnable.engine.steps.step import run_step, type_and_text
 from runnable.engine.workers import protocol
 from runnable.errors import RunError
 from runnable.events import Event, TaskEvent, Warned
@@ -214,7 +214,7 @@ def _run(
 async def _execute(
     common: protocol.Common,
     assignment: protocol.Assignment,
-    scope: Scope,
+    scope: ParameterScope,
     line: _Line,
 ) -> bool:
     env = build_environment(
@@ -257,7 +257,7 @@ def _forward(line: _Line, event: Event) -> None:
         line.ask(protocol.Emitted(event))
 
 
-def _sendable(scope: Scope) -> Failure | None:
+def _sendable(scope: ParameterScope) -> Failure | None:
     """Return why a branch failed, with an error that can be pickled both ways."""
     failure = scope.failure
     if failure is None:
@@ -267,5 +267,5 @@ def _sendable(scope: Scope) -> Failure | None:
     try:
         pickle.loads(cloudpickle.dumps(failure.error))
     except Exception:  # noqa: BLE001 - whatever the user's exception raises
-        return Failure(failure.path, RunError(in_one_line(failure.error)))
+        return Failure(failure.path, RunError(type_and_text(failure.error)))
     return failure

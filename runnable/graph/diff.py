@@ -39,18 +39,18 @@ def changes(before: JsonValue, after: JsonValue) -> list[str]:
     return list(_changes(before, after, ""))
 
 
-def _changes(before: JsonValue, after: JsonValue, place: str) -> Iterator[str]:
+def _changes(before: JsonValue, after: JsonValue, location: str) -> Iterator[str]:
     if not isinstance(before, Mapping) or not isinstance(after, Mapping):
         if before != after and not _same_script(before, after):
-            yield f"{place}: {_short(before)} became {_short(after)}"
+            yield f"{location}: {_short(before)} became {_short(after)}"
         return
     for key in [*before, *(key for key in after if key not in before)]:
-        where = f"{place}.{key}" if place else key
+        where = f"{location}.{key}" if location else key
         values = [side.get(key) for side in (before, after)]
         # A step or a branch may be called like a setting.
         if key in _FREE and not any(map(_is_part, values)):
             continue
-        if not place and key == "name":
+        if not location and key == "name":
             continue
         if key not in after:
             yield f"{where} is gone"

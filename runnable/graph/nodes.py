@@ -17,7 +17,7 @@ TERMINAL_NAMES = (SUCCESS_NODE, FAIL_NODE)
 """Every graph has these two nodes, under these names."""
 
 
-class Task(Protocol):
+class AnyTask(Protocol):
     """The task of a node; the graph only describes it."""
 
     def describe(self) -> dict[str, JsonValue]:
@@ -193,7 +193,7 @@ class TaskNode(ExecutableNode):
 
     node_type: ClassVar[str] = "task"
 
-    task: Task
+    task: AnyTask
 
     def describe(self) -> dict[str, JsonValue]:
         """Return what the run log records of the node."""

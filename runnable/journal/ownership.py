@@ -53,14 +53,14 @@ class Claim(NamedTuple):
 class Ownership:
     """The claims on a run that have not been released."""
 
-    __slots__ = ("claims", "in_parts", "is_deleting", "last_heartbeat")
+    __slots__ = ("claims", "is_deleting", "last_heartbeat", "launches_steps")
 
     def __init__(self) -> None:
         self.claims: list[Claim] = []
         """The owner of the run first, then the owners of single steps, oldest first."""
         self.last_heartbeat = 0.0
         """POSIX timestamp of the latest sign of life."""
-        self.in_parts = False
+        self.launches_steps = False
         """True if the owner of the run leaves the steps to other processes."""
         self.is_deleting = False
         """True if a process has started to delete the run."""
@@ -70,7 +70,7 @@ class Ownership:
         match record:
             case RunStarted() | RunResumed() | RunDeleting():
                 self.is_deleting = isinstance(record, RunDeleting)
-                self.in_parts = getattr(record, "in_parts", False)
+                self.launches_steps = getattr(record, "launches_steps", False)
                 self.claims = [Claim(_owner(record))]
                 self.last_heartbeat = record.epoch_seconds
             case StepClaimed():

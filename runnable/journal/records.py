@@ -31,7 +31,7 @@ class RunStarted(NamedTuple):
     """Distinguishes the process from another one of the same id; empty if unknown."""
     epoch_seconds: float = 0.0
     """POSIX timestamp, independent of the time zone."""
-    in_parts: bool = False
+    launches_steps: bool = False
     """True if other processes run the steps, and join the run for it."""
 
 
@@ -49,7 +49,7 @@ class RunResumed(NamedTuple):
     epoch_seconds: float = 0.0
     message: str = ""
     """Differences from the start: code or parameters."""
-    in_parts: bool = False
+    launches_steps: bool = False
 
 
 class Heartbeat(NamedTuple):

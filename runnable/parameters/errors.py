@@ -69,20 +69,24 @@ class ParametersMissingError(ParameterMissingError):
 class ValueNotStorableError(RunError):
     """A value is no JSON, and was not declared as a pickled object."""
 
-    def __init__(self, place: str, kind: str, why: str = "", advice: str = "") -> None:
-        super().__init__(place, kind, why, advice)
-        self.place = place
+    def __init__(
+        self, location: str, kind: str, why: str = "", advice: str = ""
+    ) -> None:
+        super().__init__(location, kind, why, advice)
+        self.location = location
         self.kind = kind
         self.why = why
         self.advice = advice
 
     def __str__(self) -> str:
         why = f" ({self.why})" if self.why else ""
-        name = self.place.split(".", maxsplit=1)[0].split("[", maxsplit=1)[0]
+        name = self.location.split(".", maxsplit=1)[0].split("[", maxsplit=1)[0]
         advice = self.advice or (
             f"Return something that is, or declare it with pickled({name!r})."
         )
-        return f"{self.place} is a {self.kind}{why}, which is no JSON value. {advice}"
+        return (
+            f"{self.location} is a {self.kind}{why}, which is no JSON value. {advice}"
+        )
 
 
 class ReturnsError(RunError):

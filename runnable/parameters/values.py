@@ -1,4 +1,4 @@
-"""Turn what a task returns into a JSON value, or refuse it with its place."""
+"""Turn what a task returns into a JSON value, or refuse it with its location."""
 
 import dataclasses
 import datetime as dt
@@ -28,21 +28,21 @@ _TEXTUAL = (
 )
 
 
-def to_json(value: object, place: str, depth: int = 0) -> JsonValue:
+def to_json(value: object, location: str, depth: int = 0) -> JsonValue:
     """Turn a value into JSON by pydantic's rules, where they are unambiguous.
 
     Args:
         value: Anything. Models and dataclasses become mappings, enums their values,
             dates, paths, UUIDs and decimals text, numpy scalars and arrays numbers and
             lists.
-        place: The name of the value, for errors; grows inwards.
+        location: The name of the value, for errors; grows inwards.
         depth: How deep the value stands.
 
     Returns:
         A value that shares no list or mapping with the one that was given.
 
     Raises:
-        ValueNotStorableError: If some part is anything else; names its place.
+        ValueNotStorableError: If some part is anything else; names its location.
 
     Example:
         >>> to_json({"at": dt.date(2026, 1, 31), "n": (1, 2)}, "x")
@@ -51,24 +51,24 @@ def to_json(value: object, place: str, depth: int = 0) -> JsonValue:
     if value is None:
         return None
     if isinstance(value, (str, bool, int, float)):
-        return _scalar(value, place)
+        return _scalar(value, location)
     if depth > _MAX_DEPTH:
-        raise ValueNotStorableError(place[:80], "value", "nested too deeply")
+        raise ValueNotStorableError(location[:80], "value", "nested too deeply")
     if isinstance(value, Mapping):
-        return _mapping(cast("Mapping[object, object]", value), place, depth)
+        return _mapping(cast("Mapping[object, object]", value), location, depth)
     if isinstance(value, (list, tuple, AbstractSet, range)):
         return [
-            to_json(item, f"{place}[{index}]", depth + 1)
+            to_json(item, f"{location}[{index}]", depth + 1)
             for index, item in enumerate(cast("Iterable[object]", value))
         ]
-    return _converted(value, place, depth)
+    return _converted(value, location, depth)
 
 
-def _scalar(value: str | float, place: str) -> JsonValue:
+def _scalar(value: str | float, location: str) -> JsonValue:
     if isinstance(value, enum.Enum):
-        return to_json(value.value, place)
+        return to_json(value.value, location)
     if isinstance(value, int) and value.bit_length() > _MAX_BITS:
-        raise ValueNotStorableError(place, "integer", "it has too many digits")
+        raise ValueNotStorableError(location, "integer", "it has too many digits")
     if type(value) in {str, bool, int, float}:
         return value
     # A subclass, such as numpy.float64: keep its plain value.
@@ -77,42 +77,42 @@ def _scalar(value: str | float, place: str) -> JsonValue:
     return int(value) if isinstance(value, int) else float(value)
 
 
-def _mapping(value: Mapping[object, object], place: str, depth: int) -> JsonValue:
+def _mapping(value: Mapping[object, object], location: str, depth: int) -> JsonValue:
     result: dict[str, JsonValue] = {}
     for key, item in value.items():
         if not isinstance(key, str):
             why = f"its key {key!r} is no text"
-            raise ValueNotStorableError(place, type(value).__name__, why)
+            raise ValueNotStorableError(location, type(value).__name__, why)
         # A subclass, such as a text enum, may print as something else.
-        result[str.__str__(key)] = to_json(item, f"{place}.{key}", depth + 1)
+        result[str.__str__(key)] = to_json(item, f"{location}.{key}", depth + 1)
     return result
 
 
-def _converted(value: object, place: str, depth: int) -> JsonValue:
+def _converted(value: object, location: str, depth: int) -> JsonValue:
     if isinstance(value, BaseModel):
-        return to_json(value.model_dump(mode="json", by_alias=True), place, depth)
+        return to_json(value.model_dump(mode="json", by_alias=True), location, depth)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {
             item.name: getattr(value, item.name) for item in dataclasses.fields(value)
         }
-        return to_json(fields, place, depth)
+        return to_json(fields, location, depth)
     if isinstance(value, enum.Enum):
-        return to_json(value.value, place, depth)
+        return to_json(value.value, location, depth)
     if isinstance(value, _TEXTUAL):
         text: JsonValue = TypeAdapter(type(value)).dump_python(value, mode="json")
         return text
     if type(value).__module__ == "numpy":
-        return _from_numpy(value, place, depth)
-    raise ValueNotStorableError(place, type(value).__qualname__)
+        return _from_numpy(value, location, depth)
+    raise ValueNotStorableError(location, type(value).__qualname__)
 
 
-def _from_numpy(value: object, place: str, depth: int) -> JsonValue:
+def _from_numpy(value: object, location: str, depth: int) -> JsonValue:
     # By duck typing, so that numpy is not imported for those who do not use it.
     plain = getattr(value, "tolist", None)
     converted = plain() if callable(plain) else value
     if type(converted).__module__ == "numpy":
-        raise ValueNotStorableError(place, f"numpy.{type(value).__name__}")
-    return to_json(converted, place, depth + 1)
+        raise ValueNotStorableError(location, f"numpy.{type(value).__name__}")
+    return to_json(converted, location, depth + 1)
 
 
 def json_or_text(text: str) -> JsonValue:

@@ -17,7 +17,7 @@ def summarise(run_log: RunLog) -> str:
         run_log: The log of the run.
 
     Returns:
-        Lines for people, with status, steps, metrics, and the places of the run log
+        Lines for people, with status, steps, metrics, and the locations of the run log
         and of the artifacts.
 
     Example:
@@ -37,7 +37,7 @@ def summarise(run_log: RunLog) -> str:
     metrics = run_log.metrics()
     lines += _table("Metrics", [(name, _shown(it)) for name, it in metrics.items()])
     lines += _table("Artifacts", _artifacts(run_log))
-    lines += _table("Where things are", _places(run_log))
+    lines += _table("Where things are", _locations(run_log))
     return "\n".join(lines)
 
 
@@ -111,9 +111,9 @@ def _artifacts(run_log: RunLog) -> list[tuple[str, str]]:
     return [*files, *objects]
 
 
-def _places(run_log: RunLog) -> list[tuple[str, str]]:
+def _locations(run_log: RunLog) -> list[tuple[str, str]]:
     config = run_log.run_config
-    places: list[tuple[str, str]] = []
+    locations: list[tuple[str, str]] = []
     for label, kind, option, within in (
         ("run log", "run_log_store", "log_folder", "/{}.json"),
         ("run log", "run_log_store", "location", ""),
@@ -123,9 +123,9 @@ def _places(run_log: RunLog) -> list[tuple[str, str]]:
     ):
         service = config.get(kind)
         if isinstance(service, Mapping) and option in service:
-            place = f"{service[option]}{within.format(run_log.run_id)}"
-            places.append((label, place))
-    return places
+            location = f"{service[option]}{within.format(run_log.run_id)}"
+            locations.append((label, location))
+    return locations
 
 
 def _table(title: str, rows: list[tuple[str, str]]) -> list[str]:

@@ -56,7 +56,7 @@ class RunSettings(NamedTuple):
     parameters: Mapping[str, object]
     overrides: Mapping[str, Callable[[object], AbstractContextManager[object]]]
     """Services that replace an override, by kind."""
-    places: Mapping[str, Where]
+    locations: Mapping[str, Where]
     """The location of each service in the configuration file, by kind."""
     variables: Mapping[str, str]
     tag: str = ""

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from runnable.graph import Backoff
     from runnable.sdk.composites import CompositeStep, Conditional, Loop, Map, Parallel
     from runnable.sdk.discovery import collect, function_named
-    from runnable.sdk.history import delete_runs, get_run_log, has_crashed, list_runs
     from runnable.sdk.jobs import NotebookJob, PythonJob, ShellJob
     from runnable.sdk.pipeline import AsyncPipeline, Pipeline, Step
+    from runnable.sdk.runs import delete_runs, get_run_log, has_crashed, list_runs
     from runnable.sdk.start import rehearse
     from runnable.sdk.steps import (
         AsyncPythonTask,
@@ -79,11 +79,11 @@ __all__ = [
 _ELSEWHERE = {
     "Backoff": "runnable.graph",
     "collect": "runnable.sdk.discovery",
-    "delete_runs": "runnable.sdk.history",
+    "delete_runs": "runnable.sdk.runs",
     "function_named": "runnable.sdk.discovery",
-    "get_run_log": "runnable.sdk.history",
-    "has_crashed": "runnable.sdk.history",
-    "list_runs": "runnable.sdk.history",
+    "get_run_log": "runnable.sdk.runs",
+    "has_crashed": "runnable.sdk.runs",
+    "list_runs": "runnable.sdk.runs",
     "get_stream_queue": "runnable.sdk.stream_queue",
     "set_stream_queue": "runnable.sdk.stream_queue",
     "truncate_value": "runnable.sdk.stream_queue",

@@ -16,7 +16,7 @@ from runnable.scope.options import Launcher, Options
 from runnable.sdk.jobs import Job
 from runnable.sdk.pipeline import Pipeline
 from runnable.sdk.run_request import RunRequest
-from runnable.sdk.services import RunContainer
+from runnable.sdk.services import AnyRunContainer
 
 
 class Planned(NamedTuple):
@@ -25,7 +25,7 @@ class Planned(NamedTuple):
     request: RunRequest
     options: Options
     """The options that the script gives."""
-    container: RunContainer | None
+    container: AnyRunContainer | None
     """The container that it would use, if not the default."""
 
 
@@ -111,7 +111,7 @@ class _Collecting:
 
     def keep(self, request: object, options: Options, container: object) -> None:
         """Keep a run; called where the program would start it."""
-        mine = cast("RunContainer | None", container)
+        mine = cast("AnyRunContainer | None", container)
         self.runs.append(Planned(cast("RunRequest", request), options, mine))
         try:
             enough = self._check is not None and self._check(self.runs[-1])

@@ -10,7 +10,7 @@ from runnable.errors import DefinitionError
 from runnable.graph import NO_FILES, Graph, JobNode, Need
 from runnable.scope.options import Options
 from runnable.sdk.run_request import RunRequest
-from runnable.sdk.services import RunContainer
+from runnable.sdk.services import AnyRunContainer
 from runnable.sdk.start import execute, execute_async
 from runnable.sdk.task_options import (
     NotebookSettings,
@@ -63,7 +63,7 @@ class Job(TaskSettings):
         *,
         parameters: Mapping[str, object] | None = None,
         services: Mapping[str, object] | None = None,
-        container: RunContainer | None = None,
+        container: AnyRunContainer | None = None,
     ) -> RunLog:
         """Run this job, and wait for its end.
 
@@ -100,7 +100,7 @@ class Job(TaskSettings):
         *,
         parameters: Mapping[str, object] | None = None,
         services: Mapping[str, object] | None = None,
-        container: RunContainer | None = None,
+        container: AnyRunContainer | None = None,
     ) -> RunLog:
         """Run this job without blocking the event loop; else as `execute`.
 

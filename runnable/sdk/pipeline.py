@@ -34,7 +34,7 @@ from runnable.graph import (
 )
 from runnable.scope.options import Options
 from runnable.sdk.run_request import RunRequest
-from runnable.sdk.services import RunContainer
+from runnable.sdk.services import AnyRunContainer
 from runnable.sdk.start import execute, execute_async
 from runnable.sdk.stream import EventStream
 
@@ -226,7 +226,7 @@ class Pipeline(AnyPipeline):
         *,
         parameters: Mapping[str, object] | None = None,
         services: Mapping[str, object] | None = None,
-        container: RunContainer | None = None,
+        container: AnyRunContainer | None = None,
         resume: str | None = None,
     ) -> RunLog:
         """Run this pipeline, and wait for its end.
@@ -274,7 +274,7 @@ class Pipeline(AnyPipeline):
         *,
         parameters: Mapping[str, object] | None = None,
         services: Mapping[str, object] | None = None,
-        container: RunContainer | None = None,
+        container: AnyRunContainer | None = None,
         resume: str | None = None,
     ) -> RunLog:
         """Run this pipeline without blocking the event loop; else as `execute`.
@@ -315,7 +315,7 @@ class Pipeline(AnyPipeline):
         lifecycle: bool = False,
         parameters: Mapping[str, object] | None = None,
         services: Mapping[str, object] | None = None,
-        container: RunContainer | None = None,
+        container: AnyRunContainer | None = None,
         resume: str | None = None,
     ) -> AsyncGenerator[dict[str, object]]:
         """Run this pipeline, and yield what its tasks yield while it runs.

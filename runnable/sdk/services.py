@@ -30,7 +30,7 @@ PORTS: dict[str, type[Service]] = {
 """Required methods of a service of each kind; executors declare their own."""
 
 
-class RunContainer(Protocol):
+class AnyRunContainer(Protocol):
     """A `containers.RunContainer`, as far as starting a run needs it."""
 
     @property
@@ -74,7 +74,7 @@ def make_services(
         for kind, port in ports.items():
             service = settings.services[kind]
             if isinstance(service, Mapping):
-                where = settings.places.get(kind, nowhere)
+                where = settings.locations.get(kind, nowhere)
                 description = cast("Mapping[str, object]", service)
                 made.append(make_service(kind, description, where))
                 service = made[-1]

@@ -11,8 +11,8 @@ from runnable.engine import (
     Iteration,
     OpenBranch,
     SingleStep,
+    SingleStepResult,
     StepName,
-    StepResult,
     attached,
     run_by_hand,
 )
@@ -22,9 +22,9 @@ from runnable.graph import changes
 from runnable.scope.launcher import not_launched
 from runnable.scope.options import Options, completed
 from runnable.sdk.discovery import Planned, collect
-from runnable.sdk.history import read_state
 from runnable.sdk.run_request import RunRequest
-from runnable.sdk.services import RunContainer
+from runnable.sdk.runs import read_state
+from runnable.sdk.services import AnyRunContainer
 from runnable.sdk.start import prepared
 
 T = TypeVar("T")
@@ -47,7 +47,7 @@ class SingleStepRequest(NamedTuple):
     """True if this process runs nothing else: others must see its records."""
 
 
-def run_step(asked: SingleStepRequest) -> StepResult:
+def run_step(asked: SingleStepRequest) -> SingleStepResult:
     """Run one step of a run, with all its branches if it has any.
 
     Args:
@@ -76,7 +76,7 @@ def fan_out(asked: SingleStepRequest) -> list[OpenBranch]:
     return _do(asked, lambda step: step.open_branches())
 
 
-def fan_in(asked: SingleStepRequest) -> StepResult | None:
+def fan_in(asked: SingleStepRequest) -> SingleStepResult | None:
     """Record the merged results of the branches of a step.
 
     Args:
@@ -86,7 +86,7 @@ def fan_in(asked: SingleStepRequest) -> StepResult | None:
         How the step has ended; None for a loop that continues.
     """
 
-    def close(step: SingleStep) -> Awaitable[StepResult | None]:
+    def close(step: SingleStep) -> Awaitable[SingleStepResult | None]:
         return step.close_branches()
 
     return _do(asked, close)
@@ -153,7 +153,7 @@ def _act(
     request: RunRequest,
     state: RunState | None,
     options: Options,
-    container: RunContainer | None,
+    container: AnyRunContainer | None,
     asked: SingleStepRequest,
     action: Callable[[SingleStep], Awaitable[T]],
 ) -> T:

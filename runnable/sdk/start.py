@@ -29,7 +29,7 @@ from runnable.engine import (
     run,
     run_by_hand,
     shared_of_container,
-    with_place,
+    with_slot,
 )
 from runnable.engine.errors import ExecutionCancelledError, ExecutionFailedError
 from runnable.errors import ConfigurationError
@@ -48,7 +48,7 @@ from runnable.scope.service import Service
 from runnable.sdk.run_request import RunRequest
 from runnable.sdk.services import (
     PORTS,
-    RunContainer,
+    AnyRunContainer,
     close_all,
     make_services,
     resolve_settings,
@@ -72,9 +72,9 @@ class PreparedRun(NamedTuple):
             runtime: How functions are called.
         """
         limit = self.shared.active_runs.run_limit
-        if self.shared.active_runs.has_place(limit, self.context.run):
+        if self.shared.active_runs.has_slot(limit, self.context.run):
             return self._start(runtime)
-        return with_place(limit, runtime, lambda: self._start(runtime))
+        return with_slot(limit, runtime, lambda: self._start(runtime))
 
     def _start(self, runtime: Runtime) -> Coroutine[Any, Any, RunLog]:
         run, program = self.context.run, launcher()
@@ -115,7 +115,7 @@ async def _notifying(
 
 @contextmanager
 def prepared(
-    request: RunRequest, options: Options, container: RunContainer | None
+    request: RunRequest, options: Options, container: AnyRunContainer | None
 ) -> Generator[PreparedRun]:
     """Make a run current for the length of a `with` block.
 
@@ -160,7 +160,7 @@ def _ports(request: RunRequest) -> Mapping[str, type[Service]]:
 
 
 def rehearse(
-    request: RunRequest, options: Options, container: RunContainer | None
+    request: RunRequest, options: Options, container: AnyRunContainer | None
 ) -> None:
     """Check whether something could be run, without running it.
 
@@ -183,7 +183,7 @@ def rehearse(
 
 
 def _resolved(
-    request: RunRequest, options: Options, container: RunContainer | None
+    request: RunRequest, options: Options, container: AnyRunContainer | None
 ) -> tuple[RunSettings, dict[str, AnyParameter]]:
     """Resolve the settings of a run, and check whether it can start."""
     settings = _settings(options, container)
@@ -196,7 +196,7 @@ def _resolved(
 
 
 def execute(
-    request: RunRequest, options: Options, container: RunContainer | None
+    request: RunRequest, options: Options, container: AnyRunContainer | None
 ) -> RunLog:
     """Run something in this thread, and wait for its end; see `prepared`."""
     if collect := launcher().collect:
@@ -222,7 +222,7 @@ def execute(
 async def execute_async(
     request: RunRequest,
     options: Options,
-    container: RunContainer | None,
+    container: AnyRunContainer | None,
     subscriber: Subscriber | None = None,
 ) -> RunLog:
     """Run something on the event loop; see `prepared`.
@@ -304,7 +304,7 @@ def _same_for_all(
     return stack
 
 
-def _settings(options: Options, container: RunContainer | None) -> RunSettings:
+def _settings(options: Options, container: AnyRunContainer | None) -> RunSettings:
     # A step's environment belongs to its own run: the run nested in it looks
     # at the real one, and is not the run that RUNNABLE_RUN_ID names.
     if isinstance(container, type):
@@ -359,7 +359,7 @@ def _initial(values: Mapping[str, object]) -> dict[str, AnyParameter]:
     except ValueNotStorableError as error:
         advice = "A run starts with JSON values; let its first step make objects."
         raise ValueNotStorableError(
-            error.place, error.kind, error.why, advice
+            error.location, error.kind, error.why, advice
         ) from None
 
 

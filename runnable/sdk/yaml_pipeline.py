@@ -140,7 +140,7 @@ class _Reader:
         return graph
 
     def _note(self, problem: str, *keys: Key) -> None:
-        self._findings.append((problem, self._document.place(*keys)))
+        self._findings.append((problem, self._document.location(*keys)))
 
     def _graph(self, content: object, at: Keys, path: tuple[str, ...]) -> Graph:
         self._places[path] = at

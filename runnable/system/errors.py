@@ -8,9 +8,9 @@ from runnable.errors import ConfigurationError, DefinitionError, StoreError
 class StoreAccessError(StoreError):
     """A store cannot be reached, or refuses."""
 
-    def __init__(self, place: str, why: str, advice: str = "") -> None:
-        super().__init__(place, why, advice)
-        self.place = place
+    def __init__(self, location: str, why: str, advice: str = "") -> None:
+        super().__init__(location, why, advice)
+        self.location = location
         self.why = why
         self.advice = advice
 
@@ -19,7 +19,7 @@ class StoreAccessError(StoreError):
             "Check that the server is there, the address and the credentials."
         )
         problem = f"cannot be read or written: {self.why}"
-        return f"What is kept in {self.place} {problem}. {advice}"
+        return f"What is kept in {self.location} {problem}. {advice}"
 
 
 class ParametersFileError(ConfigurationError):
@@ -30,16 +30,17 @@ class PipelineFileError(DefinitionError):
     """A file does not describe a pipeline; all that is wrong is listed."""
 
     def __init__(
-        self, problem: str, place: str = "", others: Sequence[tuple[str, str]] = ()
+        self, problem: str, location: str = "", others: Sequence[tuple[str, str]] = ()
     ) -> None:
-        super().__init__(problem, place, others)
+        super().__init__(problem, location, others)
         self.problem = problem
-        self.place = place
+        self.location = location
         self.others = list(others)
         """Further problems, each with its location."""
 
     def __str__(self) -> str:
-        findings = [(self.problem, self.place), *self.others]
+        findings = [(self.problem, self.location), *self.others]
         return "\n".join(
-            f"{place}: {problem}" if place else problem for problem, place in findings
+            f"{location}: {problem}" if location else problem
+            for problem, location in findings
         )

@@ -49,12 +49,12 @@ class Objects:
 
     Args:
         store: The bucket.
-        place: Its address, for errors.
+        location: Its address, for errors.
     """
 
-    def __init__(self, store: S3Store, place: str) -> None:
+    def __init__(self, store: S3Store, location: str) -> None:
         self._store = store
-        self._place = place
+        self._location = location
 
     @contextlib.contextmanager
     def _told(self) -> Generator[None]:
@@ -63,11 +63,13 @@ class Objects:
         except (FileNotFoundError, BaseError) as error:
             text = str(error)
             if "NoSuchBucket" in text:
-                raise StoreAccessError(self._place, "there is no such bucket") from None
+                raise StoreAccessError(
+                    self._location, "there is no such bucket"
+                ) from None
             if isinstance(error, FileNotFoundError | AlreadyExistsError):
                 raise
             # Its text is pages long.
-            raise StoreAccessError(self._place, text.splitlines()[0]) from error
+            raise StoreAccessError(self._location, text.splitlines()[0]) from error
 
     def put(self, key: str, content: Content, **attributes: str) -> None:
         """Put an object in the place of another one, or of none."""

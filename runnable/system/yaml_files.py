@@ -70,7 +70,7 @@ class Document(NamedTuple):
     root: "Node | None" = None
     """The parsed document; None if it is empty."""
 
-    def place(self, *keys: Key) -> str:
+    def location(self, *keys: Key) -> str:
         """Return the location of a value.
 
         Args:
@@ -158,15 +158,15 @@ def parse(text: str, what: str, path: str) -> Document:
             loader.dispose()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        place = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else path
+        location = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else path
         why = ", ".join(filter(None, (error.context, error.problem)))
-        _refuse(what, f"the {what} is no valid YAML: {why}", place)
+        _refuse(what, f"the {what} is no valid YAML: {why}", location)
     except yaml.YAMLError as error:
         why = str(error).splitlines()[0]
         _refuse(what, f"the {what} is no valid YAML: {why}", path)
     except _NotAcceptedError as error:
-        place = f"{path}:{error.line_and_column}" if error.line_and_column else path
-        _refuse(what, f"the {what} is not accepted: {error}", place)
+        location = f"{path}:{error.line_and_column}" if error.line_and_column else path
+        _refuse(what, f"the {what} is not accepted: {error}", location)
     if not isinstance(content, Mapping | None):
         _refuse(what, f"the {what} must be a mapping", path)
     return Document(path, dict(content or {}), root)
@@ -201,8 +201,8 @@ def _loader_of_yaml_1_2() -> "type[SafeLoader]":
     return Loader
 
 
-def _refuse(what: str, problem: str, place: str) -> NoReturn:
-    raise _ERRORS.get(what, ConfigurationError)(problem, place) from None
+def _refuse(what: str, problem: str, location: str) -> NoReturn:
+    raise _ERRORS.get(what, ConfigurationError)(problem, location) from None
 
 
 class _NotAcceptedError(Exception):

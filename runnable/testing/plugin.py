@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from runnable.datastore import RunLog
     from runnable.events import Event
     from runnable.sdk.pipeline import Pipeline
-    from runnable.sdk.services import RunContainer
+    from runnable.sdk.services import AnyRunContainer
     from runnable.testing import FrozenClock, StepResult
 
 
@@ -73,7 +73,7 @@ class RunStep(Protocol):
 @pytest.fixture
 def run_container(
     tmp_path_factory: pytest.TempPathFactory,
-) -> "Iterator[RunContainer]":
+) -> "Iterator[AnyRunContainer]":
     """A container of this test's own: run logs in memory, files in a temporary folder.
 
     Only tasks write to the working directory; override its services at will.
@@ -94,7 +94,7 @@ def run_container(
 
 
 @pytest.fixture
-def run_pipeline(run_container: "RunContainer") -> RunPipeline:
+def run_pipeline(run_container: "AnyRunContainer") -> RunPipeline:
     """Runs a pipeline; raises with a summary if its status is not the expected one."""
     from runnable.testing import assert_failed, assert_succeeded, replaced
 
@@ -119,7 +119,7 @@ def _executed(
     pipeline: "Pipeline",
     parameters: Mapping[str, object] | None,
     services: Mapping[str, object] | None,
-    container: "RunContainer",
+    container: "AnyRunContainer",
 ) -> "RunLog":
     from runnable.engine.errors import ExecutionFailedError
 

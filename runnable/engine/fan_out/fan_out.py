@@ -295,7 +295,7 @@ def _items(node: MapNode, scope: Lookup, path: str) -> list[JsonValue]:
             "objects up in the branch."
         )
         raise ValueNotStorableError(
-            error.place, error.kind, error.why, advice
+            error.location, error.kind, error.why, advice
         ) from None
 
 

@@ -41,7 +41,7 @@ def abandon(future: "Future[object]", call: Call) -> None:
 
 
 def _exhaust(generator: Generator[Any, Any, Any], call: Call) -> object:
-    items = call.items or _Nobody()
+    items = _Nobody() if call.items is None else call.items
     items.begin()
     while True:
         try:
@@ -80,7 +80,7 @@ async def wait_for(result: object, call: Call) -> object:
 
 
 async def _exhaust_async(generator: AsyncGenerator[Any, Any], call: Call) -> None:
-    items = call.items or _Nobody()
+    items = _Nobody() if call.items is None else call.items
     items.begin()
     # Closed also when what is done with an item fails, or nobody waits any more.
     async with contextlib.aclosing(generator):

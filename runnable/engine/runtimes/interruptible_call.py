@@ -71,7 +71,9 @@ class RunningCall:
     def __init__(
         self, call: Call, among: RunningCalls | None = None, *, waits: bool = True
     ) -> None:
-        items = call.items and _Undisturbed(call.items, self.ending_by)
+        items = call.items
+        if items is not None:
+            items = _Undisturbed(items, self.ending_by)
         self._call = call._replace(items=items)
         self._among = among
         self._waits = waits

@@ -13,7 +13,7 @@ from runnable.defaults import (
     MAP_PLACEHOLDER,
     SUCCESS,
 )
-from runnable.engine.scopes import Scope
+from runnable.engine.parameter_scope import ParameterScope
 from runnable.errors import RunError
 from runnable.graph import (
     FAIL_NODE,
@@ -64,7 +64,7 @@ class Address(NamedTuple):
 
     node: Node
     path: str
-    scope: Scope
+    scope: ParameterScope
     graph: Graph
     """The graph that the step is in."""
 
@@ -81,7 +81,7 @@ def locate(step: StepName, state: RunState, context: RunContext) -> Address:
         NodeNotFoundError: If there is no such step, or no such branch.
         RunError: If a branch that it is in has not started.
     """
-    scope = Scope("", {}, environment=context.environment())
+    scope = ParameterScope("", {}, environment=context.environment())
     graph, names = step.graph, step.name.split(".")
     if len(names) % 2 == 0:
         raise NodeNotFoundError(f"{step.name}.", list(graph.nodes))
@@ -105,9 +105,11 @@ def locate(step: StepName, state: RunState, context: RunContext) -> Address:
     return Address(node, path, scope, graph)
 
 
-def _scope_of(recorded: ScopeState, outer: Scope, own: Mapping[str, str]) -> Scope:
+def _scope_of(
+    recorded: ScopeState, outer: ParameterScope, own: Mapping[str, str]
+) -> ParameterScope:
     environment = {**outer.environment, **own}
-    return Scope(recorded.path, {}, recorded.given(), environment, outer)
+    return ParameterScope(recorded.path, {}, recorded.given(), environment, outer)
 
 
 def check_turn(address: Address, state: RunState) -> None:

@@ -23,7 +23,7 @@ from runnable.engine.opening import (
 )
 from runnable.engine.process_identity import owner_of_step, this_process
 from runnable.engine.recorder import UnrecordedError, now
-from runnable.engine.replaced_files import close_all_attempts
+from runnable.engine.replaced_files import close_dead_attempts
 from runnable.engine.run import step_limit, unwrapped
 from runnable.engine.runtimes import Runtime
 from runnable.engine.single_step.address import (
@@ -75,7 +75,7 @@ async def attached(
     first = None
     if state is None:
         code = await code_identity(shared, runtime)
-        first = run_started(context, parameters, code, in_parts=True)
+        first = run_started(context, parameters, code, launches_steps=True)
         state = RunState([first])
     address = _checked(step, state, context, runs_here=runs_here)
     journal = store.create(run_id, first) if first else store.join(run_id)
@@ -198,7 +198,7 @@ def _claimed(
             store.keep_state(env.run_id, env.state)
             mine = Claim.of(claim)
             address = _checked(step, env.state, context, mine, runs_here=runs_here)
-            close_all_attempts(env.services.catalog, env.run_id, env.state, [path])
+            close_dead_attempts(env.services.catalog, env.run_id, env.state, [path])
             yield address
     finally:
         if not recorder.is_over:

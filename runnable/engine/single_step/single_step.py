@@ -23,13 +23,13 @@ from runnable.datastore import (
 )
 from runnable.engine.branch_errors import BranchFailedError
 from runnable.engine.environment import RunEnvironment
-from runnable.engine.fan_out.branches import fail_if_needed, merge, run_composite
 from runnable.engine.fan_out.fan_out import Branch, BranchEnd, FanOut, fan_out
+from runnable.engine.parameter_scope import Failure
 from runnable.engine.recorder import now
-from runnable.engine.scopes import Failure
+from runnable.engine.run_graph import fail_if_needed, merge, run_composite
 from runnable.engine.single_step.address import Address
 from runnable.engine.steps.attempt import Attempt
-from runnable.engine.steps.step import in_one_line, run_step
+from runnable.engine.steps.step import run_step, type_and_text
 from runnable.errors import RunError, RunnableError
 from runnable.graph import (
     CompositeNode,
@@ -50,7 +50,7 @@ class OpenBranch(NamedTuple):
     """Values that the step passes to it."""
 
 
-class StepResult(NamedTuple):
+class SingleStepResult(NamedTuple):
     """How a step has ended."""
 
     succeeded: bool
@@ -58,7 +58,7 @@ class StepResult(NamedTuple):
     """Why it failed; empty if it did not."""
 
 
-_SUCCEEDED = StepResult(succeeded=True, reason="")
+_SUCCEEDED = SingleStepResult(succeeded=True, reason="")
 
 
 class SingleStep:
@@ -77,7 +77,7 @@ class SingleStep:
         self._address = address
         self._has_succeeded = has_succeeded
 
-    async def run(self) -> StepResult:
+    async def run(self) -> SingleStepResult:
         """Run the step, with all its branches if it has any."""
         env, address = self._env, self._address
         if self._has_succeeded:
@@ -90,12 +90,14 @@ class SingleStep:
             await env.record(_end_of(address.scope.path, terminal_status(address.node)))
         return self._result()
 
-    def _result(self) -> StepResult:
+    def _result(self) -> SingleStepResult:
         path, scope = self._address.path, self._address.scope
         step = self._env.state.step(path)
         succeeded = step is not None and step.status == defaults.SUCCESS
         failure = scope.failure
-        return StepResult(succeeded, in_one_line(failure.error) if failure else "")
+        return SingleStepResult(
+            succeeded, type_and_text(failure.error) if failure else ""
+        )
 
     async def open_branches(self) -> list[OpenBranch]:
         """Record which branches the step has; of a loop, the next iteration.
@@ -130,7 +132,7 @@ class SingleStep:
                 opened.append(OpenBranch(branch.name, branch.variables))
         return opened
 
-    async def close_branches(self) -> StepResult | None:
+    async def close_branches(self) -> SingleStepResult | None:
         """Record the merged results of the branches of the step.
 
         Returns:

@@ -24,7 +24,7 @@ from runnable.datastore import (
 )
 from runnable.datastore.codec import DamagedLineError, decode, encode
 from runnable.datastore.parameters import to_plain
-from runnable.engine.scopes import Scope
+from runnable.engine.parameter_scope import ParameterScope
 from runnable.graph import NO_FILES, TaskNode
 from runnable.journal import StoredObject
 from runnable.parameters import Offer, to_json
@@ -87,7 +87,7 @@ def key_of(
     task: BaseTaskType,
     call: Call,
     used: Used,
-    scope: Scope,
+    scope: ParameterScope,
     fetched: Sequence[DataCatalog],
     environment: Mapping[str, str],
 ) -> str:

@@ -16,9 +16,9 @@ from runnable.datastore import StepFinished, StepStarted
 from runnable.engine.branch_errors import BranchesFailedError
 from runnable.engine.environment import RunEnvironment
 from runnable.engine.launching import launch_step
-from runnable.engine.limits import with_place
+from runnable.engine.parameter_scope import Failure, ParameterScope
 from runnable.engine.recorder import UnrecordedError, now
-from runnable.engine.scopes import Failure, Scope
+from runnable.engine.slots import with_slot
 from runnable.engine.steps.attempt import Attempt
 from runnable.engine.steps.caching import remember
 from runnable.engine.steps.files import close_attempt, keep_log
@@ -33,7 +33,7 @@ Body = Callable[[], Awaitable[None]]
 """Does what an attempt is for; raises if the step has failed."""
 
 
-async def run_step(node: Node, scope: Scope, env: RunEnvironment) -> None:
+async def run_step(node: Node, scope: ParameterScope, env: RunEnvironment) -> None:
     """Run a node without branches to its end, as often as its policy allows.
 
     Args:
@@ -78,7 +78,7 @@ async def _limited(
         await action()
     else:
         abandoned = attempt.abandoned if attempt is not None else ()
-        await with_place(env.step_limit, env.runtime, action, abandoned)
+        await with_slot(env.step_limit, env.runtime, action, abandoned)
 
 
 def _is_isolated(node: TaskNode, env: RunEnvironment) -> bool:
@@ -98,7 +98,7 @@ def new_attempt(path: str, number: int, env: RunEnvironment) -> Attempt:
 
 
 async def run_attempt(
-    node: Node, attempt: Attempt, scope: Scope, env: RunEnvironment, body: Body
+    node: Node, attempt: Attempt, scope: ParameterScope, env: RunEnvironment, body: Body
 ) -> None:
     """Make one attempt of a step, and record its start and its end.
 
@@ -132,7 +132,7 @@ async def run_attempt(
     scope.parameters.update(attempt.outputs)
 
 
-def note_failure(node: Node, failure: Failure, scope: Scope) -> None:
+def note_failure(node: Node, failure: Failure, scope: ParameterScope) -> None:
     """Remember why a step failed, as the reason why its graph may fail."""
     # A failing end of a failure path is not why that path was taken.
     if scope.failure is None or isinstance(node, StepNode):
@@ -159,7 +159,7 @@ async def _finish(attempt: Attempt, env: RunEnvironment) -> None:
         path=attempt.path,
         status=attempt.status,
         attempt=attempt.number,
-        message=env.masker.text(in_one_line(error) or attempt.message),
+        message=env.masker.text(type_and_text(error) or attempt.message),
         traceback=env.masker.text(text),
         outputs=recorded,
         files=[*attempt.put, *attempt.got],
@@ -176,7 +176,7 @@ async def _finish(attempt: Attempt, env: RunEnvironment) -> None:
         await env.ask(catalog, remember, key, env.run_id, finished, catalog)
 
 
-def in_one_line(error: BaseException | None) -> str:
+def type_and_text(error: BaseException | None) -> str:
     """Return the type and the text of an error; empty if there is none."""
     if error is None:
         return ""

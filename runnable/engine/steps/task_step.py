@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from runnable import defaults
 from runnable.catalog import PutBy
 from runnable.engine.environment import RunEnvironment
+from runnable.engine.parameter_scope import ParameterScope
 from runnable.engine.replaced_files import name_of_attempt
-from runnable.engine.scopes import Scope
 from runnable.engine.steps.attempt import Attempt
 from runnable.engine.steps.caching import Used, key_of, recall
 from runnable.engine.steps.files import (
@@ -25,7 +25,7 @@ from runnable.tasks import BaseTaskType, Call
 
 
 async def run_executable(
-    node: Node, attempt: Attempt, scope: Scope, env: RunEnvironment
+    node: Node, attempt: Attempt, scope: ParameterScope, env: RunEnvironment
 ) -> None:
     """Get the files of a step, run its task, put its files, and keep its log.
 
@@ -57,7 +57,7 @@ async def run_executable(
 
 
 async def _run_task(
-    node: TaskNode, attempt: Attempt, scope: Scope, env: RunEnvironment
+    node: TaskNode, attempt: Attempt, scope: ParameterScope, env: RunEnvironment
 ) -> None:
     """Run the task of a step once, or reuse the result of an equal one."""
     task = node.task
@@ -91,7 +91,7 @@ async def _run_task(
 
 
 async def _step_scope(
-    task: BaseTaskType, attempt: Attempt, scope: Scope, env: RunEnvironment
+    task: BaseTaskType, attempt: Attempt, scope: ParameterScope, env: RunEnvironment
 ) -> StepScope:
     """Make the scope of a step: what only its code may see."""
     manager = env.services.secrets
@@ -124,7 +124,7 @@ def _key_of(
     call: Call,
     used: Used,
     attempt: Attempt,
-    scope: Scope,
+    scope: ParameterScope,
     env: RunEnvironment,
 ) -> str:
     assert isinstance(node.task, BaseTaskType)  # noqa: S101 - checked before

@@ -12,7 +12,7 @@ from runnable.datastore import (
     ObjectParameter,
 )
 from runnable.engine.environment import RunEnvironment
-from runnable.engine.scopes import Scope
+from runnable.engine.parameter_scope import ParameterScope
 from runnable.errors import RunnableError
 from runnable.graph import Reducer
 from runnable.journal import StoredObject
@@ -56,7 +56,9 @@ class Offers(Mapping[str, Offer]):
         read: Gets the names that were asked for and come from outside the scope.
     """
 
-    def __init__(self, scope: Scope, loader: CatalogLoader, read: list[str]) -> None:
+    def __init__(
+        self, scope: ParameterScope, loader: CatalogLoader, read: list[str]
+    ) -> None:
         self._scope = scope
         self._loader = loader
         self._read = read

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from runnable.context import RunContext
 from runnable.datastore import AnyParameter, Record
-from runnable.engine.scopes import Failure, Scope
+from runnable.engine.parameter_scope import Failure, ParameterScope
 from runnable.events import Event
 from runnable.executor import ExecutionOptions
 from runnable.graph import Graph, TaskNode
@@ -15,7 +15,7 @@ from runnable.journal import RunState
 class Common(NamedTuple):
     """To a worker, once for all packets of one step."""
 
-    outer: Scope | None
+    outer: ParameterScope | None
     """The scope around those of the packets."""
     context: RunContext
     """Describes the run; has its services."""
@@ -31,7 +31,7 @@ class Assignment(NamedTuple):
 
     work: Graph | TaskNode
     """The graph of a branch, or a step."""
-    scope: Scope
+    scope: ParameterScope
     """Without the scope around it, which is in common."""
     objects: Mapping[str, object]
     """Objects by key, in a run that keeps them in memory."""

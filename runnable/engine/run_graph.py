@@ -16,17 +16,17 @@ from runnable.engine.fan_out.fan_out import (
     Gathered,
     fan_out,
 )
+from runnable.engine.parameter_scope import Failure, ParameterScope
 from runnable.engine.recorder import now
 from runnable.engine.runtimes.base import BranchBody
-from runnable.engine.scopes import Failure, Scope
 from runnable.engine.steps.attempt import Attempt
 from runnable.engine.steps.step import (
     Body,
-    in_one_line,
     new_attempt,
     note_failure,
     run_attempt,
     run_step,
+    type_and_text,
 )
 from runnable.engine.steps.values import reduced
 from runnable.engine.worker_client import RemoteBranches
@@ -49,11 +49,11 @@ _KEPT_ERRORS = 100
 _MANY = 32
 """How many branches overlap in this process by default."""
 
-RunGraph = Callable[[Graph, Scope, RunEnvironment], Awaitable[bool]]
+RunGraph = Callable[[Graph, ParameterScope, RunEnvironment], Awaitable[bool]]
 """Runs a graph in a scope; returns whether it ended at its success node."""
 
 
-async def run_graph(graph: Graph, scope: Scope, env: RunEnvironment) -> bool:
+async def run_graph(graph: Graph, scope: ParameterScope, env: RunEnvironment) -> bool:
     """Run a graph from its start to one of its ends.
 
     Args:
@@ -77,7 +77,7 @@ async def run_graph(graph: Graph, scope: Scope, env: RunEnvironment) -> bool:
     return command.succeeded
 
 
-def reuse(node: Node, step: StepState, scope: Scope) -> None:
+def reuse(node: Node, step: StepState, scope: ParameterScope) -> None:
     """Take over the recorded result of a step that ended before.
 
     Args:
@@ -92,7 +92,7 @@ def reuse(node: Node, step: StepState, scope: Scope) -> None:
 
 async def run_composite(
     node: CompositeNode,
-    scope: Scope,
+    scope: ParameterScope,
     env: RunEnvironment,
     body: Callable[[Attempt], Awaitable[None]] | None = None,
 ) -> None:
@@ -113,7 +113,7 @@ async def run_composite(
 
 
 async def run_branches(
-    node: CompositeNode, attempt: Attempt, scope: Scope, env: RunEnvironment
+    node: CompositeNode, attempt: Attempt, scope: ParameterScope, env: RunEnvironment
 ) -> None:
     """Run the branches of a step, and merge their results.
 
@@ -144,7 +144,7 @@ async def run_branches(
             await env.record(BranchStarted(now(), path, dict(branch.variables)))
             yield partial(one, number, branch, inner)
 
-    async def one(number: int, branch: Branch, inner: Scope) -> None:
+    async def one(number: int, branch: Branch, inner: ParameterScope) -> None:
         succeeded = await _run_one(run, branch.graph, inner, env)
         if not succeeded:
             # Of very many, the run log has the reasons.
@@ -161,7 +161,7 @@ async def run_branches(
 
 
 def _how(
-    node: CompositeNode, branches: FanOut, scope: Scope, env: RunEnvironment
+    node: CompositeNode, branches: FanOut, scope: ParameterScope, env: RunEnvironment
 ) -> tuple[int, RunGraph]:
     """Return how many branches are active at once, and what runs one."""
     overlap = env.options.overlap
@@ -180,19 +180,19 @@ def _most(parallelism: Parallelism | None) -> int:
 
 
 def _scope_of(
-    branch: Branch, path: str, outer: Scope, recorded: ScopeState | None = None
-) -> Scope:
+    branch: Branch, path: str, outer: ParameterScope, recorded: ScopeState | None = None
+) -> ParameterScope:
     initial = branch.carried if recorded is None else recorded.initial
     variables = {
         name: JsonParameter.model_construct(value=value)
         for name, value in branch.variables.items()
     }
     environment = {**outer.environment, **branch.environment}
-    return Scope(path, dict(initial), variables, environment, outer)
+    return ParameterScope(path, dict(initial), variables, environment, outer)
 
 
 async def _run_one(
-    run: RunGraph, graph: Graph, scope: Scope, env: RunEnvironment
+    run: RunGraph, graph: Graph, scope: ParameterScope, env: RunEnvironment
 ) -> bool:
     status = defaults.CANCELLED
     try:
@@ -231,7 +231,7 @@ def _as_one(
         if failure is not None and isinstance(failure.error, Exception):
             errors.append(failure.error)
         elif failure is not None:
-            errors.append(BranchFailedError(path, in_one_line(failure.error)))
+            errors.append(BranchFailedError(path, type_and_text(failure.error)))
             errors[-1].__cause__ = failure.error
         else:
             errors.append(BranchFailedError(path))

@@ -10,7 +10,7 @@ from runnable.engine.runtimes import Runtime
 T = TypeVar("T")
 
 
-async def with_place(
+async def with_slot(
     limiter: Limiter,
     runtime: Runtime,
     action: Callable[[], Awaitable[T]],

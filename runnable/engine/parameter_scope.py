@@ -15,7 +15,7 @@ class Failure(NamedTuple):
 
 
 @dataclass(slots=True, eq=False)
-class Scope:
+class ParameterScope:
     """The parameters of a graph, while it runs.
 
     What is not found here is looked for in the scope around it, which nobody changes
@@ -33,7 +33,7 @@ class Scope:
     """Variables that the step gives to this branch; `parameters` shadow them."""
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     """Variables that steps see, those of the scopes around it among them."""
-    outer: "Scope | None" = None
+    outer: "ParameterScope | None" = None
     failure: Failure | None = None
     """The latest step that failed."""
 
@@ -57,17 +57,17 @@ class Scope:
             found |= scope.parameters
         return found
 
-    def alone(self) -> "Scope":
+    def alone(self) -> "ParameterScope":
         """Return this scope without the one around it."""
         return replace(self, outer=None, failure=None)
 
-    def without_failures(self) -> "Scope":
+    def without_failures(self) -> "ParameterScope":
         """Return this scope and those around it, without why steps in them failed."""
         outer = self.outer.without_failures() if self.outer is not None else None
         return replace(self, outer=outer, failure=None)
 
-    def _outwards(self) -> Iterator["Scope"]:
-        scope: Scope | None = self
+    def _outwards(self) -> Iterator["ParameterScope"]:
+        scope: ParameterScope | None = self
         while scope is not None:
             yield scope
             scope = scope.outer

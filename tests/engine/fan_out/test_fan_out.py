@@ -12,7 +12,7 @@ from runnable.engine.fan_out.fan_out import (
     ParallelFanOut,
     fan_out,
 )
-from runnable.engine.scopes import Scope
+from runnable.engine.parameter_scope import ParameterScope
 
 TASK = PythonTask(name="s", function=lambda: 1, returns=["y", "done"]).as_pipeline()
 GRAPH = TASK.return_dag()
@@ -101,6 +101,8 @@ def test_each_kind_of_node_has_its_own():
         .return_dag()
         .node("m")
     )
-    outer = Scope("", parameters({"xs": 1}) | {"xs": JsonParameter(value=[1, 2])})
-    inner = Scope("a.b", {}, outer=outer)
+    outer = ParameterScope(
+        "", parameters({"xs": 1}) | {"xs": JsonParameter(value=[1, 2])}
+    )
+    inner = ParameterScope("a.b", {}, outer=outer)
     assert [branch.name for branch in fan_out(node, inner, "m")] == ["1", "2"]

@@ -35,7 +35,7 @@ from runnable.scope.options import Options
 from runnable.scope.service import Service
 from runnable.sdk.services import (
     PORTS,
-    RunContainer,
+    AnyRunContainer,
     close_all,
     make_services,
     resolve_settings,
@@ -49,7 +49,7 @@ def get_run_log(
     configuration_file: str | None = None,
     *,
     services: Mapping[str, object] | None = None,
-    container: RunContainer | None = None,
+    container: AnyRunContainer | None = None,
 ) -> RunLog:
     """Read the log of a run, finished or not.
 
@@ -105,7 +105,7 @@ def list_runs(
     configuration_file: str | None = None,
     *,
     services: Mapping[str, object] | None = None,
-    container: RunContainer | None = None,
+    container: AnyRunContainer | None = None,
     status: str = "",
     tag: str = "",
     pipeline: str = "",
@@ -161,7 +161,7 @@ def delete_runs(
     configuration_file: str | None = None,
     *,
     services: Mapping[str, object] | None = None,
-    container: RunContainer | None = None,
+    container: AnyRunContainer | None = None,
     older_than: timedelta | None = None,
     keep: int | None = None,
     dry_run: bool = False,
@@ -328,7 +328,7 @@ class _Kept(NamedTuple):
 def _open(
     configuration_file: str | None,
     services: Mapping[str, object] | None,
-    container: RunContainer | None,
+    container: AnyRunContainer | None,
 ) -> tuple[_Kept, list[Service]]:
     options = Options(
         configuration_file=configuration_file or "", services=services or {}
@@ -343,7 +343,7 @@ def _open(
     return kept, owned
 
 
-def read_state(options: Options, container: RunContainer | None) -> RunState | None:
+def read_state(options: Options, container: AnyRunContainer | None) -> RunState | None:
     """Read the state of a run; None if there is no such run.
 
     Args:

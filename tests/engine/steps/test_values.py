@@ -1,0 +1,79 @@
+"""From parameters to offers, and from returned values to parameters."""
+
+import pytest
+
+from runnable import ExecutionFailedError, Map, Pipeline, PythonTask, metric, pickled
+from runnable.datastore import JsonParameter
+from runnable.engine.parameter_scope import ParameterScope
+from runnable.engine.steps.values import Offers, json_parameters, masked
+from runnable.exceptions import ReturnsError, ValueNotStorableError
+from runnable.secrets import Masker
+
+
+def executed(function, returns, in_memory, **parameters):
+    task = PythonTask(name="s", function=function, returns=returns)
+    return task.as_pipeline().execute(parameters=parameters, services=in_memory)
+
+
+def test_initial_values_are_json_and_named_by_text():
+    assert json_parameters({"x": (1, 2)})["x"].value == [1, 2]
+    with pytest.raises(ValueNotStorableError, match=r"x\.y"):
+        json_parameters({"x": {"y": object()}})
+    with pytest.raises(ValueNotStorableError, match="names are text"):
+        json_parameters({1: 2})
+
+
+def test_an_offer_is_a_copy_and_notes_what_came_from_outside():
+    outer = ParameterScope("", {"x": JsonParameter(value=[1])})
+    scope = ParameterScope("m.0", {"y": JsonParameter(value=2)}, outer=outer)
+    read = []
+    offers = Offers(scope, None, read)
+    offers["x"].load().append(5)
+    assert offers["x"].load() == [1]
+    assert offers["y"].load() == 2
+    assert read == ["x"]
+    assert set(offers) == {"x", "y"}
+    assert len(offers) == 2
+    assert offers.get("z") is None
+
+
+@pytest.mark.parametrize(
+    ("result", "returns"), [((1, 2), ["x"]), (1, ["x", "y"]), ((), ["x"])]
+)
+def test_as_many_values_as_declared_are_needed(result, returns, in_memory):
+    with pytest.raises(ExecutionFailedError) as caught:
+        executed(lambda: result, returns, in_memory)
+    assert isinstance(caught.value.__cause__, ReturnsError)
+
+
+def test_each_kind_is_kept_as_declared(in_memory):
+    returns = ["plain", metric("score"), pickled("made")]
+    run_log = executed(lambda: (1, 0.5, {1, 2}), returns, in_memory)
+    kinds = {name: it.kind for name, it in run_log.parameters.items()}
+    assert kinds == {"plain": "json", "score": "metric", "made": "object"}
+    assert run_log.metrics() == {"score": 0.5}
+
+
+def test_a_map_of_metrics_is_a_metric_and_of_objects_an_object(in_memory):
+    def work(x):
+        return x, {x}
+
+    branch = PythonTask(name="w", function=work, returns=[metric("m"), pickled("o")])
+    mapped = Map(
+        name="map", branch=branch.as_pipeline(), iterate_on="xs", iterate_as="x"
+    )
+    run_log = Pipeline(steps=[mapped]).execute(
+        parameters={"xs": [1, 2]}, services=in_memory
+    )
+    assert run_log.metrics() == {"m": [1, 2]}
+    assert run_log.parameters["o"].kind == "object"
+
+
+def test_masked_parameters_are_copies():
+    masker = Masker()
+    masker.learn("TOKEN", "s3cr3t-value")
+    given = {"x": JsonParameter(value=["s3cr3t-value"]), "y": JsonParameter(value=1)}
+    recorded = masked(given, masker)
+    assert recorded["x"].value == ["***"]
+    assert given["x"].value == ["s3cr3t-value"]
+    assert recorded["y"] is given["y"]

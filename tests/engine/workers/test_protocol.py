@@ -1,0 +1,52 @@
+"""Messages between a run and its workers: each arrives as it was sent."""
+
+import pickle
+
+import cloudpickle
+import pytest
+
+from runnable import Pipeline, Stub
+from runnable.datastore import JsonParameter
+from runnable.engine.parameter_scope import Failure, ParameterScope
+from runnable.engine.workers.protocol import (
+    Assignment,
+    Done,
+    Emitted,
+    Output,
+    Packet,
+    Refused,
+    Written,
+)
+from runnable.events import TaskEvent
+from runnable.journal import RunFinished, RunState
+
+MESSAGES = [
+    Written(RunFinished("now", "SUCCESS")),
+    Emitted(TaskEvent("s", {"type": "progress"})),
+    Output("stdout", "text \udcff"),
+    Refused("it cannot be unpickled"),
+    Packet(None, b"assignment"),
+    Done(True, {"x": JsonParameter(value=1)}, None, {}, frozenset({"secret"})),
+]
+
+
+@pytest.mark.parametrize("message", MESSAGES, ids=lambda it: type(it).__name__)
+def test_a_message_survives_pickling(message):
+    assert pickle.loads(pickle.dumps(message)) == message
+
+
+def test_the_error_of_a_branch_survives_with_its_attributes():
+    failure = Failure("m.1.s", FileNotFoundError(2, "no such file", "f.csv"))
+    done = pickle.loads(pickle.dumps(Done(False, {}, failure, {}, frozenset())))
+    assert done.failure.path == "m.1.s"
+    assert done.failure.error.filename == "f.csv"
+
+
+def test_an_assignment_carries_a_graph_with_functions_defined_here():
+    graph = Pipeline(steps=[Stub(name="s")]).return_dag()
+    scope = ParameterScope("m.1", {"x": JsonParameter(value=1)})
+    sent = Assignment(graph, scope, {"k": lambda: 42}, RunState(), frozenset())
+    received = pickle.loads(cloudpickle.dumps(sent))
+    assert received.work.hash == graph.hash
+    assert received.scope.find("x").value == 1
+    assert received.objects["k"]() == 42
