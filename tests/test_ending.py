@@ -29,7 +29,7 @@ def at_event(app, kind, times=1):
     return told
 
 
-async def test_what_comes_too_late_does_not_hit_the_caller():
+async def test_a_late_interruption_does_not_hit_the_caller():
     app = container_with()
     pipeline = PythonTask(name="s", function=lambda: 1, returns=["x"]).as_pipeline()
     with listening(at_event(app, "RunFinished")):
@@ -170,7 +170,7 @@ def nested_in(inner, handled, app, *, kind=PythonTask):
 
 @pytest.mark.parametrize("by", ["shutdown", "outer", "both"])
 @pytest.mark.parametrize("colour", ["sync", "in a thread of an async run", "async"])
-def test_a_run_ends_with_what_is_nested_in_it(by, colour):
+def test_a_run_ends_with_its_nested_runs(by, colour):
     app, gate, handled = container_with(), Gate(), []
     services = {**IN_MEMORY, "run_log_store": MemoryRunLogStore()}
     kind = AsyncPythonTask if colour == "async" else PythonTask
@@ -196,7 +196,7 @@ def test_a_run_ends_with_what_is_nested_in_it(by, colour):
     assert (handled, gate.inside) == ([], 0)
 
 
-def test_only_the_inner_run_ends_if_that_is_what_is_wanted():
+def test_the_inner_run_can_be_cancelled_alone():
     app, gate, handled = container_with(), Gate(), []
     outer = nested_in(pipeline_of(gate), handled, app)
     with ThreadPoolExecutor(1) as pool:
@@ -245,7 +245,7 @@ def test_a_run_whose_loop_is_closed_is_lost_and_blocks_no_shutdown():
             future.result(60)
 
 
-def test_who_waits_for_another_try_lets_others_go_on():
+def test_waiting_for_a_retry_holds_no_slot():
     app = container_with(max_steps=1)
     failed = threading.Event()
 
@@ -381,7 +381,7 @@ def test_the_end_of_a_nested_run_is_not_interrupted(monkeypatch):
     assert store._closed.is_set()
 
 
-def test_who_cancels_again_insists_within_nested_runs():
+def test_a_second_cancellation_insists_within_nested_runs():
     app, gate = container_with(), threading.Event()
     caught = []
 

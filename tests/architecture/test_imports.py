@@ -122,7 +122,7 @@ def test_only_markers_of_dependency_injector_are_used():
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_modules_are_short_and_say_what_they_are_for(path):
+def test_modules_are_short_and_have_a_docstring(path):
     text = path.read_text()
     assert len(text.splitlines()) <= 500
     assert ast.get_docstring(ast.parse(text))

@@ -53,7 +53,7 @@ def mapped(function, **more):
     other=st.text("ab", min_size=4, max_size=8),
     pieces=st.lists(st.text("abc", max_size=5), max_size=20),
 )
-def test_what_is_passed_on_in_pieces_is_masked_as_the_whole(secret, other, pieces):
+def test_output_in_pieces_is_masked_as_a_whole(secret, other, pieces):
     masker = Masker()
     masker.add([secret, other])
     shown = io.StringIO()
@@ -235,7 +235,7 @@ def test_a_handler_of_a_named_logger_that_has_the_stream_is_captured(capsys):
     assert capsys.readouterr().err == "careful\n"
 
 
-def test_records_are_kept_whatever_the_handlers_do(tmp_path, caplog):
+def test_log_records_are_kept_although_handlers_fail(tmp_path, caplog):
     """The root logger has handlers here, and none of them writes to a stream."""
     library = logging.getLogger("some.library")
     factory = logging.getLogRecordFactory()

@@ -99,7 +99,7 @@ def test_a_failing_pipeline_is_one_readable_block():
     assert "Traceback" in runnable("execute", "failing.yaml", "--verbose").stderr
 
 
-def test_what_a_script_raises_itself_is_one_line_with_its_place():
+def test_an_error_of_a_script_is_one_line_with_its_location():
     Path("script.py").write_text("x = 1\nraise KeyError('nothing')\n")
     finished = runnable("execute", "script.py")
     assert finished.returncode == 1
@@ -235,7 +235,7 @@ def test_secrets_of_services_are_masked():
     assert "***" in finished.stdout
 
 
-def test_what_is_installed_is_listed():
+def test_installed_plugins_are_listed():
     listed = json.loads(runnable("plugins", "--json").stdout)
     known = {(it["kind"], it["name"]) for it in listed}
     assert {("catalog", "s3"), ("tasks", "shell"), ("nodes", "map")} <= known

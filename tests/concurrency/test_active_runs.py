@@ -48,7 +48,7 @@ async def test_asynchronous_runs_wait_without_holding_up_the_loop():
     assert most == 2
 
 
-def test_who_does_not_want_to_wait_is_refused():
+def test_a_caller_that_does_not_wait_is_refused():
     gate = Gate()
     app = container_with(max_runs=1, when_busy="refuse")
     store = MemoryRunLogStore()
@@ -90,7 +90,7 @@ def test_so_many_steps_of_all_runs_go_on_at_once():
     assert 1 < gate.most <= 3
 
 
-def test_what_is_nested_has_its_place():
+def test_a_nested_run_shares_the_slot_of_its_step():
     app = container_with(max_runs=1, max_steps=1)
     inner = PythonTask(name="i", function=lambda: 1, returns=["x"]).as_pipeline()
 
@@ -147,7 +147,7 @@ async def test_an_asynchronous_run_is_cancelled_from_another_task():
         await task
 
 
-def test_who_waits_can_be_cancelled():
+def test_a_waiting_caller_can_be_cancelled():
     gate, app = Gate(), container_with(max_runs=1)
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(

@@ -44,7 +44,7 @@ def test_jobs_wait_when_there_are_enough_threads():
     assert all(future.result(60) for future in futures[:4])
 
 
-def test_who_waits_for_a_thread_within_one_gets_it():
+def test_a_thread_that_waits_for_another_one_gets_it():
     """However few there are: nested jobs come to no standstill."""
     threads = Threads(limit=1)
 

@@ -424,7 +424,7 @@ class TestMarkers:
         assert run_log.parameters["r"].value == {"x": 1, "y": 2, "run_id": "r1"}
 
 
-def test_the_diagram_shows_what_each_function_asks_for():
+def test_the_diagram_shows_the_markers_of_each_function():
     class App(RunContainer):
         tenant: FromRun[str] = FromRun("tag")
         session = OncePerRun(dict, tenant=tenant)
@@ -439,7 +439,7 @@ def test_the_diagram_shows_what_each_function_asks_for():
     )
 
 
-def test_what_was_decorated_before_the_root_was_loaded_is_wired(monkeypatch):
+def test_functions_decorated_before_the_root_was_loaded_are_wired(monkeypatch):
     from runnable.scope import injection
 
     wire = injection._wire

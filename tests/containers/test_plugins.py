@@ -81,7 +81,7 @@ print(pipeline.execute(run_id="r1", services=services).parameters["x"].value)
     assert finished.stdout == "red r1\n"
 
 
-def test_what_comes_first_on_the_path_wins(package):
+def test_the_first_plugin_on_the_path_wins(package):
     assert Plugins().find("catalog", "do-nothing").__name__ == "DoNothingCatalog"
 
 

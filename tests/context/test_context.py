@@ -105,7 +105,7 @@ def test_the_description_of_a_pickled_parameter():
     assert PickledParameter(value="x").description.startswith("Pickled object")
 
 
-def test_what_is_recorded_has_options_and_no_secrets():
+def test_recorded_services_have_options_and_no_secrets():
     recorded = PipelineContext(**PIPELINE).describe()
     assert recorded["catalog"]["service_name"] == "file-system"
     assert recorded["catalog"]["catalog_location"] == ".catalog"

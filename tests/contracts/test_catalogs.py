@@ -61,7 +61,7 @@ def test_puts_and_gets_are_per_run(catalog, folder):
     assert set(catalog.get_summary()) == {"Type", "Location"}
 
 
-def test_what_is_put_is_recorded_with_its_hash(keeping, folder):
+def test_files_are_recorded_with_their_hash(keeping, folder):
     entries = keeping.put("data/**/*.csv", run_id="r1")
     assert [entry.name for entry in entries] == ["data/a.csv", "data/deep/b.csv"]
     assert entries[0].data_hash == hashlib.sha256(b"a").hexdigest()
@@ -105,7 +105,7 @@ def test_nothing_that_matches(keeping):
     assert keeping.put("*.csv", allow_file_not_found_exc=True, run_id="r1") == []
 
 
-def test_what_is_kept_may_be_left_as_it_is(keeping, folder):
+def test_replacing_can_be_restricted_to_some_files(keeping, folder):
     keeping.put("c.txt", run_id="r1")
     for name in ("c.txt", "d.txt"):
         Path(name).write_text("other")
@@ -147,7 +147,7 @@ def test_a_replaced_file_is_restored_unless_the_attempt_succeeds(keeping, folder
     assert (by.replaced, keeping.open_attempts("r1")) == ([], [])
 
 
-def test_what_several_have_replaced_comes_back(keeping, folder):
+def test_a_file_replaced_several_times_is_restored(keeping, folder):
     put(keeping, "before")
     for name in ("c-1", "a-1", "b-1"):
         put(keeping, name, PutBy(name))
@@ -155,7 +155,7 @@ def test_what_several_have_replaced_comes_back(keeping, folder):
     assert kept(keeping, "r1/c.txt") == b"before"
 
 
-def test_who_fails_later_brings_back_what_was_there_before_all(keeping, folder):
+def test_a_later_failure_restores_the_first_file(keeping, folder):
     put(keeping, "before")
     put(keeping, "first", PutBy("a-1"))
     put(keeping, "second", PutBy("b-1"))
@@ -178,7 +178,7 @@ def test_a_text_stays_within_the_run(keeping):
         keeping.put_text("../r2/a.txt", "evil", run_id="r1")
 
 
-def test_what_is_remembered_is_removed_with_its_run(keeping):
+def test_remembered_results_are_removed_with_their_run(keeping):
     keeping.remember("k1", "one", run_id="r1")
     keeping.remember("k1", "another", run_id="r2")
     keeping.remember("k2", "two", run_id="r1")
@@ -311,7 +311,7 @@ def test_a_failed_write_leaves_nothing(keeping):
     assert not [path for path in Path(".catalog").rglob("*") if path.is_file()]
 
 
-def test_what_is_kept_already_is_not_copied(keeping, folder, monkeypatch):
+def test_a_stored_file_is_not_copied_again(keeping, folder, monkeypatch):
     keeping.put("c.txt", run_id="r1")
     uploads = []
     upload = type(keeping).upload
@@ -328,7 +328,7 @@ def test_what_is_kept_already_is_not_copied(keeping, folder, monkeypatch):
     assert (len(uploads), kept(keeping, "r1/c.txt")) == (1, b"d")
 
 
-def test_what_is_there_already_is_not_brought_again(keeping, folder):
+def test_a_present_file_is_not_fetched_again(keeping, folder):
     keeping.put("c.txt", run_id="r1")
     os.utime("c.txt", (1, 1))
     (entry,) = keeping.get("c.txt", run_id="r1")
@@ -339,7 +339,7 @@ def test_what_is_there_already_is_not_brought_again(keeping, folder):
     assert Path("c.txt").read_text() == "c"
 
 
-def test_a_run_is_given_what_another_one_has_kept(keeping, folder):
+def test_files_are_copied_between_runs(keeping, folder):
     keeping.put("**/*", run_id="r1")
     Path("c.txt").write_text("own")
     keeping.put("c.txt", run_id="r2")
@@ -375,7 +375,7 @@ PATTERN_PARTS = st.sampled_from(["*", "**", "a", "b", "?", "a*", "*.csv", "[ab]"
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(parts=st.lists(PATTERN_PARTS, min_size=1, max_size=4))
-def test_a_pattern_brings_what_it_has_put(parts, tmp_path_factory):
+def test_a_pattern_gets_the_files_that_it_put(parts, tmp_path_factory):
     """The law of both directions: the same pattern, the same files."""
     home = tmp_path_factory.mktemp("home")
     for name in ("a", "b/a", "b/x.csv", "c/b/a", "c/b/.h", "x.csv", "c/d/e/ab"):

@@ -109,7 +109,7 @@ def test_only_a_reader_of_all_records_may_continue_a_journal(store):
     assert store.list_run_ids() == ["r1"]
 
 
-def test_who_was_thought_to_be_gone_cannot_write_any_more(store, request):
+def test_an_owner_that_was_replaced_cannot_write(store, request):
     gone = store.create("r1", RECORDS[0])
     if "none" in request.node.name or isinstance(store, MemoryRunLogStore):
         pytest.skip("nothing is written before its end, or nobody else can go on")
@@ -161,7 +161,7 @@ def test_a_run_is_joined_by_another_writer(store):
     assert records == [RECORDS[0], *map(step, names)]
 
 
-def test_who_joined_before_a_run_was_resumed_cannot_write_any_more(store):
+def test_a_process_that_joined_before_a_resume_cannot_write(store):
     write(store, records=RECORDS[:1])
     joined = store.join("r1")
     if isinstance(store, MemoryRunLogStore):
@@ -191,7 +191,7 @@ def test_writing_to_a_deleted_run_is_refused(store):
     assert list(store.read("r1")) == RECORDS
 
 
-def test_who_wrote_to_a_run_does_not_write_to_a_later_one_of_its_id(store):
+def test_a_writer_does_not_write_to_a_later_run_of_the_same_id(store):
     write(store)
     joined = store.join("r1")
     store.remove("r1")
@@ -354,7 +354,7 @@ def test_run_ids_are_listed_as_they_are(run_ids, tmp_path_factory):
     assert set(store.list_run_ids()) == run_ids
 
 
-def test_a_saved_state_is_what_the_records_say(store):
+def test_a_saved_state_equals_that_of_its_records(store):
     write(store)
     state = store.state("r1")
     store.save_state("r1", dump_state(state))

@@ -35,7 +35,7 @@ def secrets(request, monkeypatch):
             return FileSecrets(folder="mounted")
 
 
-def test_a_secret_is_what_it_is(secrets):
+def test_a_secret_is_returned_unchanged(secrets):
     assert {name: secrets.get(name) for name in VALUES} == VALUES
 
 

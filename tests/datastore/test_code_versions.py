@@ -32,7 +32,7 @@ def test_a_clean_repository(repository):
     assert version.code_identifier_url == "https://example.invalid/repo"
 
 
-def test_what_differs_from_the_commit(repository):
+def test_files_that_differ_from_the_commit_are_listed(repository):
     Path("a.py").write_text("2")
     Path("new file.py").write_text("1")
     git("mv", "old name.py", "new name.py")

@@ -20,7 +20,7 @@ def executed(in_memory, xs=(1, 2)):
     )
 
 
-def test_they_are_what_they_would_be_as_models(in_memory):
+def test_packed_branches_equal_their_models(in_memory):
     run_log = executed(in_memory)
     whole = RunLog.model_validate(run_log.model_dump())
     assert isinstance(whole.steps, dict)

@@ -109,7 +109,7 @@ def test_workers_end_with_the_process_that_has_the_run():
 
 
 @pytest.mark.parametrize("parallelism", ["none", "thread"])
-def test_an_interrupt_ends_what_other_threads_run(parallelism, in_memory):
+def test_an_interrupt_ends_calls_in_other_threads(parallelism, in_memory):
     """Ctrl-C in the caller's thread ends functions and coroutines in all branches."""
     ended = []
     begun = threading.Semaphore(0)
@@ -352,7 +352,7 @@ def test_a_failing_run_after_an_interrupt_is_not_disturbed(in_memory):
         assert Pipeline(steps=[fine]).execute(services=in_memory).status == "SUCCESS"
 
 
-def test_what_is_left_behind_in_nested_branches_leaves_a_readable_log(
+def test_calls_left_behind_in_nested_branches_leave_a_readable_log(
     in_memory, monkeypatch
 ):
     from runnable.engine.runtimes import sync_runtime as inline

@@ -103,7 +103,7 @@ GIVEN = {"xs": [1, 2, 3]}
 @pytest.mark.parametrize(
     ("kind", "is_local"), [(LocalStore, True), (RemoteStore, False)]
 )
-def test_only_what_is_local_is_asked_on_the_loop(kind, is_local, tmp_path):
+def test_only_local_services_are_called_on_the_loop(kind, is_local, tmp_path):
     store, vault = kind(), Vault()
     catalog = RemoteCatalog(catalog_location=str(tmp_path))
     services = {"run_log_store": store, "catalog": catalog, "secrets": vault}
@@ -144,7 +144,7 @@ def of(event):
     return getattr(event, "path", "")
 
 
-def test_what_is_being_recorded_when_a_run_is_cancelled_is_recorded():
+def test_a_record_in_progress_survives_a_cancellation():
     app, store = container_with(), RemoteStore()
     asked, goes_on = threading.Event(), threading.Event()
 

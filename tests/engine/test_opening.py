@@ -74,7 +74,7 @@ def plain(parameters):
 
 @MANY
 @given(drawn_nodes(), st.data(), st.booleans())
-def test_what_failed_is_tried_again_and_nothing_is_repeated(drawn, data, is_mended):
+def test_failed_steps_are_tried_again_and_nothing_is_repeated(drawn, data, is_mended):
     builder = Flaky()
     pipeline = builder.pipeline(drawn)
     store = MemoryRunLogStore()

@@ -22,7 +22,7 @@ def test_the_innermost_value_is_found():
     assert inner.find("unknown") is None
 
 
-def test_everything_visible_is_what_each_name_finds():
+def test_visible_parameters_are_those_that_find_returns():
     for scope in nested():
         visible = scope.visible()
         assert visible == {name: scope.find(name) for name in visible}
@@ -42,7 +42,7 @@ def test_a_parameter_shadows_the_variable_of_its_branch():
     assert branch.find("item").value == "set"
 
 
-def test_copies_for_another_process_leave_out_what_it_cannot_have():
+def test_copies_for_another_process_have_no_failures():
     root, branch, inner = nested()
     root.failure = branch.failure = Failure("s", LookupError())
     assert branch.alone().outer is None

@@ -34,7 +34,7 @@ def recorder(*subscribers):
     return Recorder(store.create("r1", START), subscribers, state), store
 
 
-def test_an_end_of_something_ends_first_what_is_within():
+def test_an_end_ends_everything_inside_first():
     kept, store = recorder()
     kept.record(started("p", 0))
     for branch in ("p.a", "p.b"):
@@ -62,7 +62,7 @@ def test_an_end_of_something_ends_first_what_is_within():
     assert len(list(store.read("r1"))) == 12
 
 
-def test_only_what_stands_in_a_branch_is_ended():
+def test_only_items_inside_a_branch_are_ended():
     kept, store = recorder()
     kept.record(started("p", 0))
     for branch in ("p.a", "p.ab"):
@@ -99,7 +99,7 @@ def test_a_subscriber_that_fails_does_not_disturb_others(caplog):
     assert "tired" in caplog.text
 
 
-def test_what_cannot_be_kept_is_not_told():
+def test_an_unwritten_record_is_not_reported():
     class Full:
         def append(self, record):
             raise OSError("full")

@@ -96,7 +96,7 @@ def test_a_run_that_was_cut_off_anywhere_comes_to_the_same_end(pipeline, data):
     assert last_attempts(comparable(again)) == last_attempts(comparable(whole))
 
 
-def test_what_has_ended_is_not_run_again():
+def test_a_step_that_has_ended_is_not_run_again():
     """Each function that is recorded to have returned is called once in all."""
     from runnable import Map, Parallel, PythonTask
 

@@ -142,7 +142,7 @@ def test_output_appears_here_and_in_the_execution_log(capsys):
     assert run_log.status == "SUCCESS"
 
 
-def test_what_is_recorded_there_is_kept_here(in_memory):
+def test_records_of_a_worker_are_written_by_the_run(in_memory):
     """In the file-system store too, and one journal has it all."""
     run_log = run(mapped(lambda x: x, "y"), {}, run_id="r1")
     assert get_run_log("r1") == run_log
@@ -371,7 +371,7 @@ def test_bytes_can_be_written_to_standard_output(in_memory, capsys):
     assert capsys.readouterr().out == "grün\ngrün\n"
 
 
-def test_what_stands_around_is_sent_once(in_memory):
+def test_the_outer_scope_is_sent_once(in_memory):
     """A long list that all branches can see is not sent with each of them."""
     items = ["x" * 1000 for _ in range(300)]
 
@@ -435,7 +435,7 @@ def test_a_worker_that_dies_is_missed_although_its_children_live(in_memory):
     os.kill(int(Path("child").read_text()), signal.SIGKILL)
 
 
-def test_what_is_printed_by_the_garbage_collector(in_memory, capsys):
+def test_output_of_finalizers_is_passed_on(in_memory, capsys):
     def litter(x):
         import gc
 

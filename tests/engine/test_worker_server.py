@@ -124,7 +124,7 @@ def test_the_shared_workspace_is_the_callers():
     assert run_log.parameters["x"].value == str(Path.cwd())
 
 
-def test_a_task_may_want_what_its_executor_does_not():
+def test_a_task_overrides_the_workspace_of_its_executor():
     steps = [
         PythonTask(name="s", function=os.getcwd, returns=["x"], workspace="shared"),
         PythonTask(name="t", function=os.getcwd, returns=["y"]),
@@ -196,7 +196,7 @@ def test_another_compute_folder():
     assert not Path("data").exists()
 
 
-def test_it_is_tried_again_and_what_a_failing_try_left_is_kept():
+def test_files_of_a_failed_attempt_are_kept():
     def flaky():
         Path("partial.txt").write_text(os.environ["RUNNABLE_STEP_ATTEMPT"])
         raise ValueError("bad luck")
@@ -307,7 +307,7 @@ def test_links_that_lead_out_are_refused(workspace, tmp_path_factory):
 
 
 @pytest.mark.parametrize("workspace", ["shared", "isolated"])
-def test_globs_folders_and_what_is_not_copied(workspace):
+def test_globs_folders_and_files_that_are_not_copied(workspace):
     def make():
         for name in ("a.csv", "deep/b.csv", "deep/er/c.csv", "deep/d.txt"):
             Path(name).parent.mkdir(parents=True, exist_ok=True)
@@ -334,7 +334,7 @@ def test_globs_folders_and_what_is_not_copied(workspace):
         Pipeline(steps=[step(put=["deep"])]).execute(run_id="r3")
 
 
-def test_what_cannot_be_sent_is_in_the_log():
+def test_an_unpicklable_step_is_recorded():
     lock = threading.Lock()
     step = PythonTask(
         name="s", function=lambda: lock.locked(), workspace="isolated", retries=1
@@ -346,7 +346,7 @@ def test_what_cannot_be_sent_is_in_the_log():
     assert "cannot be sent to a worker process" in attempt.message
 
 
-def test_what_a_process_had_put_before_it_died_is_taken_back():
+def test_files_of_a_process_that_died_are_restored():
     def die():
         Path("n.txt").write_text("half")
         # What is kept after the files: they are there, and its end is not recorded.

@@ -190,7 +190,7 @@ def test_spans_on_the_stream_queue(spans):
     assert run["attributes"]["runnable.status"] == '"SUCCESS"'
 
 
-def test_what_is_no_trace_is_none(spans, monkeypatch):
+def test_a_malformed_trace_parent_is_ignored(spans, monkeypatch):
     zeros = f"00-{'0' * 32}-{'0' * 16}-01"
     for text in (zeros, "garbage-00"):
         monkeypatch.setenv("RUNNABLE_TRACEPARENT", text)
@@ -202,7 +202,7 @@ def test_what_is_no_trace_is_none(spans, monkeypatch):
     assert all(inner for _, inner in tree(spans))
 
 
-def test_runs_share_what_they_are_measured_with(spans):
+def test_runs_share_their_meters(spans):
     provider = metrics.get_meter_provider()
     pipeline = PythonTask(name="s", function=lambda: 1).as_pipeline()
     pipeline.execute(services=IN_MEMORY)

@@ -84,13 +84,13 @@ def test_a_run_is_cancelled(client):
     assert client.post(f"/runs/{run_id}/cancel").status_code == 409
 
 
-def test_who_hangs_up_ends_the_run(client):
+def test_a_client_that_hangs_up_ends_the_run(client):
     run_id, asking, _ = begin_slow_run(client)
     asking.__exit__(None, None, None)
     assert status_of(client, run_id, "CANCELLED")
 
 
-def test_who_hangs_up_before_the_answer_ends_the_run(client):
+def test_a_client_that_hangs_up_before_the_answer_ends_the_run(client):
     known = {it["run_id"] for it in client.get("/runs").json()}
     with pytest.raises(httpx.ReadTimeout):
         client.post("/answers/async", json={"prompt": "so slowly"}, timeout=2)
@@ -129,7 +129,7 @@ def test_a_run_is_resumed(client, running):
     assert client.get(f"/runs/{run_id}").json()["text"] == "FLAKY JUDGE"
 
 
-def test_who_is_refused(client):
+def test_requests_that_are_refused(client):
     assert client.get("/runs", headers={"X-Tenant": "eve"}).status_code == 401
     assert client.get("/runs/nobody").status_code == 404
     assert client.post("/answers", json={}).status_code == 422

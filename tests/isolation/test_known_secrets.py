@@ -74,7 +74,7 @@ def traces(*folders):
 
 
 @pytest.mark.parametrize(("function", "secrets"), [(read, ()), (declared, ("TOKEN",))])
-def test_a_resumed_run_masks_what_it_read_before(function, secrets, capsys):
+def test_a_resumed_run_masks_secrets_read_before(function, secrets, capsys):
     services = {"secrets": Known()}
     pipeline = pipeline_of(function, secrets)
     Path("broken").touch()
@@ -147,7 +147,7 @@ def test_a_nested_run_masks_the_secrets_of_the_run_around_it(when, capsys):
 
 
 @pytest.mark.parametrize("parallelism", ["thread", "process"])
-def test_branches_mask_what_a_step_before_them_read(parallelism, capfd):
+def test_branches_mask_secrets_of_earlier_steps(parallelism, capfd):
     def show(thing: dict, n: int):
         print("printed", n, thing["token"])
         return f"got {thing['token']}"
@@ -193,7 +193,7 @@ if __name__ == "__main__":
 """
 
 
-def test_a_step_in_a_process_of_its_own_masks_what_another_read(monkeypatch):
+def test_a_single_step_masks_secrets_of_other_steps(monkeypatch):
     monkeypatch.setenv("TOKEN", CANARY)
     Path("script.py").write_text(SCRIPT)
     finished = subprocess.run(

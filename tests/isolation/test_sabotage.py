@@ -236,7 +236,7 @@ def test_a_stream_that_passes_on_is_captured_once(in_memory):
     assert log.read_text() == "LINE\n"
 
 
-def test_what_a_stream_refuses_is_not_kept(in_memory):
+def test_text_that_a_stream_refuses_is_not_kept(in_memory):
     def wrong():
         with contextlib.suppress(TypeError):
             sys.stdout.write(b"bytes")

@@ -13,7 +13,7 @@ def values(**given):
     return {name: JsonParameter(value=value) for name, value in given.items()}
 
 
-def test_an_iteration_starts_with_what_the_one_before_it_set():
+def test_an_iteration_starts_with_parameters_of_the_one_before():
     loop = step("loop")
     record = BranchStarted("", "l.1", {"i": 1})
     assert loop.carried_to(record) == {}

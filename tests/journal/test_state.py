@@ -92,7 +92,7 @@ def test_one_by_one_and_at_once_are_the_same(pipeline, data):
 
 @MANY
 @given(drawn_pipelines(), st.data())
-def test_what_is_forgotten_is_not_needed(pipeline, data):
+def test_forgotten_details_change_no_answer(pipeline, data):
     """A state in little memory answers the questions of a running run alike."""
     records = records_of(pipeline)
     kept = data.draw(st.integers(1, len(records)))
@@ -172,7 +172,7 @@ def test_a_claim_makes_a_failed_step_runnable_again():
     assert (state.step("a").status, state.step("b").status) == ("SUCCESS", "")
 
 
-def test_what_a_path_set_that_is_not_taken_again_is_not_visible():
+def test_parameters_of_an_abandoned_path_are_not_visible():
     """`a` failed, its handler set x; resumed, `a` succeeds and `b` follows."""
     edges = {
         "a": {"next_node": "b", "on_failure": "h"},
@@ -214,7 +214,7 @@ def test_a_reused_handler_has_set_its_parameters_when_the_run_ends():
         BranchFinished("", "p.a", "SUCCESS"),
     ],
 )
-def test_a_record_about_what_has_not_started_changes_nothing(record):
+def test_a_record_about_an_unknown_path_changes_nothing(record):
     state = RunState([START])
     before = described(state)
     with pytest.raises(UnknownPathError):

@@ -93,7 +93,7 @@ def annotated(annotation):
         (pathlib.Path, "a/b", pathlib.Path("a/b")),
     ],
 )
-def test_values_become_what_is_annotated(annotation, value, expected):
+def test_values_become_their_annotated_type(annotation, value, expected):
     converted = call(annotated(annotation), x=value)
     assert converted == expected
     assert type(converted) is type(expected)
@@ -110,7 +110,7 @@ def test_values_become_what_is_annotated(annotation, value, expected):
         (Model, {"x": {}}, "(x: Input should be a valid integer"),
     ],
 )
-def test_what_cannot_be_converted_is_named(annotation, value, wanted):
+def test_an_inconvertible_value_is_named(annotation, value, wanted):
     with pytest.raises(BindingError) as caught:
         call(annotated(annotation), x=value)
     text = str(caught.value)
@@ -155,7 +155,7 @@ def test_objects_are_passed_as_they_are():
     assert (args, kwargs) == ([], {"x": thing})
 
 
-def test_only_what_is_asked_for_is_loaded():
+def test_only_requested_parameters_are_loaded():
     def fail():
         raise AssertionError("loaded")
 

@@ -75,7 +75,7 @@ class Point:
         ([np.array(3)], [3]),
     ],
 )
-def test_what_is_unambiguous_is_converted(value, expected):
+def test_unambiguous_values_are_converted(value, expected):
     converted = to_json(value, "x")
     assert converted == expected
     assert type(converted) is type(expected)

@@ -72,7 +72,7 @@ def values(run_log):
 # --- Parallel
 
 
-def test_parallel_branches_see_what_was_before_and_are_merged(in_memory):
+def test_parallel_branches_see_earlier_parameters_and_are_merged(in_memory):
     both = Parallel(
         name="both",
         branches={
@@ -433,7 +433,7 @@ def test_a_loop_that_is_never_done_ends_at_its_limit(in_memory):
 
 
 @pytest.mark.parametrize("done", [1, "true", [], 0])
-def test_what_ends_a_loop_is_a_bool(done, in_memory):
+def test_break_on_must_be_a_bool(done, in_memory):
     loop = counting(branch=task("s", value(done), "done").as_pipeline())
     error = failed(loop, in_memory)
     assert isinstance(error.__cause__, BranchingError)
@@ -441,7 +441,7 @@ def test_what_ends_a_loop_is_a_bool(done, in_memory):
     assert len(error.run_log.steps["l"].branches) == 1
 
 
-def test_a_loop_that_fails_keeps_what_it_has_set(in_memory):
+def test_a_failed_loop_keeps_its_parameters(in_memory):
     def count(total=0):
         if total == 2:
             raise ValueError("enough")
@@ -523,7 +523,7 @@ def get_run_log_or_same(run_log, store):
     return get_run_log(run_log.run_id) if store == "file-system" else run_log
 
 
-def test_a_nested_step_iterates_on_what_its_branch_has_set(in_memory):
+def test_a_nested_map_iterates_on_a_parameter_of_its_branch(in_memory):
     split = task("split", lambda n: list(range(n)), "xs")
     inner = Pipeline(steps=[split, squares()])
     step = Map(name="outer", branch=inner, iterate_on="ns", iterate_as="n")
@@ -592,7 +592,7 @@ def test_a_setting_that_is_misspelt_is_suggested():
         Map(name="m", iterate_one="xs")
 
 
-def test_what_there_is_helps_to_find_what_is_missing(in_memory):
+def test_known_names_are_suggested_for_a_missing_one(in_memory):
     loop = counting(break_on="dnoe")
     with pytest.raises(ParameterMissingError, match="Did you mean 'done'"):
         executed(loop, in_memory, enough=1)
@@ -864,7 +864,7 @@ async def cancels_itself(x):
 
 @pytest.mark.parametrize("way", ["execute", "execute_async"])
 @pytest.mark.parametrize("timeout", [None, 60.0])
-def test_what_is_cancelled_within_a_branch_fails_it(way, timeout, in_memory):
+def test_a_cancellation_inside_a_branch_fails_it(way, timeout, in_memory):
     branch = task("s", cancels_itself, "y", timeout_seconds=timeout).as_pipeline()
     step = Map(name="m", branch=branch, iterate_on="xs", iterate_as="x")
     with pytest.raises(
@@ -921,7 +921,7 @@ def test_a_reducer_that_fails_leaves_nothing_of_its_map(in_memory):
     assert list(run_log.parameters) == ["xs"]
 
 
-def test_what_is_set_in_a_branch_is_seen_there(in_memory):
+def test_parameters_of_a_branch_are_visible_inside(in_memory):
     """Also under the name of the item, or of the number."""
     branch = Pipeline(
         steps=[
@@ -951,7 +951,7 @@ def test_what_is_set_in_a_branch_is_seen_there(in_memory):
     assert run_log.parameters["right"].value is True
 
 
-def test_the_first_iteration_finds_only_what_was_before(in_memory):
+def test_the_first_iteration_sees_earlier_parameters_only(in_memory):
     steps = [task("a", lambda later: later), task("b", value(1), "later")]
     loop = Loop(
         name="l",

@@ -95,7 +95,7 @@ def test_a_file_that_is_not_there_fails_the_job():
     assert caught.value.run_log.job.attempts[0].status == "FAIL"
 
 
-def test_what_a_job_cannot_be(in_memory):
+def test_settings_that_a_job_refuses(in_memory):
     with pytest.raises(DefinitionError, match="cannot get files"):
         PythonJob(function=work, catalog=Catalog(get=["x"]))
     with pytest.raises(ValidationError, match="retries"):

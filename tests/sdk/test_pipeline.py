@@ -217,7 +217,7 @@ def test_a_task_gets_a_copy_of_its_own(in_memory):
     assert run_log.parameters["xs"].value == [1, 2]
 
 
-def test_a_failed_run_carries_what_is_needed_to_act(in_memory):
+def test_a_failed_run_has_its_log_and_its_cause(in_memory):
     pipeline = Pipeline(steps=[task("a", one, "x"), task("b", boom), Stub(name="c")])
 
     with pytest.raises(ExecutionFailedError) as caught:
@@ -293,7 +293,7 @@ def test_a_step_may_end_the_pipeline_in_failure(in_memory):
     assert "fail node" in str(caught.value)
 
 
-def test_arrows_say_what_follows(in_memory):
+def test_arrows_order_steps(in_memory):
     a, b, c = Stub(name="a"), Stub(name="b"), Stub(name="c")
     assert a >> c is c
     assert b << c is c
@@ -574,7 +574,7 @@ class TestWrongDefinition:
         with pytest.raises(ConfigurationError, match=text):
             Pipeline(steps=[Stub(name="s")]).execute(**arguments)
 
-    def test_a_wrong_file_is_named_with_what_is_wrong_in_it(self):
+    def test_a_wrong_file_is_named_with_its_problem(self):
         Path("c.yaml").write_text("catalog: {type: file-system, colour: red}\n")
         with pytest.raises(
             ConfigurationError, match=r"c\.yaml:1:30: catalog .*'colour'"
@@ -679,7 +679,7 @@ class TestFailingStep:
 class TestRunLogs:
     """Reading back what happened."""
 
-    def test_what_was_returned_is_what_was_stored(self):
+    def test_a_returned_object_is_the_stored_one(self):
         run_log = Pipeline(steps=[task("a", one, "x")]).execute(run_id="r1")
         assert get_run_log("r1") == run_log
         stored = jsonlib.loads(Path(".run_log_store/r1.json").read_text())
@@ -738,7 +738,7 @@ def test_changing_the_working_directory_in_a_task_does_no_harm(tmp_path):
         ({"container": RunContainer}, ConfigurationError, "RunContainer is a class"),
     ],
 )
-def test_what_is_probably_a_slip_is_refused(said, error, text):
+def test_probable_slips_are_refused(said, error, text):
     pipeline = PythonTask(name="s", function=lambda: 1).as_pipeline()
     with pytest.raises(error, match=text):
         pipeline.execute(**said)

@@ -72,7 +72,7 @@ def fail_first(pipeline=None, **more):
     Path("mended").touch()
 
 
-def test_what_has_succeeded_is_not_run_again():
+def test_a_succeeded_step_is_not_run_again():
     fail_first()
     run_log = build().execute(resume="r1")
     assert (run_log.run_id, run_log.status) == ("r1", "SUCCESS")
@@ -133,7 +133,7 @@ def test_original_parameters_stay_with_a_warning(caplog):
     assert "not used: n, other" in run_log.run_config["resumed"][0]["message"]
 
 
-def test_a_changed_graph_is_refused_with_what_changed():
+def test_a_changed_graph_is_refused_with_its_differences():
     fail_first()
     changed = Pipeline(
         steps=[
@@ -405,7 +405,7 @@ async def test_a_cancelled_run_is_resumed():
     assert [it.status for it in run_log.steps["s"].attempts] == ["CANCELLED", "SUCCESS"]
 
 
-def test_a_failure_that_was_mended_is_past_whatever_retries_say():
+def test_a_mended_step_succeeds_regardless_of_its_retries():
     """A run that has succeeded has nothing left to do."""
     calls = []
 
@@ -449,7 +449,7 @@ def test_branches_called_like_settings_are_compared():
 
 
 @pytest.mark.parametrize("resumes", [False, True])
-def test_a_failed_attempt_does_not_spoil_what_it_was_given(resumes):
+def test_a_failed_attempt_does_not_change_its_inputs(resumes):
     tries = []
 
     def make():

@@ -123,7 +123,7 @@ async def test_an_end_without_all_returns_fails_the_step(function, text, in_memo
     assert isinstance(caught.value.__cause__, StreamEndError)
 
 
-async def test_what_came_before_an_error_is_delivered(in_memory):
+async def test_events_before_an_error_are_delivered(in_memory):
     async def breaks():
         yield {"type": "word", "word": "a"}
         raise LookupError("torn")
@@ -136,7 +136,7 @@ async def test_what_came_before_an_error_is_delivered(in_memory):
     assert isinstance(caught.value.__cause__, LookupError)
 
 
-async def test_what_is_wrong_before_the_run_is_raised(in_memory):
+async def test_errors_before_the_run_are_raised(in_memory):
     with pytest.raises(ParameterMissingError):
         await collected(streaming(words), in_memory)
 
@@ -215,7 +215,7 @@ async def test_branches_stream_as_well(in_memory):
         assert sorted(event["x"] for event in events) == [1, 2, 3]
 
 
-async def test_what_happens_to_the_run_if_it_is_asked_for(in_memory):
+async def test_lifecycle_events_are_optional(in_memory):
     pipeline = Pipeline(steps=[Stub(name="a")])
     events = await collected(pipeline, in_memory, lifecycle=True, run_id="r1")
     assert [event["type"] for event in events] == [

@@ -224,7 +224,7 @@ def one(step):
         ),
     ],
 )  # fmt: skip
-def test_what_is_wrong_is_named_with_its_place(text, at, why):
+def test_a_problem_is_named_with_its_location(text, at, why):
     found = [line for line in findings(text) if why in line]
     assert len(found) == 1, findings(text)
     place = found[0].split(": ")[0]
@@ -289,7 +289,7 @@ def test_a_failing_pipeline_reports_the_reason():
         pipeline.execute(services=IN_MEMORY)
 
 
-def test_the_schema_accepts_what_can_be_read():
+def test_the_schema_accepts_readable_files():
     schema = pipeline_schema()
     jsonschema.Draft202012Validator.check_schema(schema)
     content = yaml.safe_load(EVERY_KIND)
@@ -309,7 +309,7 @@ def test_the_schema_accepts_what_can_be_read():
         "{type: task, command: x, returns: [{name: y, kind: jsn}], next: success}",
     ],
 )
-def test_the_schema_refuses_what_cannot(step):
+def test_the_schema_refuses_unreadable_files(step):
     content = yaml.safe_load(one(step))
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(content, pipeline_schema())

@@ -269,7 +269,7 @@ def test_branches_of_a_parallel_step_keep_their_notebooks_apart():
 
 
 @pytest.mark.parametrize("is_async", [False, True])
-def test_time_that_is_over_ends_the_kernel_and_what_it_started(is_async):
+def test_a_timeout_ends_the_kernel_and_its_children(is_async):
     path = write(
         "n.ipynb",
         "import subprocess, time\n"
@@ -332,7 +332,7 @@ def test_a_workspace_of_its_own():
     assert Path(".catalog/r1/n-hello_out.ipynb").is_file()
 
 
-def test_the_kernel_uses_this_interpreter_whatever_the_notebook_says():
+def test_the_kernel_uses_this_interpreter_not_the_notebook_s():
     path = write("n.ipynb", "import sys\nseen = sys.executable")
     notebook = json.loads(Path(path).read_text())
     notebook["metadata"]["kernelspec"] = {

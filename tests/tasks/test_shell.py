@@ -49,7 +49,7 @@ def failed(step, services, way="execute", **parameters):
 
 
 @WAYS
-def test_parameters_are_variables_and_so_is_what_is_returned(way, in_memory):
+def test_parameters_and_returns_are_variables(way, in_memory):
     step = shell(
         'export z=$(expr $x + 1); export y="$text"; export s=$(printf "%s" "$list")',
         metric("z"),
@@ -96,7 +96,7 @@ def test_any_text_comes_through_as_it_is(text):
     ("value", "text"),
     [("a\0b", "no NUL"), ("\ud800", "no '\\ud800'"), ("x" * 200_000, "200000")],
 )
-def test_what_no_variable_can_hold(value, text, in_memory):
+def test_values_that_no_variable_can_hold_are_refused(value, text, in_memory):
     error = failed(shell('echo "$value"'), in_memory, value=value)
     assert isinstance(error.__cause__, BindingError)
     assert text in str(error)

@@ -119,7 +119,7 @@ def test_secrets_are_those_of_the_environment(run_pipeline, run_step, monkeypatc
     assert (result.status, result.outputs) == ("SUCCESS", {"x": "abc"})
 
 
-def test_what_is_around_does_not_count(run_pipeline, monkeypatch, tmp_path):
+def test_surrounding_files_and_variables_do_not_count(run_pipeline, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     Path("runnable-config.yaml").write_text("pipeline-executor: {type: mocked}")
     for name in ("RUN_ID", "RETRY_RUN_ID", "PARAMETERS_FILE", "PRM_rows"):
@@ -207,7 +207,7 @@ def test_the_fixtures(arguments):
     assert left == {"test_mine.py", "pytest.ini"}
 
 
-def test_failures_say_what_happened():
+def test_failures_name_their_cause():
     shown = run(FAILING).stdout
     for text in (
         "the run has not succeeded: s: ZeroDivisionError: division by zero",

@@ -24,7 +24,7 @@ def parameters(values):
 
 
 @given(st.lists(VALUES, min_size=1, max_size=5), st.randoms())
-def test_the_later_branch_wins_in_whatever_order_they_end(sets, random):
+def test_the_later_branch_wins_in_any_order_of_ends(sets, random):
     fan = ParallelFanOut({f"b{number}": GRAPH for number in range(len(sets))})
     branches = list(zip(fan, sets, strict=True))
     random.shuffle(branches)

@@ -160,7 +160,7 @@ def test_c_code_is_waited_for_or_left_alone(interrupt):
     wait_until(Path("finally.txt").exists)
 
 
-def test_what_interrupt_may_be():
+def test_allowed_values_of_interrupt():
     with pytest.raises(ValueError, match="'raise' or 'abandon'"):
         container_with(interrupt="stop").runs()
 

@@ -138,7 +138,7 @@ def test_a_run_in_parts_has_the_log_of_a_run_in_one(pipeline):
     assert without_reasons(comparable(parts)) == without_reasons(comparable(whole))
 
 
-def test_branches_are_found_by_what_was_given_to_them():
+def test_branches_are_found_by_their_items():
     services = in_memory()
     inner = Map(name="n", branch=pair(), iterate_on="ys", iterate_as="y")
     outer = Map(name="m", branch=inner.as_pipeline(), iterate_on="xs", iterate_as="x")
@@ -189,7 +189,7 @@ def mapped():
     return Pipeline(steps=[other, step])
 
 
-def test_what_cannot_be_run():
+def test_steps_that_cannot_run_are_refused():
     services = in_memory()
     driver = Driver(mapped(), services, {"xs": [1]})
     driver.call(run_step, "o")
@@ -273,7 +273,7 @@ def test_equal_items_are_distinguished_by_name():
         driver.call(run_step, "m.1")
 
 
-def test_what_the_program_overrides_holds():
+def test_overrides_of_the_program_hold():
     mine, other = in_memory(), MemoryRunLogStore()
     step = PythonTask(name="s", function=nothing).as_pipeline()
 

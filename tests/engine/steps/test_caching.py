@@ -290,7 +290,7 @@ def test_a_failure_is_not_kept():
     assert CALLS == ["fail", "fail"]
 
 
-def test_what_has_bound_something_that_is_no_json():
+def test_callables_bound_to_objects_have_no_key():
     thing = object()
 
     def work():
@@ -425,7 +425,7 @@ class Maker:
 
 
 @pytest.mark.parametrize("make", [scaled, Scale, Slotted])
-def test_what_a_function_holds_counts_wherever_it_is(make):
+def test_values_held_by_a_function_are_part_of_its_key(make):
     assert identity_of(make(2)) == identity_of(make(2))
     assert identity_of(make(2)) != identity_of(make(3))
 
@@ -440,7 +440,7 @@ def test_odd_functions_have_an_identity():
     assert identity_of(Maker.make) == identity_of(Maker.make)
 
 
-def test_a_reused_step_that_is_cut_off_is_not_run_on_what_it_made(monkeypatch):
+def test_a_reused_step_that_is_cut_off_is_not_run_on_its_own_files(monkeypatch):
     def first():
         Path("n.txt").write_text("0")
 

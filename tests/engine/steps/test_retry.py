@@ -92,7 +92,7 @@ def test_every_attempt_knows_its_number_and_keeps_its_output():
     ]
 
 
-def test_what_cannot_succeed_is_not_tried_again(in_memory):
+def test_hopeless_errors_are_not_tried_again(in_memory):
     def needs(x: int):
         return x
 
@@ -180,7 +180,7 @@ def waits_for_events():
 
 @WAYS
 @pytest.mark.parametrize("function", [sleeps, spins, counts, waits_for_events])
-def test_what_takes_too_long_is_ended(way, function, in_memory):
+def test_a_slow_call_is_ended(way, function, in_memory):
     """The thread it ran in is free again: it does not go on in the background."""
     before = set(threading.enumerate())
     step = PythonTask(name="s", function=function, timeout_seconds=0.05)
@@ -226,7 +226,7 @@ def test_a_timeout_error_of_the_function_is_its_own(way, in_memory):
 
 
 @WAYS
-def test_what_is_in_time_is_not_disturbed(way, in_memory):
+def test_a_call_in_time_is_not_disturbed(way, in_memory):
     step = PythonTask(name="s", function=flaky(0), returns=["n"], timeout_seconds=60)
     assert run(way, step, in_memory).parameters["n"].value == 1
 
@@ -254,7 +254,7 @@ def test_policies_hold_in_branches(parallelism, in_memory):
 
 
 @WAYS
-def test_what_does_not_care_that_it_is_cancelled_is_out_of_time(way, in_memory):
+def test_a_coroutine_that_ignores_cancellation_times_out(way, in_memory):
     async def stubborn():
         try:
             await asyncio.sleep(3600)
@@ -315,7 +315,7 @@ async def test_a_task_that_executes_pipelines_gets_its_threads(in_memory):
     assert run_log.parameters["y"].value == [x + 1 for x in range(300)]
 
 
-def test_a_step_that_fails_while_it_puts_files_leaves_what_was_kept():
+def test_a_failure_while_putting_files_keeps_earlier_ones():
     tries = []
 
     def count():
@@ -346,7 +346,7 @@ def test_a_step_that_fails_while_it_puts_files_leaves_what_was_kept():
     assert (first.status, second.status) == ("FAIL", "SUCCESS")
 
 
-def test_what_a_failed_step_leaves_behind_hides_no_error():
+def test_leftovers_of_a_failed_step_hide_no_error():
     def leave(error):
         Path("o.txt").symlink_to("/etc/hostname")
         raise error

@@ -58,7 +58,7 @@ def stop():
         (lambda: 1 / 0, "ZeroDivisionError: division by zero"),
     ],
 )
-def test_whatever_a_function_raises_is_the_outcome_of_its_step(function, text):
+def test_any_exception_is_the_outcome_of_its_step(function, text):
     records, failure = executed(function)
     assert records[-1] == ("StepFinished", 1, "FAIL")
     assert text in str(failure)

@@ -23,7 +23,7 @@ def test_initial_values_are_json_and_named_by_text():
         json_parameters({1: 2})
 
 
-def test_an_offer_is_a_copy_and_notes_what_came_from_outside():
+def test_an_offer_is_a_copy_and_notes_outer_names():
     outer = ParameterScope("", {"x": JsonParameter(value=[1])})
     scope = ParameterScope("m.0", {"y": JsonParameter(value=2)}, outer=outer)
     read = []

@@ -316,7 +316,7 @@ class Slow(FileSystemCatalog):
 
 
 @pytest.mark.parametrize("kind", ["file-system", "sqlite"])
-def test_who_resumes_a_run_that_is_being_deleted_comes_too_late(kind):
+def test_resuming_a_run_that_is_being_deleted_is_refused(kind):
     Path("parts.py").write_text(PARTS.replace("return x + 1", "return x / 0"))
     Path("go on").touch()
     config = f"run-log-store:\n  type: {kind}\n"
@@ -358,7 +358,7 @@ def test_a_deletion_that_failed_is_begun_again():
     assert list_runs() == []
 
 
-def test_what_a_kill_has_left_of_a_deletion_is_deleted():
+def test_a_deletion_cut_off_by_a_kill_can_be_repeated():
     run("a", {})
     Path(".run_log_store/a.000001.jsonl").rename(".run_log_store/a.000002.jsonl")
     Path(".run_log_store/a.json").unlink()
@@ -368,7 +368,7 @@ def test_what_a_kill_has_left_of_a_deletion_is_deleted():
     run("a", {})
 
 
-def test_what_a_kill_has_left_of_a_deletion_is_listed():
+def test_a_deletion_cut_off_by_a_kill_is_listed():
     run("r1", {})
     store = FileSystemRunLogStore()
     store.reopen("r1", deletion_record(), len(list(store.read("r1")))).close()
@@ -420,7 +420,7 @@ def test_one_run_that_cannot_be_deleted_keeps_no_other():
     assert delete_runs(["r2"]) == ["r2"]
 
 
-def test_who_finishes_a_run_that_was_deleted_brings_nothing_back(monkeypatch):
+def test_finishing_a_deleted_run_brings_nothing_back(monkeypatch):
     finish = FileSystemRunLogStore.finish
 
     def finish_late(store, run_log):
