@@ -88,7 +88,7 @@ def execute_single_node(
 ) -> None:
     """Run one step of a run; its first step begins the run."""
     with told_to_the_shell(verbose=verbose):
-        from runnable.sdk.single_step import SingleStepRequest, run_step
+        from runnable.sdk.single_step import SingleStepRequest, run_single_step
 
         log_at(log_level)
         options = _options(run_id, config, parameters, log_level, tag)
@@ -97,7 +97,7 @@ def execute_single_node(
         asked = SingleStepRequest(
             program, step, iteration, options, join_only, is_alone=True
         )
-        ended = run_step(asked)
+        ended = run_single_step(asked)
         _say_failure(run_id, step, ended)
 
 
@@ -122,14 +122,18 @@ def fan(
     A loop fans out and in once for each iteration; `in` prints whether it is done.
     """
     with told_to_the_shell(as_json=as_json, verbose=verbose) as answer:
-        from runnable.sdk.single_step import SingleStepRequest, fan_in, fan_out
+        from runnable.sdk.single_step import (
+            SingleStepRequest,
+            close_branches,
+            open_branches,
+        )
 
         log_at(log_level)
         options = _options(run_id, config, parameters, log_level, tag)
         program, iteration = _program(definition, mode), _iteration(iter_variable)
         asked = SingleStepRequest(program, step, iteration, options, is_alone=True)
         if direction is Direction.OUT:
-            branches = fan_out(asked)
+            branches = open_branches(asked)
             answer.say("\n".join(branch.name for branch in branches))
             answer.give({
                 "branches": [
@@ -138,7 +142,7 @@ def fan(
                 ]
             })
             return
-        ended = fan_in(asked)
+        ended = close_branches(asked)
         answer.say("continue" if ended is None else "done")
         answer.give({"done": ended is not None, "succeeded": ended and ended.succeeded})
         if ended is not None:

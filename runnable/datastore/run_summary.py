@@ -85,7 +85,7 @@ class Wanted(NamedTuple):
         return until is None or (began is not None and began <= until)
 
 
-def summarise(run_id: str, first: Record | None, last: Record | None) -> RunSummary:
+def summary_of(run_id: str, first: Record | None, last: Record | None) -> RunSummary:
     """Summarise a run by its first and its last record.
 
     Args:

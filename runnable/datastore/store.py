@@ -12,7 +12,7 @@ from runnable.datastore.run_summary import (
     RunSummary,
     Wanted,
     select,
-    summarise,
+    summary_of,
 )
 from runnable.datastore.saved_state import dump_state, load_state
 from runnable.errors import DefinitionError
@@ -203,7 +203,7 @@ class BaseRunLogStore(Service, abc.ABC):
             run_id: The id of the run.
         """
         try:
-            return summarise(run_id, *self.ends(run_id))
+            return summary_of(run_id, *self.ends(run_id))
         except RunLogNotFoundError:
             return None  # removed meanwhile
         except (RunLogDamagedError, DefinitionError, OSError, ValueError) as error:

@@ -3,7 +3,7 @@
 from runnable.engine.environment import Shared, shared_of_container
 from runnable.engine.launching import check_reference, job_digest, launch_job
 from runnable.engine.opening import deletion_record
-from runnable.engine.process_identity import has_crashed, other_owner
+from runnable.engine.process_identity import other_owner, owner_has_crashed
 from runnable.engine.run import run
 from runnable.engine.runtimes import (
     CallInterrupted,
@@ -38,11 +38,11 @@ __all__ = [
     "attached",
     "check_reference",
     "deletion_record",
-    "has_crashed",
     "job_digest",
     "json_parameters",
     "launch_job",
     "other_owner",
+    "owner_has_crashed",
     "run",
     "run_by_hand",
     "shared_of_container",

@@ -37,7 +37,7 @@ def other_owner(ownership: Ownership) -> Owner | None:
     return None
 
 
-def has_crashed(ownership: Ownership) -> bool:
+def owner_has_crashed(ownership: Ownership) -> bool:
     """Return whether the run has owners, and none of them is alive.
 
     Args:

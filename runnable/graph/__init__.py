@@ -44,7 +44,7 @@ from runnable.graph.paths import (
     parent,
     shortened_name,
 )
-from runnable.graph.validation import EDGES, find_problems, validate
+from runnable.graph.validation import EDGES, check_graph, find_problems
 
 __all__ = [
     "EDGES",
@@ -81,6 +81,7 @@ __all__ = [
     "TaskNode",
     "Workspace",
     "changes",
+    "check_graph",
     "execution_log_name",
     "find_problems",
     "join",
@@ -89,5 +90,4 @@ __all__ = [
     "provided",
     "shortened_name",
     "unprovided_parameters",
-    "validate",
 ]

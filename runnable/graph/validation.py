@@ -38,7 +38,7 @@ class Finding(NamedTuple):
         return text
 
 
-def validate(graph: Graph, findings: Sequence[str] = ()) -> None:
+def check_graph(graph: Graph, findings: Sequence[str] = ()) -> None:
     """Refuse a graph that cannot run as it is meant to.
 
     Args:
@@ -58,7 +58,7 @@ def validate(graph: Graph, findings: Sequence[str] = ()) -> None:
 
 
 def find_problems(graph: Graph) -> Iterator[Finding]:
-    """Yield what is wrong with a graph and those of its branches; see `validate`.
+    """Yield what is wrong with a graph and those of its branches; see `check_graph`.
 
     Args:
         graph: Any graph.

@@ -29,8 +29,8 @@ from runnable.graph import (
     Node,
     StepNode,
     SuccessNode,
+    check_graph,
     unprovided_parameters,
-    validate,
 )
 from runnable.scope.options import Options
 from runnable.sdk.run_request import RunRequest
@@ -411,7 +411,7 @@ def _assemble(pipeline: Pipeline) -> Graph:
     nodes[SUCCESS_NODE] = SuccessNode(name=SUCCESS_NODE)
     nodes[FAIL_NODE] = FailNode(name=FAIL_NODE)
     graph = Graph(steps[0].name, nodes, pipeline.name, pipeline.description)
-    validate(graph, findings)
+    check_graph(graph, findings)
     return graph
 
 

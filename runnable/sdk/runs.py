@@ -24,8 +24,7 @@ from runnable.datastore.errors import (
     RunUnderWayError,
 )
 from runnable.datastore.run_summary import CRASHED, STATUSES
-from runnable.engine import deletion_record, other_owner
-from runnable.engine import has_crashed as is_crashed
+from runnable.engine import deletion_record, other_owner, owner_has_crashed
 from runnable.errors import DefinitionError
 from runnable.journal import UnknownPathError
 from runnable.pickler import BasePickler
@@ -264,7 +263,7 @@ class _Kept(NamedTuple):
     def has_crashed(self, run_id: str) -> bool:
         """Return True if the owner of a run is gone without having recorded an end."""
         try:
-            return is_crashed(self.store.state(run_id).ownership)
+            return owner_has_crashed(self.store.state(run_id).ownership)
         except (RunLogNotFoundError, RunLogDamagedError):
             return False  # just deleted; damaged runs are reported by their readers
 

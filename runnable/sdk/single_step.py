@@ -47,7 +47,7 @@ class SingleStepRequest(NamedTuple):
     """True if this process runs nothing else: others must see its records."""
 
 
-def run_step(asked: SingleStepRequest) -> SingleStepResult:
+def run_single_step(asked: SingleStepRequest) -> SingleStepResult:
     """Run one step of a run, with all its branches if it has any.
 
     Args:
@@ -64,7 +64,7 @@ def run_step(asked: SingleStepRequest) -> SingleStepResult:
     return _do(asked, lambda step: step.run())
 
 
-def fan_out(asked: SingleStepRequest) -> list[OpenBranch]:
+def open_branches(asked: SingleStepRequest) -> list[OpenBranch]:
     """Record which branches a step has; of a loop, the next iteration.
 
     Args:
@@ -76,7 +76,7 @@ def fan_out(asked: SingleStepRequest) -> list[OpenBranch]:
     return _do(asked, lambda step: step.open_branches())
 
 
-def fan_in(asked: SingleStepRequest) -> SingleStepResult | None:
+def close_branches(asked: SingleStepRequest) -> SingleStepResult | None:
     """Record the merged results of the branches of a step.
 
     Args:

@@ -15,7 +15,7 @@ from runnable.datastore import file_system, segment_file
 from runnable.datastore.file_system import FileSystemRunLogStore
 from runnable.engine import Iteration
 from runnable.scope.options import Options
-from runnable.sdk.single_step import SingleStepRequest, run_step
+from runnable.sdk.single_step import SingleStepRequest, run_single_step
 
 STEPS = (10, 20, 40, 100, 300, 1000)
 
@@ -68,7 +68,7 @@ def measure(steps: int) -> tuple[int, int, float]:
         began = time.process_time()
         for name in [*(f"s{number}" for number in range(steps)), "success"]:
             asked = SingleStepRequest(pipeline.execute, name, Iteration(), options)
-            assert run_step(asked).succeeded
+            assert run_single_step(asked).succeeded
         took = time.process_time() - began
         decoded = counts[0]
         store = FileSystemRunLogStore(log_folder=f"{folder}/logs")

@@ -37,7 +37,12 @@ from runnable.exceptions import (
 )
 from runnable.graph import CompositeNode, LoopNode, MapNode
 from runnable.scope.options import Options
-from runnable.sdk.single_step import SingleStepRequest, fan_in, fan_out, run_step
+from runnable.sdk.single_step import (
+    SingleStepRequest,
+    close_branches,
+    open_branches,
+    run_single_step,
+)
 from tests.support.gates import wait_until
 
 COMMAND = ["-m", "runnable.cli"]
@@ -68,7 +73,7 @@ class Driver:
             if isinstance(node, CompositeNode):
                 succeeded = self.branches(node, step, iteration)
             else:
-                succeeded = self.call(run_step, step, iteration).succeeded
+                succeeded = self.call(run_single_step, step, iteration).succeeded
             if name in {"success", "fail"}:
                 return
             name = node.next_node if succeeded else node.on_failure or "fail"
@@ -76,14 +81,14 @@ class Driver:
     def branches(self, node, step, iteration):
         while True:
             try:
-                opened = self.call(fan_out, step, iteration)
+                opened = self.call(open_branches, step, iteration)
             except NodeMethodCallError:
                 raise
             except RunnableError:
                 return False
             for branch in opened:
                 self.branch(node, step, branch, iteration)
-            ended = self.call(fan_in, step, iteration)
+            ended = self.call(close_branches, step, iteration)
             if ended is not None:
                 return ended.succeeded
 
@@ -169,14 +174,14 @@ def test_a_part_that_failed_is_tried_again_when_it_is_asked_for():
     step = PythonTask(name="s", function=lambda: flaky(), returns=["n"])
     services = in_memory()
     driver = Driver(step.as_pipeline(), services, {})
-    assert driver.call(run_step, "s") == (False, "ValueError: at first")
-    assert driver.call(run_step, "s") == (True, "")
-    assert driver.call(run_step, "s").succeeded  # it is not run again
-    assert driver.call(run_step, "success").succeeded
-    assert driver.call(run_step, "success").succeeded  # nor is its end
+    assert driver.call(run_single_step, "s") == (False, "ValueError: at first")
+    assert driver.call(run_single_step, "s") == (True, "")
+    assert driver.call(run_single_step, "s").succeeded  # it is not run again
+    assert driver.call(run_single_step, "success").succeeded
+    assert driver.call(run_single_step, "success").succeeded  # nor is its end
     for name in ("s", "fail"):
         with pytest.raises(RunError, match="the run has ended, as SUCCESS"):
-            driver.call(run_step, name)
+            driver.call(run_single_step, name)
     run_log = get_run_log("r1", services=services)
     assert (run_log.status, run_log.parameters["n"].value) == ("SUCCESS", 2)
     assert [it.status for it in run_log.steps["s"].attempts] == ["FAIL", "SUCCESS"]
@@ -192,35 +197,35 @@ def mapped():
 def test_steps_that_cannot_run_are_refused():
     services = in_memory()
     driver = Driver(mapped(), services, {"xs": [1]})
-    driver.call(run_step, "o")
+    driver.call(run_single_step, "o")
     with pytest.raises(NodeMethodCallError, match="'o' is a task"):
-        driver.call(fan_out, "o")
+        driver.call(open_branches, "o")
     with pytest.raises(NodeNotFoundError, match="Did you mean 'm'"):
-        driver.call(run_step, "mm")
+        driver.call(run_single_step, "mm")
     with pytest.raises(RunError, match="fan out first"):
-        driver.call(run_step, f"m.{MAP_PLACEHOLDER}.s")
-    driver.call(fan_out, "m")
+        driver.call(run_single_step, f"m.{MAP_PLACEHOLDER}.s")
+    driver.call(open_branches, "m")
     with pytest.raises(RunError, match=r"have not ended: m\.1"):
-        driver.call(fan_in, "m")
+        driver.call(close_branches, "m")
     with pytest.raises(RunError, match=r"has no branch '2'; .* started: 1"):
         driver.call(
-            run_step,
+            run_single_step,
             f"m.{MAP_PLACEHOLDER}.s",
             Iteration(map_variable={"x": {"value": 2}}),
         )
     with pytest.raises(RunError, match="--iter-variable needs 'x'"):
-        driver.call(run_step, f"m.{MAP_PLACEHOLDER}.s")
+        driver.call(run_single_step, f"m.{MAP_PLACEHOLDER}.s")
     with pytest.raises(RunError, match=r"not its turn, step 'm\.1\.s' has not ended"):
-        driver.call(run_step, "m.1.success")
+        driver.call(run_single_step, "m.1.success")
     with pytest.raises(RunError, match="not its turn, step 'm' has not ended"):
-        driver.call(run_step, "success")
+        driver.call(run_single_step, "success")
     with pytest.raises(RunError, match="not its turn, step 'm' has not ended"):
-        driver.call(run_step, "fail")
+        driver.call(run_single_step, "fail")
     other = Driver(Pipeline(steps=[PythonTask(name="o", function=len)]), services)
     with pytest.raises(
         RetryValidationError, match="no pipeline of the program is the run's"
     ):
-        other.call(run_step, "o")
+        other.call(run_single_step, "o")
 
 
 def nothing():
@@ -240,22 +245,22 @@ def test_a_branch_that_has_failed_is_opened_again():
     step = Map(name="m", branch=branch, iterate_on="xs", iterate_as="x")
     services = in_memory()
     driver = Driver(step.as_pipeline(), services, {"xs": ["a", "b"]})
-    driver.call(fan_out, "m")
+    driver.call(open_branches, "m")
     for branch in ("m.a", "m.b"):
-        assert not driver.call(run_step, f"{branch}.s").succeeded
-        assert driver.call(run_step, f"{branch}.fail").succeeded
+        assert not driver.call(run_single_step, f"{branch}.s").succeeded
+        assert driver.call(run_single_step, f"{branch}.fail").succeeded
         with pytest.raises(RunError, match=f"branch '{branch}' has ended, as FAIL"):
-            driver.call(run_step, f"{branch}.s")
-    assert not driver.call(fan_in, "m").succeeded
+            driver.call(run_single_step, f"{branch}.s")
+    assert not driver.call(close_branches, "m").succeeded
     fails.clear()
-    assert [it.name for it in driver.call(fan_out, "m")] == ["a", "b"]
+    assert [it.name for it in driver.call(open_branches, "m")] == ["a", "b"]
     for branch in ("m.a", "m.b"):
         for name in ("s", "success", "success"):
-            assert driver.call(run_step, f"{branch}.{name}").succeeded
+            assert driver.call(run_single_step, f"{branch}.{name}").succeeded
     for _ in range(2):
-        assert driver.call(fan_in, "m").succeeded
-    assert driver.call(fan_out, "m") == []
-    driver.call(run_step, "success")
+        assert driver.call(close_branches, "m").succeeded
+    assert driver.call(open_branches, "m") == []
+    driver.call(run_single_step, "success")
     run_log = get_run_log("r1", services=services)
     assert (run_log.status, run_log.parameters["y"].value) == ("SUCCESS", ["a", "b"])
 
@@ -264,13 +269,13 @@ def test_equal_items_are_distinguished_by_name():
     branch = PythonTask(name="s", function=lambda x: x, returns=["y"]).as_pipeline()
     step = Map(name="m", branch=branch, iterate_on="xs", iterate_as="x")
     driver = Driver(step.as_pipeline(), in_memory(), {"xs": [1, 1]})
-    driver.call(fan_out, "m")
+    driver.call(open_branches, "m")
     given = Iteration(map_variable={"x": {"value": 1}})
     with pytest.raises(RunError, match=r"name one: m\.1, m\.1~2"):
-        driver.call(run_step, f"m.{MAP_PLACEHOLDER}.s", given)
-    assert driver.call(run_step, "m.1~2.s").succeeded
+        driver.call(run_single_step, f"m.{MAP_PLACEHOLDER}.s", given)
+    assert driver.call(run_single_step, "m.1~2.s").succeeded
     with pytest.raises(NodeNotFoundError):
-        driver.call(run_step, "m.1")
+        driver.call(run_single_step, "m.1")
 
 
 def test_overrides_of_the_program_hold():
@@ -282,11 +287,11 @@ def test_overrides_of_the_program_hold():
             step.execute(services=mine)
 
     asked = SingleStepRequest(program, "s", Iteration(), Options(run_id="r1"))
-    assert run_step(asked).succeeded
+    assert run_single_step(asked).succeeded
     assert other.list_run_ids() == ["r1"]
     assert mine["run_log_store"].list_run_ids() == []
     with pytest.raises(RunLogNotFoundError):
-        run_step(asked._replace(options=Options(run_id="r2"), joins_only=True))
+        run_single_step(asked._replace(options=Options(run_id="r2"), joins_only=True))
 
 
 def test_the_container_of_the_program_holds():
@@ -297,15 +302,15 @@ def test_the_container_of_the_program_holds():
         step.execute(container=mine)
 
     asked = SingleStepRequest(program, "s", Iteration(), Options(run_id="r1"))
-    assert run_step(asked).succeeded
+    assert run_single_step(asked).succeeded
     asked = asked._replace(name="success", joins_only=True)
-    assert run_step(asked).succeeded
+    assert run_single_step(asked).succeeded
     assert get_run_log("r1", container=mine).status == "SUCCESS"
 
 
 def test_a_program_that_leaves():
     with pytest.raises(DefinitionError, match="executes no pipeline"):
-        run_step(
+        run_single_step(
             SingleStepRequest(
                 lambda: sys.exit(0), "s", Iteration(), Options(run_id="r1")
             )
@@ -316,16 +321,16 @@ def test_the_other_way_is_closed():
     step = PythonTask(name="s", function=nothing)
     step.on_failure = PythonTask(name="mend", function=nothing).as_pipeline()
     driver = Driver(step.as_pipeline(), in_memory(), {})
-    driver.call(run_step, "s")
+    driver.call(run_single_step, "s")
     for name in ("mend", "fail"):
         with pytest.raises(RunError, match="cannot be run"):
-            driver.call(run_step, name)
+            driver.call(run_single_step, name)
 
 
 def test_a_run_begins_with_all_that_it_needs():
     driver = Driver(PythonTask(name="s", function=len).as_pipeline(), in_memory(), {})
     with pytest.raises(ParameterMissingError, match="'obj'"):
-        driver.call(run_step, "s")
+        driver.call(run_single_step, "s")
 
 
 def test_of_several_pipelines_the_one_of_the_run_is_found():
@@ -335,10 +340,10 @@ def test_of_several_pipelines_the_one_of_the_run_is_found():
 
     services = in_memory()
     Driver(PythonTask(name="b", function=nothing).as_pipeline(), services).call(
-        run_step, "b"
+        run_single_step, "b"
     )
     options = Options(run_id="r1", services=services)
-    assert run_step(
+    assert run_single_step(
         SingleStepRequest(program, "success", Iteration(), options)
     ).succeeded
 
@@ -350,12 +355,12 @@ def test_branches_whose_names_are_no_paths():
     step = Parallel(name="p", branches={"a.b": make("x"), "a b": make("y")})
     services = in_memory()
     driver = Driver(Pipeline(steps=[step]), services, {})
-    assert [it.name for it in driver.call(fan_out, "p")] == ["a%2Eb", "a b"]
+    assert [it.name for it in driver.call(open_branches, "p")] == ["a%2Eb", "a b"]
     for name in ("a%2Eb", "a b"):
-        driver.call(run_step, f"p.{name}.s")
-        driver.call(run_step, f"p.{name}.success")
-    assert driver.call(fan_in, "p").succeeded
-    driver.call(run_step, "success")
+        driver.call(run_single_step, f"p.{name}.s")
+        driver.call(run_single_step, f"p.{name}.success")
+    assert driver.call(close_branches, "p").succeeded
+    driver.call(run_single_step, "success")
     run_log = get_run_log("r1", services=services)
     assert {name: it.value for name, it in run_log.parameters.items()} == {
         "x": 1,
