@@ -1,6 +1,6 @@
 """The active runs of a container: how many there are at once, and how they end.
 
-A run that is nested in another one shares its place, so no run ever waits for itself.
+A run that is nested in another one shares its slot, so no run ever waits for itself.
 """
 
 import threading
@@ -122,14 +122,13 @@ class Runs:
             return _is_within(run, frozenset())
         return _is_within(run, {it.run for it in self._all()})
 
-    def has_slot(self, turns: Limiter, run: Run | None) -> bool:
-        """Return True if a run needs no turn: what is nested has its place already.
+    def has_slot(self, run: Run | None) -> bool:
+        """Return True if a run need not ask for a slot: a nested run shares one.
 
         Args:
-            turns: Which turn.
             run: The run.
         """
-        return turns.limit is None or self.is_nested(run)
+        return self.run_limit.limit is None or self.is_nested(run)
 
     def cancel(self, run_id: str) -> bool:
         """End a run; returns at once, and the run records that it was cancelled.

@@ -1,13 +1,15 @@
 """Limits: how many runs or steps are active at once.
 
-Theory of operation. A caller asks a `Limiter` for a place, and gets it at once, or gets
+Theory of operation. A caller asks a `Limiter` for a slot, and gets it at once, or gets
 a future to wait for, or is refused. Waiting callers are admitted first come, first
-served: whoever releases a place hands it on.
+served: a released slot is handed on. Tasks of runs that are nested in a step share the
+slot of that step, so no run waits for itself; more of them take slots that are free.
 """
 
 import threading
 from concurrent.futures import Future
 from typing import Literal, get_args
+from weakref import WeakValueDictionary
 
 from runnable.concurrency.errors import EngineBusyError
 
@@ -43,9 +45,38 @@ class Limiter:
         self._lock = threading.RLock()
         self._inside = 0
         self._waiting: dict[Future[None], None] = {}
+        self._nested: WeakValueDictionary[object, NestedLimiter] | None = None
+
+    def nested(self, step: object) -> "NestedLimiter":
+        """Return the limiter of the runs that are nested in a step.
+
+        Args:
+            step: Identifies the step, which holds one slot of this limiter.
+        """
+        with self._lock:
+            if self._nested is None:
+                self._nested = WeakValueDictionary()
+            found = self._nested.get(step)
+            if found is None:
+                found = self._nested[step] = NestedLimiter(self)
+            return found
+
+    def acquire_free(self) -> bool:
+        """Take a slot if one is free; never wait."""
+        with self._lock:
+            return self._admit()
+
+    def _admit(self) -> bool:
+        if self.limit is not None and self._inside >= self.limit:
+            return False
+        self._inside += 1
+        return True
+
+    def _leave(self) -> None:
+        self._inside -= 1
 
     def acquire(self) -> Future[None] | None:
-        """Ask for a place.
+        """Ask for a slot.
 
         Returns:
             None if the caller has it; else a future that is done once it has. Either
@@ -54,35 +85,57 @@ class Limiter:
         Raises:
             EngineBusyError: If there is none, and callers do not wait here.
         """
-        place: Future[None] = Future()
+        slot: Future[None] = Future()
         with self._lock:
-            if self.limit is None or self._inside < self.limit:
-                self._inside += 1
+            if self._admit():
                 return None
             if self._when_busy == "wait":
-                self._waiting[place] = None
-                return place
-        raise EngineBusyError(self._what, self.limit)
+                self._waiting[slot] = None
+                return slot
+        raise EngineBusyError(self._what, self.limit or 0)
 
     def release(self) -> None:
-        """Give back a place; the caller that has waited longest gets it."""
+        """Give back a slot; the caller that has waited longest gets it."""
         with self._lock:
-            place = next(iter(self._waiting), None)
-            if place is None:
-                self._inside -= 1
+            slot = next(iter(self._waiting), None)
+            if slot is None:
+                self._leave()
             else:
-                del self._waiting[place]
-        if place is not None:
-            place.set_result(None)
+                del self._waiting[slot]
+        if slot is not None:
+            slot.set_result(None)
 
-    def give_up(self, place: Future[None]) -> None:
-        """Stop waiting; a place that was just granted is released.
+    def give_up(self, slot: Future[None]) -> None:
+        """Stop waiting; a slot that was just granted is released.
 
         Args:
-            place: The future that `acquire` returned.
+            slot: The future that `acquire` returned.
         """
         with self._lock:
-            waits = place in self._waiting
-            self._waiting.pop(place, None)
+            waits = slot in self._waiting
+            self._waiting.pop(slot, None)
         if not waits:
             self.release()
+
+
+class NestedLimiter(Limiter):
+    """Shares the slot of one step among the tasks of the runs that are nested in it.
+
+    Args:
+        outer: Grants the slot of the step, and further ones while some are free.
+    """
+
+    def __init__(self, outer: Limiter) -> None:
+        super().__init__(1, "steps", "wait")
+        self._outer = outer
+
+    def _admit(self) -> bool:
+        if self._inside and not self._outer.acquire_free():
+            return False
+        self._inside += 1
+        return True
+
+    def _leave(self) -> None:
+        self._inside -= 1
+        if self._inside:
+            self._outer.release()

@@ -16,8 +16,9 @@ class RunLogExistsError(StoreError):
     def __str__(self) -> str:
         location = f" in {self.location}" if self.location else ""
         return (
-            f"Run {self.run_id!r} exists already{location}. Choose another run id, or "
-            "none to get a new one; RUNNABLE_RUN_ID may hold the old one."
+            f"Run {self.run_id!r} exists already{location}. Continue it with "
+            "resume=..., `runnable retry` or RUNNABLE_RETRY_RUN_ID; or choose another "
+            "run id, or none to get a new one (RUNNABLE_RUN_ID may hold the old one)."
         )
 
 

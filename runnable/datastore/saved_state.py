@@ -22,7 +22,7 @@ from runnable.journal import (
     StepState,
 )
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 def dump_state(state: RunState) -> bytes:
@@ -37,6 +37,7 @@ def dump_state(state: RunState) -> bytes:
         "format": _FORMAT,
         "count": state.count,
         "status": state.status,
+        "has_succeeded": state.has_succeeded,
         "started": as_json(state.started),
         "root": _scope(state.root),
         "open": list(state.open),
@@ -73,6 +74,7 @@ def load_state(content: bytes, first: RunStarted) -> RunState | None:
         _restored_scope(plain["root"], first.parameters),
         count=plain["count"],
         status=plain["status"],
+        has_succeeded=plain["has_succeeded"],
         open_paths=plain["open"],
         ownership=ownership,
         secret_names=plain["secret_names"],

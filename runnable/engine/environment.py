@@ -19,6 +19,7 @@ from runnable.engine.workers.pool import Workers
 from runnable.executor import DEFAULT_OPTIONS, ExecutionOptions
 from runnable.graph import Interrupt
 from runnable.journal import Record, RunState, StepFinished, StepStarted
+from runnable.scope import find_run
 from runnable.scope.injection import Provide, inject
 from runnable.secrets import Masker
 
@@ -201,8 +202,9 @@ def build_environment(
     """
     services, in_memory = context.services, context.return_objects
     stores_objects = context.object_serialisation and services.catalog.keeps_objects
-    if context.run is not None:
-        context.run.state = state
+    run = find_run()
+    if run is not None and run.context is context:
+        run.state, run.step_limit = state, step_limit
     return RunEnvironment(
         context=context,
         runtime=runtime,

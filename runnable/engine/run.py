@@ -142,14 +142,20 @@ def _check_store_is_shared(context: RunContext) -> None:
 
 
 def step_limit(shared: Shared, context: RunContext) -> Limiter | None:
-    """Return the limit of active tasks; a nested run shares the place of its step.
+    """Return the limit of active tasks; a nested run shares the slot of its step.
 
     Args:
         shared: What the runs of the container share.
         context: Describes the run.
     """
-    limit = shared.active_runs.step_limit
-    return None if shared.active_runs.has_slot(limit, context.run) else limit
+    limit, run = shared.active_runs.step_limit, context.run
+    outer = run.outer if run is not None else None
+    if run is not None and outer is not None and outer.container is run.container:
+        step = run.before.step
+        if isinstance(outer.step_limit, Limiter) and step is not None:
+            return outer.step_limit.nested((id(outer), step.path, step.attempt))
+        return None
+    return limit if limit.limit is not None else None
 
 
 def _notify_opened(opened: OpenedRun, env: RunEnvironment) -> None:

@@ -42,6 +42,7 @@ from runnable.engine.workers.protocol import (
     Common,
     Done,
     Emitted,
+    Learned,
     Message,
     Output,
     Packet,
@@ -87,22 +88,25 @@ class _Remote:
         self._outer = outer
         self._common: bytes | None = None
         self._lock = threading.Lock()
+        self.has_died = False
+        """Whether the last process has ended in the middle of its work."""
 
     async def _run(self, work: _Work) -> bool:
         stop, scope, env = _Stop(), work.scope, self._env
         call = Call(self._in_worker, (work, stop), stop=stop)
+        self.has_died = False
         try:
             done = cast("Done", await env.runtime.invoke(call))
         except WorkerError as error:
             scope.failure = Failure(work.path, error)
             if stop.has_started:
+                self.has_died = True
                 await env.off_loop(self._settle, work.path)
             else:
                 await self._record_failure(work, error)
             return False
         scope.parameters = done.parameters
         scope.failure = done.failure or scope.failure
-        env.masker.add(done.secrets)
         if env.objects is not None:
             env.objects.update(done.objects)
         return done.succeeded
@@ -141,14 +145,15 @@ class _Remote:
             env.masker.known,
             work.folder,
         )
+        secrets = set(assignment.secrets)
         pickled, common = _dump(assignment, work.name), self._pickle_common(work.name)
         worker = env.workers.take()
         stop.worker = worker
         if stop.called:
             worker.stop()  # before there was a worker
-        known, worker.common = worker.common is common, common
-        packet = Packet(None if known else common, pickled)
-        done = _converse(worker, packet, work, env, stop)
+        has_common, worker.common = worker.common is common, common
+        packet = Packet(None if has_common else common, pickled)
+        done = _converse(worker, packet, work, env, stop, secrets)
         env.workers.give_back(worker)
         return done
 
@@ -274,14 +279,19 @@ def _container_class(name: str) -> type[object] | None:
 
 
 def _converse(
-    worker: Worker, packet: Packet, work: _Work, env: RunEnvironment, stop: _Stop
+    worker: Worker,
+    packet: Packet,
+    work: _Work,
+    env: RunEnvironment,
+    stop: _Stop,
+    known: set[str],
 ) -> Done:
     """Have something run, and handle the messages of the worker."""
     # In one scope, one step runs at a time: nothing else can be open there.
     below = work.scope.path
     try:
         worker.send(packet)
-        return _listen(worker, env, stop)
+        return _listen(worker, env, stop, known)
     except WorkerGoneError:
         reason = f"its worker process has ended ({worker.end_reason()})"
         status = defaults.CANCELLED if worker.stopped else defaults.FAIL
@@ -297,27 +307,49 @@ def _converse(
         # messages are handled until it ends, maybe in the middle of one.
         worker.stop()
         with contextlib.suppress(Exception):
-            _listen(worker, env, stop)
+            _listen(worker, env, stop, known)
         worker.close()
         env.recorder.end_open(defaults.CANCELLED, "cancelled", below=below)
         raise
 
 
-def _listen(worker: Worker, env: RunEnvironment, stop: _Stop) -> Done:
+def _listen(worker: Worker, env: RunEnvironment, stop: _Stop, known: set[str]) -> Done:
+    """Handle the messages of a worker until its work is done.
+
+    Args:
+        worker: The worker.
+        env: The environment of the run.
+        stop: Notes that the worker has sent a record.
+        known: The secrets that the worker knows.
+    """
     while True:
         match cast("Message", worker.receive()):
-            case Written(record):
-                env.recorder.record(record)
-                stop.has_started = True
-                worker.send(None)
-            case Emitted(event):
-                pause = env.recorder.notify(event)
-                if pause is not None:
-                    pause.wait()
-                worker.send(None)
-            case Output(stream, text):
-                getattr(sys, stream).write(text)
-            case Refused(reason):
-                raise WorkerError(reason)
             case Done() as done:
                 return done
+            case Refused(reason):
+                raise WorkerError(reason)
+            case Output(stream, text):
+                # The worker has masked what it knows; others may have read more.
+                getattr(sys, stream).write(env.masker.text(text))
+            case message:
+                stop.has_started = stop.has_started or isinstance(message, Written)
+                _take(message, env, known)
+                new = env.masker.known - known
+                known.update(new)
+                worker.send(new)
+
+
+def _take(
+    message: Written | Emitted | Learned, env: RunEnvironment, known: set[str]
+) -> None:
+    """Act on a message that the worker waits to be answered."""
+    match message:
+        case Written(record):
+            env.recorder.record(record)
+        case Emitted(event):
+            pause = env.recorder.notify(event)
+            if pause is not None:
+                pause.wait()
+        case Learned(secrets):
+            known.update(secrets)
+            env.masker.add(secrets)

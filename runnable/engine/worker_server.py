@@ -17,7 +17,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -38,6 +38,7 @@ from runnable.engine.workers import protocol
 from runnable.errors import RunError
 from runnable.events import Event, TaskEvent, Warned
 from runnable.graph import Graph
+from runnable.secrets import Masker
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -52,6 +53,22 @@ class _Line:
         self._sending_thread = 0
         """The thread that is sending a message."""
         self._later: list[bytes] = []
+        self._secrets: frozenset[str] = frozenset()
+        """Those that the other end knows."""
+        self._masker = Masker()
+
+    def follow(self, masker: Masker) -> None:
+        """Report the secrets that a masker learns, and tell it those of other steps."""
+        self._masker, self._secrets = masker, masker.known
+        masker.share_with(self)
+
+    def add(self, values: Iterable[str], names: Iterable[str] = ()) -> None:
+        """Report secrets at once: this process may die, and others may print them."""
+        del names  # the records of the steps have them
+        new = frozenset(values) - self._secrets
+        if new:
+            self._secrets |= new
+            self.ask(protocol.Learned(new))
 
     def append(self, record: Record) -> None:
         """Send a record, and wait until it is written."""
@@ -59,27 +76,32 @@ class _Line:
 
     def ask(self, message: protocol.Message) -> None:
         """Send a message, and wait for the answer."""
-        self._transmit(_dump(message), answered=True)
+        secrets = self._transmit(_dump(message), answered=True)
+        if secrets:
+            self._secrets |= secrets
+            self._masker.add(secrets)
 
     def send(self, message: protocol.Message) -> None:
         """Send a message that needs no answer."""
         self._transmit(_dump(message), answered=False)
 
-    def _transmit(self, content: bytes, *, answered: bool) -> None:
+    def _transmit(self, content: bytes, *, answered: bool) -> frozenset[str]:
+        answer: frozenset[str] = frozenset()
         if self._sending_thread == threading.get_ident():
             # A finalizer that the garbage collector runs just here has printed.
             self._later.append(content)
-            return
+            return answer
         with self._lock:
             self._sending_thread = threading.get_ident()
             try:
                 self._connection.send_bytes(content)
                 if answered:
-                    self._connection.recv()
+                    answer = self._connection.recv()
                 while self._later:
                     self._connection.send_bytes(self._later.pop(0))
             finally:
                 self._sending_thread = 0
+        return answer
 
     def close(self) -> None:
         """Keep the connection open for the next branch."""
@@ -185,6 +207,7 @@ def _run(
     context.return_objects.clear()
     context.return_objects.update(assignment.objects)
     context.masker.add(assignment.secrets)
+    line.follow(context.masker)
     context.set_subscribers([partial(_forward, line)])
     make_container = cast("_Container | None", common.container)
     services = context.services
@@ -207,8 +230,7 @@ def _run(
         for key, it in context.return_objects.items()
         if key not in assignment.objects
     }
-    failure, secrets = _sendable(scope), context.masker.known
-    return protocol.Done(succeeded, scope.parameters, failure, made, secrets)
+    return protocol.Done(succeeded, scope.parameters, _sendable(scope), made)
 
 
 async def _execute(

@@ -94,6 +94,8 @@ class RunState:
         """How many of them a saved state had that this one was restored from."""
         self.started: RunStarted | None = None
         self.status = defaults.CREATED
+        self.has_succeeded = False
+        """Whether the run ended in success; resuming it changes nothing then."""
         self.ownership = Ownership()
         self.root = ScopeState("")
         self.open: dict[str, StepState | ScopeState] = {}
@@ -115,6 +117,7 @@ class RunState:
         *,
         count: int,
         status: str,
+        has_succeeded: bool,
         open_paths: Iterable[str],
         ownership: Ownership,
         secret_names: Iterable[str],
@@ -128,6 +131,7 @@ class RunState:
         items: dict[str, StepState | ScopeState] = {**state._scopes, **state._steps}
         state.open = {path: items[path] for path in open_paths}
         state.secret_names = set(secret_names)
+        state.has_succeeded = has_succeeded
         return state
 
     def add(self, record: Record) -> None:
@@ -156,14 +160,17 @@ class RunState:
             item.is_open, item.open_inside = False, 0
         self.open.clear()
         self.root.open_inside = 0
-        if self.status != defaults.SUCCESS:
+        if not self.has_succeeded:
             self._try_again_in(self.root)
         self.root.status = ""
         self._run_changed(record, defaults.PROCESSING)
 
     def _run_finished(self, record: RunFinished) -> None:
+        if self.is_over:
+            return  # see _step_finished
         self._replay(self.root)
         self.root.status = record.status
+        self.has_succeeded = record.status == defaults.SUCCESS
         self._run_changed(record, record.status)
 
     def _owner_changed(self, record: Record) -> None:
@@ -222,6 +229,11 @@ class RunState:
         step = self._steps.get(path)
         if step is None:
             raise UnknownPathError(f"the start of step {path!r} is missing")
+        self.secret_names.update(record.secrets)
+        if path not in self.open:
+            # It has ended already: its process was interrupted just after it had
+            # written that, or was not told that it was written, and wrote another end.
+            return
         scope = self._scopes[parent(path)]
         self._closed(step, scope)
         if record.status != defaults.CANCELLED:
@@ -231,8 +243,6 @@ class RunState:
             step.message = scope.reason = record.message
         if self._retention is not Retention.LATEST:
             step.outputs, step.unrecorded = record.outputs, tuple(record.masked)
-        if record.secrets:
-            self.secret_names.update(record.secrets)
         if self._view is not None:
             self._view.step_finished(step, record)
 
@@ -256,10 +266,12 @@ class RunState:
 
     def _branch_finished(self, record: BranchFinished) -> None:
         path = record.path
-        branch = self._scopes.get(path)
-        if branch is None:
+        step = self._steps.get(parent(path))
+        if step is None:
             raise UnknownPathError(f"the start of branch {path!r} is missing")
-        step = self._steps[parent(path)]
+        if path not in self.open:
+            return  # see _step_finished
+        branch = self._scopes[path]
         self._closed(branch, step)
         self._replay(branch)
         branch.status = record.status

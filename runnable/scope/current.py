@@ -91,6 +91,8 @@ class Run:
     """The number of the thread that started it."""
     state: RunState | None = None
     """The state of its records, once it has started."""
+    step_limit: object | None = None
+    """The `Limiter` of its tasks, which runs that are nested in it share."""
 
     @property
     def outer(self) -> "Run | None":

@@ -66,13 +66,13 @@ class PreparedRun(NamedTuple):
     shared: Shared
 
     def start(self, runtime: Runtime) -> Coroutine[Any, Any, RunLog]:
-        """Return what runs it to its end, as soon as it has a place.
+        """Return what runs it to its end, as soon as it has a slot.
 
         Args:
             runtime: How functions are called.
         """
         limit = self.shared.active_runs.run_limit
-        if self.shared.active_runs.has_slot(limit, self.context.run):
+        if self.shared.active_runs.has_slot(self.context.run):
             return self._start(runtime)
         return with_slot(limit, runtime, lambda: self._start(runtime))
 

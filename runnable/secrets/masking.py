@@ -3,11 +3,13 @@
 import base64
 import html
 import json
+import operator
 import re
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
+from typing import Protocol
 from urllib.parse import quote, quote_plus
 
 from pydantic import JsonValue
@@ -17,6 +19,13 @@ _NOTHING: frozenset[str] = frozenset()
 _NO_FORMS: Mapping[str, Sequence[str]] = MappingProxyType({})
 _SHORTEST = 4
 """Shorter values are no secrets to anybody, and masking them would hide everything."""
+
+
+class Learner(Protocol):
+    """Is told of secrets by a masker; compared by identity, and held weakly."""
+
+    def add(self, values: Iterable[str], names: Iterable[str] = ()) -> None:
+        """Mask some values, too."""
 
 
 class Masker:
@@ -40,6 +49,7 @@ class Masker:
         "_inner",
         "_lock",
         "_longest",
+        "_names",
         "_pattern",
         "_unrecorded",
         "known",
@@ -50,7 +60,8 @@ class Masker:
         self.known = _NOTHING
         """The values, for another masker."""
         self._unrecorded: dict[str, None] = {}
-        self._inner: weakref.WeakSet[Masker] | None = None
+        self._names: dict[str, None] = {}
+        self._inner: weakref.WeakSet[Learner] | None = None
         self._forms = _NOTHING
         self._longest = 0
         self._by_head = _NO_FORMS
@@ -71,9 +82,7 @@ class Masker:
             name: Its name, which is recorded, so that a resumed run reads it again.
             value: Its value, which is never recorded.
         """
-        with self._lock:
-            self._unrecorded[name] = None
-        self.add([value])
+        self.add([value], [name])
 
     def unrecorded_names(self) -> tuple[str, ...]:
         """Return the names of secrets read since the last call."""
@@ -83,40 +92,47 @@ class Masker:
             names, self._unrecorded = tuple(self._unrecorded), {}
         return names
 
-    def share_with(self, inner: "Masker") -> None:
-        """Have the masker of a nested run mask these secrets as well, also later ones.
+    def share_with(self, inner: Learner) -> None:
+        """Tell another masker of these secrets, and of those that come later.
 
         Args:
-            inner: The masker of the nested run.
+            inner: Such as the masker of a nested run.
         """
         with self._lock:
             if self._inner is None:
                 self._inner = weakref.WeakSet()
             self._inner.add(inner)
-            known = self.known
-        inner.add(known)
+            known, names = self.known, tuple(self._names)
+        inner.add(known, names)
 
-    def add(self, values: Iterable[str]) -> None:
+    def add(self, values: Iterable[str], names: Iterable[str] = ()) -> None:
         """Mask some values; may be called from any thread.
 
         Args:
             values: Those of fewer than four characters are not masked.
+            names: The names by which they were read.
         """
         values = frozenset(values)
-        if values <= self.known:
-            return
         with self._lock:
+            for name in names:
+                self._names[name] = self._unrecorded[name] = None
+            if values <= self.known and not names:
+                return
             new = values - self.known
-            self.known |= new
-            self._forms |= {form for value in new for form in _forms_of(value)}
-            longest_first = sorted(self._forms, key=len, reverse=True)
-            if longest_first:
-                self._longest = len(longest_first[0])
-                self._by_head = _by_head(self._forms)
-                self._pattern = re.compile("|".join(map(re.escape, longest_first)))
+            if new:
+                self._mask(new)
             inner = tuple(self._inner or ())
-        for masker in inner:
-            masker.add(new)
+        for learner in inner:
+            learner.add(new, names)
+
+    def _mask(self, new: frozenset[str]) -> None:
+        self.known |= new
+        self._forms |= {form for value in new for form in _forms_of(value)}
+        longest_first = sorted(self._forms, key=len, reverse=True)
+        if longest_first:
+            self._longest = len(longest_first[0])
+            self._by_head = _by_head(self._forms)
+            self._pattern = re.compile("|".join(map(re.escape, longest_first)))
 
     def text(self, text: str) -> str:
         """Return a text without secrets."""
@@ -157,17 +173,28 @@ class Masker:
         if self._pattern is None:
             return value
         if isinstance(value, str):
-            return self.text(value)
+            return self.text(value) if self._pattern.search(value) else value
         if isinstance(value, int | float) and not isinstance(value, bool):
             # A secret of digits, which somebody has made a number of.
             text = json.dumps(value)
             masked = self.text(text)
             return value if masked == text else masked
         if isinstance(value, dict):
-            return {self.text(key): self.json(item) for key, item in value.items()}
+            made = {self.text(key): self.json(item) for key, item in value.items()}
+            return value if _is_same(made.items(), value.items()) else made
         if isinstance(value, list):
-            return [self.json(item) for item in value]
+            items = [self.json(item) for item in value]
+            return value if all(map(operator.is_, items, value)) else items
         return value
+
+
+def _is_same(
+    first: Iterable[tuple[str, JsonValue]], second: Iterable[tuple[str, JsonValue]]
+) -> bool:
+    return all(
+        key == other_key and item is other
+        for (key, item), (other_key, other) in zip(first, second, strict=False)
+    )
 
 
 def _by_head(forms: Iterable[str]) -> dict[str, list[str]]:

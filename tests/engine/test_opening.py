@@ -183,3 +183,100 @@ def test_a_handler_of_an_abandoned_path_sets_nothing():
     inputs = run_log.steps["b"].attempts[-1].input_parameters
     assert inputs["x"].value == 1
     assert isinstance(list(store.read("r1"))[-1], RunFinished)
+
+
+class Interrupted:
+    """A journal that is interrupted just after it has written a record."""
+
+    def __init__(self, journal, after, error):
+        self.journal, self.after, self.error = journal, after, error
+
+    def append(self, record):
+        self.journal.append(record)
+        self.after -= 1
+        if self.after == 0:
+            raise self.error
+
+    def close(self):
+        self.journal.close()
+
+
+class InterruptedStore(MemoryRunLogStore):
+    """Makes journals that are interrupted."""
+
+    def create(self, run_id, first):
+        return Interrupted(super().create(run_id, first), self._after, self._error)
+
+    def interrupt(self, after, error):
+        self._after, self._error = after, error
+        return self
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError("no answer")])
+def test_an_interruption_just_after_a_record_was_written_loses_nothing(error):
+    calls = collections.Counter()
+
+    def one():
+        calls[current_step().path] += 1
+        return 1
+
+    def add(v):
+        calls[current_step().path] += 1
+        return v + 1
+
+    branch = PythonTask(name="s", function=one, returns=["w"]).as_pipeline()
+    pipeline = Pipeline(
+        steps=[
+            PythonTask(name="a", function=one, returns=["v"]),
+            Map(name="m", branch=branch, iterate_on="xs", iterate_as="x"),
+            PythonTask(name="b", function=add, returns=["u"]),
+        ]
+    )
+    given_parameters = {"xs": [1, 2]}
+    for after in range(1, 19):
+        store = InterruptedStore().interrupt(after, error)
+        calls.clear()
+        with pytest.raises((KeyboardInterrupt, ExecutionFailedError)):
+            pipeline.execute(
+                run_id="r1", parameters=given_parameters, **arguments(store)
+            )
+        written = list(store.read("r1"))
+        run_log = pipeline.execute(resume="r1", **arguments(store_of(written)))
+        assert run_log.status == "SUCCESS"
+        assert plain(run_log.parameters) == {
+            **given_parameters,
+            "v": 1,
+            "w": [1, 1],
+            "u": 2,
+        }
+        ended = [it for it in written if type(it).__name__ == "StepFinished"]
+        succeeded = {it.path for it in ended if it.status == "SUCCESS"} & calls.keys()
+        assert {calls[path] for path in succeeded} <= {1}
+
+
+def test_a_run_that_succeeded_does_nothing_however_often_its_resume_is_cut():
+    """A failure that the run has handled stays handled."""
+    calls = []
+
+    def fail():
+        calls.append(1)
+        raise ValueError
+
+    handler = PythonTask(name="h", function=lambda: None).as_pipeline()
+    step = PythonTask(name="s", function=fail, on_failure=handler)
+    pipeline = Pipeline(steps=[step])
+    store = MemoryRunLogStore()
+    assert pipeline.execute(run_id="r1", **arguments(store)).status == "SUCCESS"
+    for _ in range(2):
+        records = list(store.read("r1"))
+        cut = next(
+            at
+            for at, it in enumerate(reversed(records))
+            if type(it).__name__ in {"RunResumed", "RunFinished"}
+        )
+        store = store_of(records[: len(records) - cut])
+        assert pipeline.execute(resume="r1", **arguments(store)).status == "SUCCESS"
+        resumed = [type(it).__name__ for it in store.read("r1")].index("RunResumed")
+        store = store_of(list(store.read("r1"))[: resumed + 1])
+        assert pipeline.execute(resume="r1", **arguments(store)).status == "SUCCESS"
+    assert calls == [1]

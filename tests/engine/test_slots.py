@@ -2,6 +2,7 @@
 
 import sys
 import time
+import uuid
 from pathlib import Path
 
 import pytest
@@ -9,13 +10,37 @@ from dependency_injector import providers
 
 from containers import RunContainer
 from runnable import Map, Parallel, PythonTask
-from runnable.concurrency import Runs
+from runnable.concurrency import Limiter, Runs
 
 
 class OneAtOnce(RunContainer):
     """Can be imported by worker processes."""
 
     runs = providers.ThreadSafeSingleton(Runs, max_steps=1)
+
+
+class TwoAtOnce(RunContainer):
+    """Can be imported by worker processes."""
+
+    runs = providers.ThreadSafeSingleton(Runs, max_steps=2)
+
+
+def count(x):
+    """Return how many calls of this function are active, in any process."""
+    file = Path(f"active-{uuid.uuid4()}")
+    file.touch()
+    time.sleep(0.02)
+    active = len(list(Path().glob("active-*")))
+    file.unlink()
+    return active
+
+
+def nest(x):
+    """Run a pipeline whose branches overlap, in a task."""
+    one = PythonTask(name="one", function=count, returns=["n"]).as_pipeline()
+    step = Map(name="m", iterate_on="xs", iterate_as="x", branch=one)
+    run_log = step.as_pipeline().execute(parameters={"xs": list(range(6))})
+    return max(run_log.parameters["n"].value)
 
 
 def mark(x):
@@ -27,11 +52,17 @@ def mark(x):
     return x
 
 
-@pytest.mark.parametrize("parallelism", ["thread", "process"])
-def test_no_two_tasks_of_branches_overlap(parallelism, in_memory, monkeypatch):
-    monkeypatch.setattr(OneAtOnce, "__module__", "test_step_limit")
-    monkeypatch.setitem(sys.modules, "test_step_limit", sys.modules[__name__])
+@pytest.fixture
+def importable(monkeypatch):
+    """Let worker processes import this module."""
+    for container in (OneAtOnce, TwoAtOnce):
+        monkeypatch.setattr(container, "__module__", "test_slots")
+    monkeypatch.setitem(sys.modules, "test_slots", sys.modules[__name__])
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
+
+
+@pytest.mark.parametrize("parallelism", ["thread", "process"])
+def test_no_two_tasks_of_branches_overlap(parallelism, in_memory, importable):
     one = PythonTask(name="one", function=mark, returns=["y"]).as_pipeline()
     both = Parallel(name="both", branches={"a": one, "b": one}).as_pipeline()
     for branch in (one, both):
@@ -47,3 +78,44 @@ def test_no_two_tasks_of_branches_overlap(parallelism, in_memory, monkeypatch):
             parameters={"xs": [1, 2, 3]}, services=in_memory, container=OneAtOnce()
         )
         assert run_log.parameters["y"].value == [1, 2, 3]
+
+
+@pytest.mark.parametrize("parallelism", ["none", "thread", "process"])
+def test_tasks_of_nested_runs_count(parallelism, in_memory, importable):
+    """A nested run uses the slot of its step, and others while they are free."""
+    outer = PythonTask(name="outer", function=nest, returns=["most"]).as_pipeline()
+    step = Map(
+        name="m",
+        iterate_on="ys",
+        iterate_as="x",
+        branch=outer,
+        parallelism=parallelism,
+        max_workers=3,
+    )
+    run_log = step.as_pipeline().execute(
+        parameters={"ys": [1, 2, 3]}, services=in_memory, container=TwoAtOnce()
+    )
+    assert max(run_log.parameters["most"].value) <= 2
+
+
+def test_slots_are_back_when_nested_runs_have_ended():
+    limiter = Limiter(2, "steps", "wait")
+    assert limiter.acquire() is None  # of the step
+    nested = limiter.nested("step")
+    assert nested is limiter.nested("step")
+    assert [nested.acquire(), nested.acquire()] == [None, None]
+    third = nested.acquire()
+    other = limiter.acquire()
+    assert not third.done()
+    assert not other.done()
+    nested.release()  # handed on to the third task of the nested runs
+    assert third.done()
+    assert not other.done()
+    nested.release()
+    assert other.done()
+    nested.release()
+    limiter.release()
+    limiter.release()
+    assert limiter.acquire_free()
+    assert limiter.acquire_free()
+    assert not limiter.acquire_free()

@@ -239,9 +239,29 @@ def test_a_process_that_dies_fails_its_step_alone():
     assert (log.status, log.steps["s"].status) == ("FAIL", "FAIL")
 
 
+def test_an_attempt_whose_process_dies_is_followed_by_the_next_one():
+    def die_once():
+        if os.environ["RUNNABLE_STEP_ATTEMPT"] == "1":
+            os._exit(7)
+        return os.environ["RUNNABLE_STEP_ATTEMPT"]
+
+    step = PythonTask(
+        name="s",
+        function=die_once,
+        returns=["attempt"],
+        workspace="isolated",
+        retries=2,
+    )
+    run_log = Pipeline(steps=[step]).execute()
+    assert run_log.parameters["attempt"].value == "2"
+    statuses = [it.status for it in run_log.steps["s"].attempts]
+    assert statuses == ["FAIL", "SUCCESS"]
+    assert "exit status 7" in run_log.steps["s"].attempts[0].message
+
+
 def test_the_error_of_an_unpicklable_task_names_the_step():
     lock = threading.Lock()
-    step = PythonTask(name="s", function=lambda: lock, workspace="isolated")
+    step = PythonTask(name="s", function=lambda: lock, workspace="isolated", retries=3)
     with pytest.raises(ExecutionFailedError, match="step 's' cannot be sent"):
         Pipeline(steps=[step]).execute()
 

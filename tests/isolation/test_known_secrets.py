@@ -1,8 +1,10 @@
 """A run knows its secrets wherever it continues: resumed, nested, in workers, in parts."""
 
 import json
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -205,3 +207,107 @@ def test_a_single_step_masks_secrets_of_other_steps(monkeypatch):
     assert traces(".run_log_store", ".catalog") == []
     log = json.loads(Path(".run_log_store/r1.json").read_text())
     assert log["status"] == "SUCCESS"
+
+
+def spelled() -> str:
+    """Return the secret as a task has it that has not read it as one."""
+    return CANARY
+
+
+def test_a_worker_masks_what_another_one_has_read(capfd):
+    """Each branch is in a process of its own; one of them has read the secret."""
+
+    @inject
+    def work(n: int, *, secrets: BaseSecrets = Provide["secrets"]):
+        if n == 1:
+            secrets.get("TOKEN")
+            Path("read").touch()
+        while not Path("read").exists():
+            time.sleep(0.01)
+
+    def show(n: int):
+        print("printed", spelled())
+        return f"got {spelled()}"
+
+    steps = [
+        PythonTask(name="work", function=work),
+        PythonTask(name="show", function=show, returns=["texts"]),
+    ]
+    each = Map(
+        name="m",
+        iterate_on="ns",
+        iterate_as="n",
+        branch=Pipeline(steps=steps),
+        parallelism="process",
+        max_workers=2,
+    )
+    run_log = each.as_pipeline().execute(
+        run_id="r1", parameters={"ns": [1, 2]}, services={"secrets": Known()}
+    )
+    assert run_log.parameters["texts"].value == ["got ***", "got ***"]
+    output = capfd.readouterr()
+    assert CANARY not in output.out + output.err
+    assert traces(".run_log_store", ".catalog") == []
+
+
+def test_a_secret_is_known_although_the_worker_that_read_it_died(capfd):
+    @inject
+    def die(*, secrets: BaseSecrets = Provide["secrets"]):
+        secrets.get("TOKEN")
+        os._exit(7)
+
+    def show():
+        print("printed", spelled())
+
+    handler = PythonTask(name="show", function=show).as_pipeline()
+    step = PythonTask(
+        name="die", function=die, workspace="isolated", on_failure=handler
+    )
+    step.as_pipeline().execute(run_id="r1", services={"secrets": Known()})
+    output = capfd.readouterr()
+    assert "printed ***" in output.out
+    assert CANARY not in output.out + output.err
+    assert traces(".run_log_store", ".catalog") == []
+
+
+def test_a_nested_run_that_is_resumed_alone_knows_the_secrets_around_it(capsys):
+    @inject
+    def outer(*, secrets: BaseSecrets = Provide["secrets"]):
+        secrets.get("TOKEN")
+        with pytest.raises(ExecutionFailedError):
+            inner().execute(run_id="inner")
+
+    def show():
+        if not Path("mended").exists():
+            raise ValueError("not yet")
+        print("printed", spelled())
+
+    def inner():
+        steps = [
+            PythonTask(name="a", function=lambda: None),
+            PythonTask(name="show", function=show),
+        ]
+        return Pipeline(steps=steps)
+
+    step = PythonTask(name="o", function=outer)
+    step.as_pipeline().execute(run_id="outer", services={"secrets": Known()})
+    Path("mended").touch()
+    inner().execute(resume="inner", services={"secrets": Known()})
+    output = capsys.readouterr()
+    assert "printed ***" in output.out
+    assert CANARY not in output.out + output.err
+    assert traces(".run_log_store", ".catalog") == []
+
+
+def test_the_error_of_a_single_step_is_masked(monkeypatch):
+    monkeypatch.setenv("TOKEN", CANARY)
+    broken = SCRIPT.replace(
+        'return "got " + thing["token"]', 'raise ValueError(thing["token"])'
+    )
+    Path("script.py").write_text(broken)
+    finished = subprocess.run(
+        [sys.executable, "script.py"], capture_output=True, text=True, check=False
+    )
+    assert finished.returncode != 0
+    assert "ValueError: ***" in finished.stderr
+    assert traces(".run_log_store", ".catalog") == []

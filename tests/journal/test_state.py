@@ -205,6 +205,21 @@ def test_a_reused_handler_has_set_its_parameters_when_the_run_ends():
     assert state.visible("")["x"].value == 9
 
 
+def test_a_second_end_changes_nothing():
+    """Its process was interrupted after it had written the first one."""
+    state = RunState([START, started("a"), finished("a", x=5)])
+    state.add(finished("a", "CANCELLED"))
+    assert state.step("a").status == "SUCCESS"
+    assert state.visible("")["x"].value == 5
+    for retention in Retention:
+        records = [START, started("p", "parallel"), *branch("p.a", *ran("p.a.s"))]
+        state = RunState(records, retention=retention)
+        state.add(BranchFinished("", "p.a", "CANCELLED"))
+        assert list(state.open) == ["p"]
+    state = RunState([START, RunFinished("", "SUCCESS"), RunFinished("", "CANCELLED")])
+    assert state.status == "SUCCESS"
+
+
 @pytest.mark.parametrize(
     "record",
     [

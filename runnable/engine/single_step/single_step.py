@@ -94,10 +94,8 @@ class SingleStep:
         path, scope = self._address.path, self._address.scope
         step = self._env.state.step(path)
         succeeded = step is not None and step.status == defaults.SUCCESS
-        failure = scope.failure
-        return SingleStepResult(
-            succeeded, type_and_text(failure.error) if failure else ""
-        )
+        reason = type_and_text(scope.failure.error) if scope.failure else ""
+        return SingleStepResult(succeeded, self._env.masker.text(reason))
 
     async def open_branches(self) -> list[OpenBranch]:
         """Record which branches the step has; of a loop, the next iteration.

@@ -26,19 +26,30 @@ class OutputLog:
         'half a line\nrest'
     """
 
-    __slots__ = ("_console", "_live", "_lock", "_masker", "_path", "_pieces")
+    __slots__ = (
+        "_console",
+        "_is_muted",
+        "_live",
+        "_lock",
+        "_masker",
+        "_path",
+        "_pieces",
+    )
 
     def __init__(self, path: str, masker: Masker, console: Console = "plain") -> None:
         self._path = path
         self._masker = masker
         self._console = console
         self._pieces: list[str] = []
+        self._is_muted = False
         self._live: dict[int, _Live] | None = None
         # A finalizer may print while this very thread prints.
         self._lock = threading.RLock()
 
     def write(self, text: str, target: TextIO, /) -> None:
         """Pass a piece on, and keep it once it has been accepted."""
+        if self._is_muted:
+            return
         if self._console == "plain" and not self._masker.knows_any:
             target.write(text)
             self._pieces.append(text)
@@ -50,6 +61,10 @@ class OutputLog:
     def keep(self, text: str, /) -> None:
         """Keep what somebody else shows."""
         self._pieces.append(text)
+
+    def mute(self) -> None:
+        """Drop later output: a thread was left to end by itself."""
+        self._is_muted = True
 
     def _to(self, target: TextIO) -> "_Live":
         if self._live is None:

@@ -45,7 +45,7 @@ async def run_step(node: Node, scope: ParameterScope, env: RunEnvironment) -> No
         await _limited(node, env, partial(launch_step, node, scope, env))
         return
     if isinstance(node, TaskNode) and _is_isolated(node, env):
-        await _limited(node, env, partial(RemoteStep(env).run, node, scope))
+        await _run_isolated(node, scope, env)
         return
     path = join(scope.path, node.name)
     step = env.state.step(path)
@@ -79,6 +79,20 @@ async def _limited(
     else:
         abandoned = attempt.abandoned if attempt is not None else ()
         await with_slot(env.step_limit, env.runtime, action, abandoned)
+
+
+async def _run_isolated(
+    node: TaskNode, scope: ParameterScope, env: RunEnvironment
+) -> None:
+    """Run a step in a process of its own, and in another one if that has died."""
+    remote, path = RemoteStep(env), join(scope.path, node.name)
+    while True:
+        await _limited(node, env, partial(remote.run, node, scope))
+        step = env.state.step(path)
+        tries = step.tries if step is not None else 0
+        if not remote.has_died or tries >= node.policy.max_attempts:
+            return
+        await wait_before_retry(node.policy.delay, tries, env.runtime)
 
 
 def _is_isolated(node: TaskNode, env: RunEnvironment) -> bool:
@@ -141,6 +155,8 @@ def note_failure(node: Node, failure: Failure, scope: ParameterScope) -> None:
 
 async def _finish(attempt: Attempt, env: RunEnvironment) -> None:
     attempt.output.close()
+    if attempt.abandoned:
+        attempt.output.mute()
     error, text = attempt.error, ""
     # The errors of branches are recorded with their steps.
     if error is not None and not isinstance(error, BranchesFailedError):

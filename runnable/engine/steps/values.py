@@ -141,7 +141,7 @@ def masked(
         recorded[name] = parameter
         if not isinstance(parameter, StoredObject):
             value = masker.json(parameter.value)
-            if value != parameter.value:
+            if value is not parameter.value:
                 recorded[name] = parameter.model_copy(update={"value": value})
     return recorded
 

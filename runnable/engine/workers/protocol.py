@@ -63,6 +63,12 @@ class Emitted(NamedTuple):
     event: Event
 
 
+class Learned(NamedTuple):
+    """From a worker: mask these values from now on, and answer."""
+
+    secrets: frozenset[str]
+
+
 class Output(NamedTuple):
     """From a worker: this was written to a standard stream."""
 
@@ -86,9 +92,8 @@ class Done(NamedTuple):
     failure: Failure | None
     objects: Mapping[str, object]
     """Objects that were made, in a run that keeps them in memory."""
-    secrets: frozenset[str]
-    """Values that are to be masked from now on."""
 
 
-Message = Written | Emitted | Output | Refused | Done
-"""A message from a worker; after `Written` and `Emitted`, it waits for an answer."""
+Message = Written | Emitted | Learned | Output | Refused | Done
+"""A message from a worker. After the first three it waits for an answer: the secrets
+that it does not know yet, which other steps of the run have read."""

@@ -51,6 +51,14 @@ def test_output_that_is_not_shown_is_kept():
     assert log.text() == "hidden\nshown by the kernel\n"
 
 
+def test_a_thread_that_was_left_shows_nothing_any_more():
+    log, target = OutputLog("a", Masker()), io.StringIO()
+    log.write("in time\n", target)
+    log.mute()
+    log.write("late\n", target)
+    assert target.getvalue() == log.text() == "in time\n"
+
+
 def test_streams_do_not_cut_each_other_s_secrets():
     log, out, err = OutputLog("a", masker()), io.StringIO(), io.StringIO()
     log.write(SECRET[:5], out)

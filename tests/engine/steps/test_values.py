@@ -72,7 +72,10 @@ def test_a_map_of_metrics_is_a_metric_and_of_objects_an_object(in_memory):
 def test_masked_parameters_are_copies():
     masker = Masker()
     masker.learn("TOKEN", "s3cr3t-value")
-    given = {"x": JsonParameter(value=["s3cr3t-value"]), "y": JsonParameter(value=1)}
+    given = {
+        "x": JsonParameter(value=["s3cr3t-value"]),
+        "y": JsonParameter(value={"loss": [float("nan")]}),
+    }
     recorded = masked(given, masker)
     assert recorded["x"].value == ["***"]
     assert given["x"].value == ["s3cr3t-value"]

@@ -12,6 +12,7 @@ from runnable.engine.workers.protocol import (
     Assignment,
     Done,
     Emitted,
+    Learned,
     Output,
     Packet,
     Refused,
@@ -23,10 +24,11 @@ from runnable.journal import RunFinished, RunState
 MESSAGES = [
     Written(RunFinished("now", "SUCCESS")),
     Emitted(TaskEvent("s", {"type": "progress"})),
+    Learned(frozenset({"secret"})),
     Output("stdout", "text \udcff"),
     Refused("it cannot be unpickled"),
     Packet(None, b"assignment"),
-    Done(True, {"x": JsonParameter(value=1)}, None, {}, frozenset({"secret"})),
+    Done(True, {"x": JsonParameter(value=1)}, None, {}),
 ]
 
 
@@ -37,7 +39,7 @@ def test_a_message_survives_pickling(message):
 
 def test_the_error_of_a_branch_survives_with_its_attributes():
     failure = Failure("m.1.s", FileNotFoundError(2, "no such file", "f.csv"))
-    done = pickle.loads(pickle.dumps(Done(False, {}, failure, {}, frozenset())))
+    done = pickle.loads(pickle.dumps(Done(False, {}, failure, {})))
     assert done.failure.path == "m.1.s"
     assert done.failure.error.filename == "f.csv"
 
