@@ -316,16 +316,16 @@ def test_ten_thousand_runs_at_once():
 
 def test_the_suite_notices_if_branches_share_a_scope(monkeypatch):
     """Broken on purpose: what one branch sets, its siblings find."""
-    from runnable.engine.fan_out import branches
+    from runnable.engine import run_graph
 
-    make = branches._scope_of
+    make = run_graph._scope_of
 
     def share(*arguments):
         scope = make(*arguments)
         scope.parameters = scope.outer.parameters
         return scope
 
-    monkeypatch.setattr(branches, "_scope_of", share)
+    monkeypatch.setattr(run_graph, "_scope_of", share)
     with pytest.raises(AssertionError):
         for number in range(20):
             options = arguments(number, {"type": "do-nothing"})
