@@ -111,7 +111,7 @@ class ContextScoped(providers.Provider[T]):
         self._set(())
 
     def remove_overriding(self, overriding: "Overriding[Any]") -> None:
-        """End one override, wherever in the order it stands."""
+        """End one override, at any position in the order."""
         self._set(tuple(it for it in self._overridings() if it is not overriding))
 
     def is_overridden(self) -> bool:

@@ -94,7 +94,7 @@ class _Marked(ContextScoped[Any]):
         self._name, *self._attributes = service.split(".")
 
     def _provide(self, args: tuple[object, ...], kwargs: dict[str, object]) -> object:
-        # Nobody overrides a marker: the service that it names is what is overridden.
+        # A marker is not overridden itself, but the service that it names.
         del args, kwargs
         known = container_in_force().providers
         provider: Any = known.get(self._name)
@@ -119,7 +119,7 @@ _marked = containers.DynamicContainer()
 
 def _wire(module: str, services: list[str]) -> None:
     # A stand-in with the module's name: binds what `inject` decorated there, and
-    # inspects nothing else, so it costs microseconds and wraps nobody's methods.
+    # inspects nothing else, so it costs microseconds and wraps no methods.
     for service in services:
         if service not in _marked.providers:
             _marked.set_provider(service, _Marked(service))

@@ -194,7 +194,7 @@ def _substitute(value: Any, named: Mapping[str, str], place: Where, *keys: Any) 
 
 
 def kind_of(key: object) -> str:
-    """Return the kind of service that a key of a configuration file stands for."""
+    """Return the kind of service that a key of a configuration file names."""
     return str(key).replace("-", "_")
 
 

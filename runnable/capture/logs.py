@@ -69,7 +69,7 @@ def capture_records() -> None:
 
 
 def release_records() -> None:
-    """Make records as before, unless somebody else replaced the factory."""
+    """Restore the record factory, unless other code has replaced it."""
     factory = logging.getLogRecordFactory()
     if isinstance(factory, RecordFactory):
         logging.setLogRecordFactory(factory.make)

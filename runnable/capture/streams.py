@@ -117,7 +117,7 @@ def _writes_to(handler: object, stream: object) -> bool:
 
 
 def unroute(moved: list[tuple[logging.StreamHandler[Any], TextIO]]) -> None:
-    """Take the proxies away, unless somebody else replaced them."""
+    """Remove the proxies, unless other code has replaced them."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if isinstance(stream, RoutedStream):

@@ -60,7 +60,7 @@ Iterations = Annotated[
     str,
     typer.Option(
         "--iter-variable",
-        help='Where in maps and loops the step stands: {"map_variable": {"x": '
+        help='The iterations of maps and loops: {"map_variable": {"x": '
         '{"value": 1}}, "loop_variable": [{"value": 0}]}.',
     ),
 ]

@@ -121,7 +121,7 @@ def told_to_the_shell(
 
 @contextmanager
 def _standard_output(*, as_json: bool) -> Generator[TextIO]:
-    """Keep standard output for JSON: others, child processes too, write elsewhere."""
+    """Keep standard output for JSON: other output, also of children, goes to stderr."""
     if not as_json:
         yield sys.stdout
         return

@@ -118,7 +118,7 @@ class Threads:
 
 
 def call_later(seconds: float, function: Callable[..., object], *args: object) -> None:
-    """Call a function after a while, in a thread that keeps nobody from ending.
+    """Call a function after a while, in a daemon thread.
 
     Args:
         seconds: How long that is.

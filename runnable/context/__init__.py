@@ -1,7 +1,7 @@
 """The run that the calling code belongs to.
 
 `get_run_context()` answers in the code of a run, also in asyncio tasks it starts, and
-in threads through `propagate` or `ContextThreadPool`. Nobody else sees the run.
+in threads through `propagate` or `ContextThreadPool`. No other code sees the run.
 """
 
 import warnings

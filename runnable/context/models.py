@@ -206,7 +206,7 @@ class RunContext(BaseModel):
         return self._run() if self._run is not None else None
 
     def become_current(self) -> None:
-        """Make this context current here, for a run that nobody has entered yet."""
+        """Make this context current here, for a run that is not entered yet."""
         self._run = weakref.ref(make_current(self))
 
     @property

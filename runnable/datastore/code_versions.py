@@ -23,7 +23,7 @@ class CodeVersions:
         self._known: dict[Path | None, tuple[float, CodeIdentity]] = {}
 
     def known(self) -> CodeIdentity | None:
-        """Return what git said lately of the working directory; it is not asked."""
+        """Return the latest known state of the working directory; git is not called."""
         at, version = self._known.get(_working_directory(), (0.0, None))
         return version if time.monotonic() - at <= _FRESH_SECONDS else None
 

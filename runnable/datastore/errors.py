@@ -23,7 +23,7 @@ class RunLogExistsError(StoreError):
 
 
 class RunLogContinuedError(StoreError):
-    """Somebody else has just continued this run."""
+    """Another process has just continued this run."""
 
     def __init__(self, run_id: str) -> None:
         super().__init__(run_id)
@@ -31,7 +31,7 @@ class RunLogContinuedError(StoreError):
 
     def __str__(self) -> str:
         return (
-            f"Run {self.run_id!r} has just been continued by somebody else; wait for "
+            f"Run {self.run_id!r} has just been continued by another process; wait for "
             "its end, or look at its run log."
         )
 

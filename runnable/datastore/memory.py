@@ -35,7 +35,7 @@ class _MemoryJournal:
 
 
 def _packed(record: Record) -> bytes:
-    # Encoded, so that nobody can change what was recorded.
+    # Encoded, so that later changes of a value do not change its record.
     line = encode(record)
     # Descriptions of runs are long and repetitive.
     return zlib.compress(line, 1) if len(line) > _LONG_BYTES else line
@@ -96,7 +96,7 @@ class MemoryRunLogStore(BaseRunLogStore):
             return journal
 
     def join(self, run_id: str) -> Journal:
-        """Write to the journal of a run that somebody else has."""
+        """Write to the journal of a run that another caller owns."""
         with self._lock:
             if run_id not in self._journals:
                 raise RunLogNotFoundError(run_id, "memory")

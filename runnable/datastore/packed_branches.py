@@ -1,4 +1,4 @@
-"""Steps and branches, kept as bytes until somebody looks at one.
+"""Steps and branches, kept as bytes until one of them is read.
 
 A map may have a hundred thousand branches, and a run log has them all: as models they
 would take a gigabyte, through which the garbage collector would walk again and again.

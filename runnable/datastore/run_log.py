@@ -182,7 +182,7 @@ class RunLog(_Record):
             i_name: The path of the step.
 
         Returns:
-            The step, and the branch it stands in or None for the root.
+            The step, and the branch that it is in, or None for the root.
 
         Raises:
             StepLogNotFoundError: If there is none.

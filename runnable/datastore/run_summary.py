@@ -34,8 +34,8 @@ class RunSummary(NamedTuple):
 
     run_id: str
     status: str
-    """As in the run log; `DAMAGED` if that cannot be read, `CRASHED` if nobody goes on
-    with it."""
+    """As in the run log; `DAMAGED` if that cannot be read, `CRASHED` if its process
+    is gone."""
     tag: str = ""
     pipeline: str = ""
     """The name of the pipeline, if it has one."""

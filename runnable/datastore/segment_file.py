@@ -62,7 +62,7 @@ class Segment:
             return
         with locked(self._descriptor):
             if os.path.exists(self._following):
-                # This process was thought to be gone, and somebody else has gone on.
+                # This process was taken for dead, and another one has resumed the run.
                 raise RunLogContinuedError(self._run_id)
             status = os.fstat(self._descriptor)
             if not status.st_nlink:
@@ -70,7 +70,7 @@ class Segment:
                 location = str(Path(self._following).parent)
                 raise RunLogNotFoundError(self._run_id, location)
             size = status.st_size
-            if size != self._size:  # somebody else has written
+            if size != self._size:  # another process has written
                 size -= self._take_cut_line(size)
             try:
                 self._size = size + _write_all(self._descriptor, content)

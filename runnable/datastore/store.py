@@ -92,7 +92,7 @@ class BaseRunLogStore(Service, abc.ABC):
         Any number of processes may join a run, and its owner need not know; none of
         their records is lost, and each process finds its own in their order. When the
         run is resumed, who has joined it before cannot write any more, except in
-        memory, where nobody else is.
+        memory, which no other process sees.
 
         Args:
             run_id: The id of the run.

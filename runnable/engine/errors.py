@@ -28,7 +28,7 @@ class ExecutionFailedError(RunError):
 
 
 class ExecutionCancelledError(RunError):
-    """A run was ended by somebody else; it is recorded as CANCELLED."""
+    """A run was cancelled from outside; it is recorded as CANCELLED."""
 
     def __init__(self, run_id: str) -> None:
         super().__init__(run_id)

@@ -184,7 +184,7 @@ def script() -> str:
     path, here = Path(file).absolute(), Path.cwd()
     if path.is_relative_to(here):
         return str(path.relative_to(here))
-    # A module elsewhere, run by -m, is a tool, such as pytest: not the user's script.
+    # A module outside this directory, run by -m, is a tool such as pytest.
     return "" if getattr(main, "__spec__", None) else str(path)
 
 

@@ -18,7 +18,7 @@ class Failure(NamedTuple):
 class ParameterScope:
     """The parameters of a graph, while it runs.
 
-    What is not found here is looked for in the scope around it, which nobody changes
+    A name that is not found here is looked up in the outer scope, which does not change
     while this one is in use; what is written stays here, until the step that the branch
     belongs to says what becomes of it.
     """
@@ -38,7 +38,7 @@ class ParameterScope:
     """The latest step that failed."""
 
     def find(self, name: str) -> AnyParameter | None:
-        """Return what a name stands for here, if anything."""
+        """Return the parameter of a name that is visible here, if there is one."""
         for scope in self._outwards():
             found = scope.parameters.get(name) or scope.variables.get(name)
             if found is not None:
@@ -46,7 +46,7 @@ class ParameterScope:
         return None
 
     def has_own(self, name: str) -> bool:
-        """Return True if a name stands for something of this branch."""
+        """Return True if a name is set in this branch itself."""
         return name in self.parameters or name in self.variables
 
     def visible(self) -> dict[str, AnyParameter]:

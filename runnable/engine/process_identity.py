@@ -2,7 +2,7 @@
 
 Theory of operation. A process that starts or resumes a run records its host, its id and
 when it started, since process ids are reused. On the same host, and in the same
-container, this decides for certain whether the process is alive. From elsewhere, only
+container, this decides for certain whether the process is alive. On others, only
 heartbeats tell: a process that was not heard for a minute counts as gone.
 """
 
@@ -43,7 +43,7 @@ def owner_has_crashed(ownership: Ownership) -> bool:
     Args:
         ownership: The claims on the run.
     """
-    # Between its steps, a run whose steps run elsewhere has no owner.
+    # Between its steps, a run whose steps are launched has no owner.
     claims = [it for it in ownership.claims if it.path or not ownership.launches_steps]
     return bool(claims) and not any(
         it.owner == this_process() or _has_living_owner(it, ownership) for it in claims
@@ -53,7 +53,7 @@ def owner_has_crashed(ownership: Ownership) -> bool:
 def owner_of_step(
     ownership: Ownership, path: str, mine: Claim | None, *, runs_here: bool
 ) -> Owner | None:
-    """Return the process that has a step already, so that nobody else may run it.
+    """Return the process that has claimed a step, so that no other one may run it.
 
     Args:
         ownership: The claims on the run.
@@ -87,8 +87,8 @@ def is_alive(owner: Owner, last_heartbeat: float) -> bool:
             is on another host or in another container.
     """
     namespace = owner.id_namespace
-    elsewhere = bool(namespace) and namespace != this_process().id_namespace
-    if elsewhere or owner.host != _host() or sys.platform == "win32":
+    is_foreign = bool(namespace) and namespace != this_process().id_namespace
+    if is_foreign or owner.host != _host() or sys.platform == "win32":
         return seconds() - last_heartbeat < _SILENT_SECONDS
     try:
         os.kill(owner.process_id, 0)

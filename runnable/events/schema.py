@@ -17,7 +17,7 @@ def described(event: Event) -> dict[str, object]:
     """Turn an event into what JSON can express.
 
     Args:
-        event: What a run tells.
+        event: An event of a run.
 
     Returns:
         Its fields, its `type` and the `version`; and the `run_id`, if a run is current,

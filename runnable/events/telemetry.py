@@ -179,7 +179,7 @@ class Telemetry:
         )
 
     def _within(self, branch: str) -> "Context | None":
-        """Return the context of what stands in a branch: that of its step, or run."""
+        """Return the context of the parent of a path: of its step, or of the run."""
         from opentelemetry.trace import set_span_in_context
 
         step = self._steps.get(parent(branch)) if branch else None
@@ -281,7 +281,7 @@ def _set_status(span: "Span", status: str, message: str) -> None:
 
 
 def subscriber(context: RunDescription) -> "Telemetry | None":
-    """Return what makes spans of a run; None where nobody has configured any.
+    """Return the subscriber that makes spans of a run; None if none is configured.
 
     Args:
         context: Describes the run.

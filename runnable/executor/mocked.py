@@ -111,7 +111,7 @@ def _check_parameters(
 
 
 def _provides(graph: Graph, name: str) -> list[str]:
-    """Return what the step of a name returns, wherever in a graph it stands."""
+    """Return the results of the step of a name, at any depth of a graph."""
     found: list[str] = []
     for node in graph.nodes.values():
         if isinstance(node, TaskNode) and node.name == name:

@@ -3,7 +3,7 @@
 Theory of operation. A parameter counts as available at a step if any path leads to the
 step on which another one may have set it, so nothing is refused that could run. What
 fails sets nothing, except a loop, whose iterations before the failing one count. A
-branch reads through to the scope that its step stands in.
+branch reads through to the scope that its step is in.
 """
 
 from collections.abc import Iterator

@@ -201,7 +201,7 @@ class TaskNode(ExecutableNode):
 
 
 class JobNode(TaskNode):
-    """The one task of a job, which stands in no graph."""
+    """The one task of a job, which no other step follows."""
 
     __slots__ = ()
     node_type: ClassVar[str] = "job"

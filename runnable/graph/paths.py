@@ -19,7 +19,7 @@ def join(branch: str, name: str) -> str:
     """Return the path of a step in a branch, or of a branch of a step.
 
     Args:
-        branch: The path of what it stands in, empty for the root.
+        branch: The path of the run or branch that it is in; empty for the root.
         name: Its name, which is one part of a path.
 
     Returns:
@@ -33,7 +33,7 @@ def join(branch: str, name: str) -> str:
 
 
 def parent(path: str) -> str:
-    """Return the path of what something stands in; empty for the root.
+    """Return the path of the parent of a step or branch; empty for the root.
 
     Example:
         >>> parent("fit.left.train")
@@ -61,7 +61,7 @@ class BranchNames:
             text: The name that the author of the pipeline gave it.
 
         Returns:
-            The same text, if it is one part of a path and nobody has it yet. Cut, if it
+            The same text, if it is one part of a path and not yet taken. Cut, if it
             is longer than 80 characters.
         """
         wanted = _UNSAFE.sub(_escaped, text) or "~"

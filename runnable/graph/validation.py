@@ -26,7 +26,7 @@ class Finding(NamedTuple):
 
     text: str
     steps: tuple[str, ...] = ()
-    """The step that it is about, after the steps and branches that it stands in."""
+    """The step that it is about, after the steps and branches that it is in."""
     edge: str = ""
     """The key that is wrong: `next` or `on_failure`."""
 

@@ -84,7 +84,7 @@ class StepReleased(NamedTuple):
 
 
 class RunDeleting(NamedTuple):
-    """A process has started to delete the run; nobody writes to it any more."""
+    """A process has started to delete the run; no process writes to it any more."""
 
     at: str
     host: str

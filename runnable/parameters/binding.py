@@ -121,7 +121,7 @@ class Binder:
             Positional and keyword arguments of the call.
 
         Raises:
-            ParameterMissingError: If the function needs one that nobody offers.
+            ParameterMissingError: If the function needs one that is not offered.
             BindingError: If a value cannot be converted to what is annotated.
         """
         positional: list[object] = []

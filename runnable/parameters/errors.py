@@ -23,7 +23,7 @@ class BindingError(RunError):
 
 
 class ParameterMissingError(RunError):
-    """A step asks for a parameter that nobody provides."""
+    """A step asks for a parameter that is not provided."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class ParameterMissingError(RunError):
 
 
 class ParametersMissingError(ParameterMissingError):
-    """Several parameters are asked for that nobody provides, all of them listed."""
+    """Several parameters are not provided; all of them are listed."""
 
     def __init__(self, missing: Sequence[ParameterMissingError]) -> None:
         first = missing[0]

@@ -149,7 +149,7 @@ def _code_of(function: Callable[..., object]) -> JsonValue:
 
 
 def _compiled(code: types.CodeType) -> str:
-    """Return what compiled code does, without where it stands."""
+    """Describe what compiled code does, without its position in a file."""
     arguments = code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount
     names = code.co_names, code.co_varnames, code.co_freevars
     constants = [_constant(it) for it in code.co_consts]

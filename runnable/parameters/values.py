@@ -36,7 +36,7 @@ def to_json(value: object, location: str, depth: int = 0) -> JsonValue:
             dates, paths, UUIDs and decimals text, numpy scalars and arrays numbers and
             lists.
         location: The name of the value, for errors; grows inwards.
-        depth: How deep the value stands.
+        depth: How deeply the value is nested.
 
     Returns:
         A value that shares no list or mapping with the one that was given.
@@ -116,7 +116,7 @@ def _from_numpy(value: object, location: str, depth: int) -> JsonValue:
 
 
 def json_or_text(text: str) -> JsonValue:
-    """Read what stands in a variable: JSON if it is, else the text itself.
+    """Read the value of a variable: JSON if it is, else the text itself.
 
     Example:
         >>> json_or_text("[1, 2]"), json_or_text("hello")

@@ -2,7 +2,7 @@
 
 Theory of operation. The variable holds an immutable `Scope`. Python gives a thread an
 empty one and an asyncio task a copy of its parent's, so a run is seen by the code it
-calls and by the tasks that code starts, and by nobody else. A context that is
+calls and by the tasks that code starts, and by no other code. A context that is
 constructed becomes current and is replaced by the next one; `RunScope` *owns* a run:
 it closes what was made for it, last to first, and puts back what was current before it
 was constructed. It restores by setting, not by token, so that a generator may be
@@ -49,7 +49,7 @@ class Sink(Protocol):
         ...
 
     def keep(self, text: str, /) -> object:
-        """Keep a piece of output that is passed on by somebody else."""
+        """Keep a piece of output that another program has passed on."""
         ...
 
 
@@ -73,7 +73,7 @@ class Run:
     before: "Scope"
     """The scope to restore when this run is over."""
     container: object | None = None
-    """The container that answers its markers; None stands for the default one."""
+    """The container that answers its markers; the default one if None."""
     entered: bool = False
     over: bool = False
     instances: dict[object, object] = field(default_factory=dict[object, object])
@@ -220,7 +220,7 @@ def set_run(run: Run | None, step: StepScope | None = None) -> None:
 
 
 def make_current(context: Description) -> Run:
-    """Make a context current that nobody has entered yet; it replaces such a one."""
+    """Make a context current that is not entered yet; it replaces such a one."""
     scope = _current.get()
     replaced = scope.run is not None and not scope.run.entered
     run = Run(context, scope.run.before if replaced and scope.run else _before(scope))
@@ -229,7 +229,7 @@ def make_current(context: Description) -> Run:
 
 
 def _before(scope: Scope) -> Scope:
-    # Nobody returns to a run that is over; keeping it would chain runs to one another.
+    # A run that is over is never restored; keeping it would chain runs to one another.
     over = scope.run is not None and scope.run.over
     return scope._replace(run=None, step=None) if over else scope
 
@@ -241,7 +241,7 @@ def find_run() -> Run | None:
 
 
 def require_run(service: str) -> Run:
-    """Return the current run, for somebody who needs one.
+    """Return the current run; there must be one.
 
     Args:
         service: What is asked for, for the error's text.
@@ -310,7 +310,7 @@ class RunScope:
         run = find_run()
         if run is not None and run.context is self._context:
             if run.entered:
-                return self  # joins a run that somebody else owns
+                return self  # joins a run that an outer block owns
         else:
             run = Run(self._context, _before(current_scope()))
             set_run(run)

@@ -73,9 +73,9 @@ class Launcher(NamedTuple):
     ended: Callable[[object], None] | None = None
     """Called with the log of each run that has ended."""
     collect: Callable[[object, Options, object], None] | None = None
-    """Called instead of starting a run, with what would be run, what is said of it, and
-    the container, if any. So a program says what it would run, and `execute` returns
-    the log of a run that never began."""
+    """Called instead of starting a run, with the request, the options of the caller
+    and the container, if any. So a program lists what it would run, and `execute`
+    returns the log of a run that never began."""
     began: Callable[[str], None] | None = None
     """Called with the id of each run that begins."""
 

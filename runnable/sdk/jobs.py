@@ -82,7 +82,7 @@ class Job(TaskSettings):
 
         Raises:
             ExecutionFailedError: If the task failed; its exception is the cause.
-            ParameterMissingError: If nobody provides what it asks for.
+            ParameterMissingError: If a parameter that it needs is not provided.
             ConfigurationError: If a file, key or value of the configuration is wrong.
             RunLogExistsError: If the id has been used.
         """

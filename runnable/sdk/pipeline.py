@@ -1,7 +1,7 @@
 """Steps and pipelines, as authors write them.
 
 The two refer to each other (a step may have a pipeline for its failure, and can be
-turned into a pipeline of its own), so they stand in one module.
+turned into a pipeline of its own), so they are in one module.
 """
 
 import abc
@@ -103,7 +103,7 @@ class Step(BaseModel, abc.ABC):
 
     @property
     def internal_name(self) -> str:
-        """The name of the step, before it stands in a branch."""
+        """The name of the step, without the branches that it is in."""
         return self.name
 
     def __hash__(self) -> int:
@@ -254,7 +254,7 @@ class Pipeline(AnyPipeline):
         Raises:
             ExecutionFailedError: If the run ended in failure; the exception of the
                 failing step is its cause.
-            ParameterMissingError: If nobody provides what a step asks for.
+            ParameterMissingError: If a parameter that a step needs is not provided.
             ConfigurationError: If a file, key or value of the configuration is wrong.
             RunLogExistsError: If the run id has been used.
             RetryValidationError: If a run cannot be resumed: it is active, or its
@@ -368,7 +368,7 @@ class Pipeline(AnyPipeline):
 
 
 class GraphPipeline(Pipeline):
-    """A pipeline whose graph is made elsewhere, such as of a file."""
+    """A pipeline with a ready-made graph, such as that of a file."""
 
     steps: Sequence[InstanceOf[Step]] = ()
     dag: SkipValidation[Graph]

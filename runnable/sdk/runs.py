@@ -281,7 +281,7 @@ class _Kept(NamedTuple):
         }
 
     def delete(self, run_id: str, found: _Found) -> bool:
-        """Delete a run, which nobody can begin to resume meanwhile."""
+        """Delete a run; it cannot be resumed meanwhile."""
         heartbeats, key = heartbeats_of_container(), self.store.key(run_id)
         if not heartbeats.claim(key):
             raise RunUnderWayError(run_id)

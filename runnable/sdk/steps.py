@@ -21,7 +21,7 @@ from runnable.tasks import BaseTaskType, as_returns
 
 
 class Stub(Step):
-    """Does nothing, and succeeds: stands in for a step that is still to be written.
+    """Does nothing, and succeeds: a placeholder for a step that is still to be written.
 
     Any other keyword is ignored, so that a task can be turned into a stub by its
     class's name alone.

@@ -66,7 +66,7 @@ class EventStream:
         """Run a pipeline whose events go to this stream, and yield them.
 
         Args:
-            running: Is cancelled when nobody consumes the events any more.
+            running: Is cancelled when its events are not consumed any more.
 
         Yields:
             The events, until it has ended.
@@ -87,5 +87,5 @@ class EventStream:
             task.cancel()
             await asyncio.wait({task})
             if not task.cancelled():
-                task.exception()  # if nobody asks any more, it is in the run log
+                task.exception()  # marks it as retrieved; it is in the run log
         task.result()

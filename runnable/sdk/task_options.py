@@ -56,7 +56,7 @@ class TaskSettings(BaseModel):
     returns: Annotated[Sequence[str | TaskReturns], AfterValidator(as_returns)] = []
     """Names of what the task returns, or `json`, `pickled` and `metric` of them."""
     secrets: list[str] = []
-    """Names of the secrets that this task, and nobody else, may read."""
+    """Names of the secrets that this task alone may read."""
     retries: int = Field(default=0, ge=0)
     """How often it is tried again when it fails; each try is an attempt of its own."""
     retry_delay: Annotated[float, Field(ge=0)] | Backoff = 0.0

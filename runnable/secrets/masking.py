@@ -22,7 +22,7 @@ _SHORTEST = 4
 
 
 class Learner(Protocol):
-    """Is told of secrets by a masker; compared by identity, and held weakly."""
+    """Receives the secrets of a masker; compared by identity, and held weakly."""
 
     def add(self, values: Iterable[str], names: Iterable[str] = ()) -> None:
         """Mask some values, too."""
@@ -175,7 +175,7 @@ class Masker:
         if isinstance(value, str):
             return self.text(value) if self._pattern.search(value) else value
         if isinstance(value, int | float) and not isinstance(value, bool):
-            # A secret of digits, which somebody has made a number of.
+            # A secret of digits, which was converted to a number.
             text = json.dumps(value)
             masked = self.text(text)
             return value if masked == text else masked

@@ -33,7 +33,7 @@ TEMPORARY_NAME = r"\.[0-9a-f]{16}\.part"
 
 
 class AtomicFile(NamedTuple):
-    """A file that nobody sees yet."""
+    """A file that is not visible yet."""
 
     file: BinaryIO
     keep: Callable[[str], None]

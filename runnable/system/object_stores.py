@@ -81,7 +81,7 @@ class Objects:
 
         Args:
             key: Its name.
-            content: Its bytes, which nobody else would put there.
+            content: Its bytes, which no other caller would put there.
 
         Returns:
             Whether it was put; if not, there is another one.

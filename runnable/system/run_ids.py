@@ -29,7 +29,7 @@ def get_random_name(sep: str = "-") -> str:
     """Make a name of an adjective and a surname.
 
     Args:
-        sep: What stands between the two.
+        sep: The text between the two.
 
     Returns:
         One of some four thousand names; not unique by itself.

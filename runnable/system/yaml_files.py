@@ -246,7 +246,7 @@ class _Maker:
         if isinstance(node, yaml.ScalarNode):
             return self._make_scalar(node)
         if id(node) in self._within or len(self._within) > DEEPEST:
-            raise _NotAcceptedError("an alias stands within what it stands for", node)
+            raise _NotAcceptedError("an alias is used within its own definition", node)
         self._within.add(id(node))
         try:
             if isinstance(node, yaml.MappingNode):

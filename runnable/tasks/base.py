@@ -15,7 +15,7 @@ from runnable.tasks.returns import TaskReturns, as_returns
 
 
 class Items(Protocol):
-    """Gets what a generator yields, in the thread or on the loop where it runs."""
+    """Receives the items of a generator, in the thread or on the loop where it runs."""
 
     def begin(self) -> None:
         """Take note that a generator runs."""
@@ -31,7 +31,7 @@ class Call(NamedTuple):
     args: Sequence[object] = ()
     kwargs: Mapping[str, object] = MappingProxyType({})
     items: "Items | None" = None
-    """Gets what a generator yields; if None, nobody does."""
+    """Gets the items of a generator; if None, they are dropped."""
     stream_end_type: str = "done"
     """The `type` of the item that ends a generator, and has what it returns."""
     abandoned: "Callable[[Future[object]], object] | None" = None
@@ -57,7 +57,7 @@ class BaseTaskType(BaseModel):
     command: str = ""
     """The command as text: a dotted function, a shell command, a notebook."""
     secrets: list[str] = []
-    """Names of the secrets that this task, and nobody else, may read."""
+    """Names of the secrets that this task alone may read."""
     returns: Annotated[list[TaskReturns], BeforeValidator(as_returns)] = []
 
     @property

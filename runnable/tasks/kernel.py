@@ -170,7 +170,7 @@ class _Running:
         )
 
     async def run(self, names: Sequence[str], working_directory: str) -> list[object]:
-        # nbclient takes a cancellation for the death of its kernel; so it is told by
+        # nbclient takes a cancellation for the death of its kernel; so it is stopped by
         # the kernel itself, which is ended.
         cells = asyncio.create_task(self._run(names, working_directory))
         try:

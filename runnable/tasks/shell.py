@@ -4,7 +4,7 @@ Theory of operation. A command is run by `/bin/sh -c`, as it is written: values 
 become part of it, they are variables of its environment. If the task returns something,
 an EXIT trap in front of the command has the environment written to a pipe when the
 shell ends, each variable ended by NUL, so that values may be any text. Output is passed
-on as it comes, by whoever runs the call. The shell is the first of a process group of
+on as it comes, by the caller. The shell is the first of a process group of
 its own, which is ended as a whole.
 """
 

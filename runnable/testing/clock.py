@@ -9,7 +9,7 @@ class FrozenClock:
     It is the time of run logs and events; what tasks ask the machine is real.
 
     Args:
-        now: The local time at which it stands.
+        now: The local time that it shows.
 
     Example:
         >>> clock = FrozenClock(dt.datetime(2026, 1, 31, 10, 0))

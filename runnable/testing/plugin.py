@@ -154,7 +154,7 @@ def run_step(run_pipeline: RunPipeline) -> RunStep:
 
 @pytest.fixture
 def frozen_clock() -> "Iterator[FrozenClock]":
-    """A clock that stands, for the runs that are started in the thread of this test."""
+    """A clock that is set by hand, for the runs that this test's thread starts."""
     from runnable.scope.clock import clock_of
     from runnable.testing import FrozenClock
 

@@ -38,7 +38,7 @@ class Lookup(Protocol):
     """A scope, as far as a step with branches needs it."""
 
     def find(self, name: str) -> AnyParameter | None:
-        """Return what a name stands for, if anything."""
+        """Return the parameter of a name, if there is one."""
         ...
 
     def visible(self) -> Parameters:
@@ -253,7 +253,7 @@ def fan_out(node: CompositeNode, scope: Lookup, path: str) -> FanOut:
 
     Args:
         node: The step.
-        scope: The scope that the step stands in.
+        scope: The scope that the step is in.
         path: The path of the step, for errors.
 
     Returns:

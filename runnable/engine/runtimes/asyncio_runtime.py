@@ -47,7 +47,7 @@ class LoopRuntime:
             current = asyncio.current_task()
             if current is None or current.cancelling():
                 raise
-            # Nobody cancels this run: it comes from what the function has awaited.
+            # The run was not cancelled: this comes from something the function awaited.
             problem = "something that it awaited was cancelled"
             raise CommandCallError(problem) from error
 
@@ -142,7 +142,7 @@ async def _wait_a_while(future: "asyncio.Future[Any]") -> None:
 
 
 def _forget(future: "asyncio.Future[object]") -> None:
-    """Take note of how something ended that nobody waits for any more."""
+    """Retrieve the outcome of a future that is not awaited any more."""
     if not future.done():
         future.add_done_callback(_forget)
     elif not future.cancelled():

@@ -54,7 +54,7 @@ def _exhaust(generator: Generator[Any, Any, Any], call: Call) -> object:
 
 
 class _Nobody:
-    """Takes items that nobody wants."""
+    """Drops the items of a generator."""
 
     def begin(self) -> None:
         """Take no note."""
@@ -82,7 +82,7 @@ async def wait_for(result: object, call: Call) -> object:
 async def _exhaust_async(generator: AsyncGenerator[Any, Any], call: Call) -> None:
     items = _Nobody() if call.items is None else call.items
     items.begin()
-    # Closed also when what is done with an item fails, or nobody waits any more.
+    # Closed also when handling an item fails, or the caller is cancelled.
     async with contextlib.aclosing(generator):
         async for item in generator:
             pause = items.take(item)

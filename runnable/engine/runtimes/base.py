@@ -51,7 +51,7 @@ class Runtime(Protocol):
         """Wait until something is done.
 
         Args:
-            future: What is done by somebody else.
+            future: Completed by another thread.
         """
 
     async def gather(self, branches: AsyncIterator[BranchBody], limit: int) -> None:

@@ -56,7 +56,7 @@ class RunningCall:
     Theory of operation. Python code is ended by an exception that the interpreter
     raises in its thread; that must hit the user's function and nothing else of the
     thread, so it is sent only between entering and leaving the function, which a lock
-    tells. One that has been sent and not yet raised when the function is left is taken
+    shows. One that has been sent and not yet raised when the function is left is taken
     back. What is awaited is cancelled on its loop; what knows better how to end has
     `stop`; and a run that the function executes ends as runs do, so that no exception
     hits the middle of its bookkeeping.
@@ -91,7 +91,7 @@ class RunningCall:
             Its result.
 
         Raises:
-            CallInterrupted: If somebody has ended it.
+            CallInterrupted: If it was interrupted.
         """
         run, thread = current_scope().run, threading.get_ident()
         calls = run.calls if run is not None else {}
@@ -214,7 +214,7 @@ class _Undisturbed:
 
 
 def _later() -> None:
-    """End nothing yet: who looks next whether the call is wanted ends it."""
+    """Interrupt nothing yet; the next check of the call does."""
 
 
 class _WithdrawnError(BaseException):

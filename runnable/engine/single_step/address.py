@@ -37,7 +37,7 @@ class Given(BaseModel):
 
 
 class Iteration(BaseModel):
-    """Which iterations of maps and loops a step stands in, the outermost first.
+    """The iterations of maps and loops that a step is in, the outermost first.
 
     Example:
         >>> text = '{"map_variable": {"x": {"value": 3}}, "loop_variable": []}'

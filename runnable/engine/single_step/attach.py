@@ -50,7 +50,7 @@ async def attached(
     shared: Shared,
     options: ExecutionOptions,
 ) -> AsyncGenerator[SingleStep]:
-    """Join a run for one of its steps, or start the run if nobody has.
+    """Join a run for one of its steps; start the run if it has not started.
 
     Args:
         step: The step.

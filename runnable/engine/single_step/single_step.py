@@ -1,4 +1,4 @@
-"""Run one step of a run whose steps run elsewhere, each in a process of its own.
+"""Run one step of a run, each of whose steps runs in a process of its own.
 
 Theory of operation. The process reads the state of the run, joins its journal, and has
 the engine run one step in the scope that is recorded. A step with branches is run in

@@ -100,7 +100,7 @@ def key_of(
         used: What it was offered.
         scope: Where its parameters are.
         fetched: The files that it has got.
-        environment: The variables that it sees of the branches it stands in.
+        environment: The variables that it sees of the branches it is in.
 
     Returns:
         64 hexadecimal digits; empty if it was given an object that is in memory only.

@@ -59,7 +59,7 @@ class OutputLog:
             self._pieces.append(self._to(target).write(text))
 
     def keep(self, text: str, /) -> None:
-        """Keep what somebody else shows."""
+        """Keep output that another program has shown already."""
         self._pieces.append(text)
 
     def mute(self) -> None:

@@ -41,7 +41,7 @@ class Worker:
                 [sys.executable, "-c", _BOOT, str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
-                # A Ctrl-C at the terminal is for the run, which tells its workers.
+                # A Ctrl-C at the terminal is for the run, which stops its workers.
                 start_new_session=True,
             )
         # The worker may work in another directory.
@@ -140,5 +140,5 @@ class Workers:
             for worker in workers:
                 stack.callback(worker.close)
                 if worker not in self._idle:
-                    # Its branch has been given up; nobody waits for its result.
+                    # Its branch was cancelled; its result is not awaited.
                     stack.callback(worker.kill)
