@@ -8,13 +8,9 @@ DEMO := build/demo
 FAST := $(addprefix tests/,concurrency containers context events graph journal parameters \
 	report secrets system test_exceptions.py datastore/test_file_system.py \
 	datastore/test_records.py engine/fan_out sdk/test_composites.py)
-# Tests of what is measured; none of them interrupts a thread, see pyproject.toml.
+# Tests of the packages whose coverage is measured.
 MEASURED := $(addprefix tests/,containers context contracts datastore engine graph journal \
 	parameters sdk)
-UNMEASURED := $(addprefix --ignore=tests/,engine/test_cancellation.py \
-	engine/test_run_graph.py engine/runtimes/test_interruptible_call.py engine/steps/test_retry.py \
-	engine/test_environment.py engine/test_opening.py \
-	engine/test_worker_server.py sdk/test_streaming.py)
 
 .PHONY: help demo test test-fast coverage check lint types layers docs bench clean
 .DEFAULT_GOAL := help
@@ -39,7 +35,7 @@ test-fast: $(READY) ## Run the tests that need no server, in less than a minute
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal $(FAST)
 
 coverage: $(READY) ## Measure the branch coverage of the core; fail below the floor
-	$(BIN)/python -m pytest -q -n 2 --dist worksteal --cov $(UNMEASURED) $(MEASURED)
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal --cov $(MEASURED)
 
 check: lint types layers docs test coverage ## Everything that CI checks
 

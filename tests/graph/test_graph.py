@@ -13,7 +13,7 @@ from runnable.graph import (
     execution_log_name,
     join,
     unprovided_parameters,
-    validate,
+    check_graph,
 )
 
 
@@ -39,7 +39,7 @@ def graph(start_at="a", **edges):
 )
 def test_findings(made, text):
     with pytest.raises(GraphError, match=text):
-        validate(made)
+        check_graph(made)
 
 
 def test_a_graph_without_an_end():
@@ -48,7 +48,7 @@ def test_a_graph_without_an_end():
         "a2": StubNode(name="a2", next_node="a"),
     }
     with pytest.raises(GraphError) as caught:
-        validate(Graph("a", nodes))
+        check_graph(Graph("a", nodes))
     assert caught.value.findings == [
         "it has no success node to end at",
         "it has no fail node to end at",
@@ -65,11 +65,11 @@ def test_findings_in_branches_say_where():
         "fail": FailNode(name="fail"),
     }
     with pytest.raises(GraphError, match="branch 'b' of step 'p': step 'a' leads to"):
-        validate(Graph("p", nodes))
+        check_graph(Graph("p", nodes))
 
 
 def test_a_sound_graph():
-    validate(graph(a=("b", "c"), b=("success", "c"), c=("fail", "")))
+    check_graph(graph(a=("b", "c"), b=("success", "c"), c=("fail", "")))
 
 
 def test_an_unknown_node():
