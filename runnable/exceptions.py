@@ -28,6 +28,7 @@ The tree of their classes::
     │   ├── ValueNotStorableError
     │   ├── CommandCallError
     │   ├── SecretNotFoundError
+    │   ├── SecretValueError
     │   └── RetryValidationError
     └── StoreError                 something kept is missing, present or damaged
         ├── StoreAccessError
@@ -107,6 +108,7 @@ if TYPE_CHECKING:
     )
     from runnable.secrets.errors import (
         SecretNotFoundError,
+        SecretValueError,
     )
     from runnable.system.errors import (
         ParametersFileError,
@@ -154,6 +156,7 @@ __all__ = [
     "RunnableError",
     "RunsNotDeletedError",
     "SecretNotFoundError",
+    "SecretValueError",
     "ServiceNotFoundError",
     "StepLogNotFoundError",
     "StepTimeoutError",
@@ -224,6 +227,7 @@ _HOMES = {
     ],
     "runnable.secrets.errors": [
         "SecretNotFoundError",
+        "SecretValueError",
     ],
     "runnable.system.errors": [
         "ParametersFileError",

@@ -103,6 +103,8 @@ class RunEnvironment:
     """Limits how many tasks are active at once, if anything does."""
     interrupt: Interrupt
     """How functions in threads are interrupted, unless a task chooses."""
+    steps_apart: bool
+    """Whether other steps run in other processes, which get what is recorded."""
     is_recorded_here: bool
     """Whether the store is local, so that no event loop has to wait for it."""
     stores_objects: bool = False
@@ -188,6 +190,7 @@ def build_environment(
     options: ExecutionOptions = DEFAULT_OPTIONS,
     step_limit: Limiter | None = None,
     interrupt: Interrupt = "raise",
+    steps_apart: bool = False,
 ) -> RunEnvironment:
     """Make the environment of a run, of a single step, or of a worker process.
 
@@ -199,6 +202,7 @@ def build_environment(
         options: How the executor wants steps to be run.
         step_limit: Limits how many tasks are active at once.
         interrupt: What happens to functions in threads that are to end.
+        steps_apart: Whether other steps run in other processes.
     """
     services, in_memory = context.services, context.return_objects
     stores_objects = context.object_serialisation and services.catalog.keeps_objects
@@ -216,6 +220,7 @@ def build_environment(
         objects=None if stores_objects else in_memory,
         step_limit=step_limit,
         interrupt=interrupt,
+        steps_apart=steps_apart,
         is_recorded_here=is_local(services.run_log_store),
         stores_objects=stores_objects and state.count > 1,
     )

@@ -24,6 +24,7 @@ from runnable.engine.process_identity import other_owner, this_process
 from runnable.engine.recorder import now
 from runnable.engine.replaced_files import close_dead_attempts
 from runnable.engine.runtimes import Runtime
+from runnable.engine.secret_values import masked
 from runnable.errors import RunnableError
 from runnable.graph import Graph, TaskNode, changes, node_at
 from runnable.journal import (
@@ -159,12 +160,14 @@ def run_started(
         config["script"] = path
     if graph is not None:
         config |= {"dag": graph.described, "dag_hash": graph.hash}
+    # A nested run knows the secrets of the run around it.
+    recorded = masked(parameters, context.masker)
     return RunStarted(
         at=now(),
         run_id=context.run_id,
-        tag=context.tag,
+        tag=context.masker.text(context.tag),
         dag_hash=context.dag_hash,
-        parameters=dict(parameters),
+        parameters=recorded,
         run_config=config,
         code=[code],
         host=owner.host,
@@ -172,6 +175,7 @@ def run_started(
         process_began=owner.process_began,
         epoch_seconds=seconds(),
         launches_steps=launches_steps,
+        masked=tuple(it for it in recorded if recorded[it] is not parameters[it]),
     )
 
 
@@ -212,7 +216,7 @@ def check_resumable(run_id: str, state: RunState, graph: Graph) -> None:
         reason = f"it is active: {owner} runs it; wait for its end, or end it"
         raise RetryValidationError(run_id, reason)
     check_same_pipeline(run_id, state, graph, "start a new run, or undo")
-    lost = "; ".join(_lost(state))
+    lost = "; ".join(lost_values(state))
     if lost:
         raise RetryValidationError(run_id, f"{lost}; start a new run")
 
@@ -280,8 +284,14 @@ def deletion_record() -> RunDeleting:
     return RunDeleting(now(), *this_process(), seconds())
 
 
-def _lost(state: RunState) -> Iterator[str]:
-    """Yield what finished steps returned that cannot be read again."""
+def lost_values(state: RunState) -> Iterator[str]:
+    """Yield a sentence for each value that was not recorded, so cannot be read again.
+
+    Args:
+        state: The state of a run.
+    """
+    for name in state.started.masked if state.started is not None else ():
+        yield f"it started with {name!r} with a secret in it, which is not kept"
     for step in state.steps_below(""):
         if step.status:
             where = f"step {step.path!r} returned"

@@ -129,7 +129,7 @@ async def run_branches(
         BranchesFailedError: If a branch failed; after all have ended.
         BranchingError: If a parameter does not determine which branches there are.
     """
-    branches = fan_out(node, scope, attempt.path)
+    branches = fan_out(node, scope, attempt.path, env.masker)
     failed: dict[int, tuple[str, Failure | None]] = {}
     limit, run = _how(node, branches, scope, env)
 
@@ -141,7 +141,7 @@ async def run_branches(
                 branches.report(branch, BranchEnd(True, recorded.parameters))
                 continue
             inner = _scope_of(branch, path, scope, recorded)
-            await env.record(BranchStarted(now(), path, dict(branch.variables)))
+            await env.record(branch_started(path, branch, env))
             yield partial(one, number, branch, inner)
 
     async def one(number: int, branch: Branch, inner: ParameterScope) -> None:
@@ -158,6 +158,12 @@ async def run_branches(
     fail_if_needed(
         [failed[number] for number in sorted(failed)], gathered, attempt, branches
     )
+
+
+def branch_started(path: str, branch: Branch, env: RunEnvironment) -> BranchStarted:
+    """Make the record of a branch that starts; it has no secrets."""
+    variables = {name: env.masker.json(it) for name, it in branch.variables.items()}
+    return BranchStarted(now(), path, variables)
 
 
 def _how(

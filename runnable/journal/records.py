@@ -33,6 +33,8 @@ class RunStarted(NamedTuple):
     """POSIX timestamp, independent of the time zone."""
     launches_steps: bool = False
     """True if other processes run the steps, and join the run for it."""
+    masked: tuple[str, ...] = ()
+    """Names of parameters that contained secrets; their values are not recorded."""
 
 
 class RunResumed(NamedTuple):

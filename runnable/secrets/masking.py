@@ -1,24 +1,28 @@
 """Hide the values of secrets in everything that is stored, shown or reported."""
 
-import base64
-import html
-import json
-import operator
 import re
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import accumulate
 from types import MappingProxyType
-from typing import Protocol
-from urllib.parse import quote, quote_plus
+from typing import Protocol, cast
 
 from pydantic import JsonValue
+
+from runnable.secrets.forms import SHORTEST, forms_of
+from runnable.secrets.values import masked_value
 
 MASK = "***"
 _NOTHING: frozenset[str] = frozenset()
 _NO_FORMS: Mapping[str, Sequence[str]] = MappingProxyType({})
-_SHORTEST = 4
-"""Shorter values are no secrets to anybody, and masking them would hide everything."""
+_WRAPPED = 16
+"""Shorter forms are not looked for across lines: chance would make them."""
+_CUT = 6
+"""As much of a secret before `...` is masked."""
+_BREAK = re.compile(r"\r?\n[ \t]*")
+_ELLIPSIS = re.compile(r"\.\.\.|\u2026")
 
 
 class Learner(Protocol):
@@ -31,9 +35,9 @@ class Learner(Protocol):
 class Masker:
     """Replaces the secrets that it knows, in all forms that are usual.
 
-    Those are the value itself, and what JSON, `repr`, HTML, URLs and base64 make of it.
-    Each long line of a value counts as well, since such values are printed line by
-    line.
+    Those are the value itself, and what JSON, `repr`, HTML, URLs, base64 and hex digits
+    make of it, also broken into lines; see `runnable.secrets.forms`. Each long line of
+    a value counts as well, since such values are printed line by line.
 
     Example:
         >>> masker = Masker()
@@ -52,6 +56,7 @@ class Masker:
         "_names",
         "_pattern",
         "_unrecorded",
+        "_wrapped",
         "known",
     )
 
@@ -66,6 +71,7 @@ class Masker:
         self._longest = 0
         self._by_head = _NO_FORMS
         self._pattern: re.Pattern[str] | None = None
+        self._wrapped: re.Pattern[str] | None = None
 
     def __reduce__(self) -> tuple[Callable[[frozenset[str]], "Masker"], tuple[object]]:
         return _masker_of, (self.known,)
@@ -127,17 +133,66 @@ class Masker:
 
     def _mask(self, new: frozenset[str]) -> None:
         self.known |= new
-        self._forms |= {form for value in new for form in _forms_of(value)}
+        self._forms |= {form for value in new for form in forms_of(value)}
         longest_first = sorted(self._forms, key=len, reverse=True)
         if longest_first:
             self._longest = len(longest_first[0])
             self._by_head = _by_head(self._forms)
             self._pattern = re.compile("|".join(map(re.escape, longest_first)))
+            self._wrapped = None
 
     def text(self, text: str) -> str:
         """Return a text without secrets."""
         pattern = self._pattern
-        return pattern.sub(MASK, text) if pattern is not None else text
+        if pattern is None or not text:
+            return text
+        masked = pattern.sub(MASK, text)
+        if "\n" in masked:
+            masked = self._without_wrapped(masked)
+        return self._without_cut(masked) if _ELLIPSIS.search(masked) else masked
+
+    def _without_wrapped(self, text: str) -> str:
+        """Mask secrets that are broken into lines, such as base64 in a mail."""
+        pattern = self._wrapped_pattern()
+        if pattern is None or not pattern.search(_BREAK.sub("", text)):
+            return text
+        starts: list[int] = []
+        pieces: list[str] = []
+        at = 0
+        for found in _BREAK.finditer(text):
+            pieces.append(text[at : found.start()])
+            starts.append(at)
+            at = found.end()
+        pieces.append(text[at:])
+        starts.append(at)
+        ends = list(accumulate(map(len, pieces)))
+
+        def origin(position: int) -> int:
+            line = bisect_right(ends, position)
+            return starts[line] + position - (ends[line - 1] if line else 0)
+
+        spans = [
+            (origin(it.start()), origin(it.end() - 1) + 1)
+            for it in pattern.finditer("".join(pieces))
+        ]
+        for start, end in reversed(spans):
+            text = text[:start] + MASK + text[end:]
+        return text
+
+    def _wrapped_pattern(self) -> re.Pattern[str] | None:
+        if self._wrapped is None:
+            long = sorted((it for it in self._forms if len(it) >= _WRAPPED), key=len)
+            if long:
+                self._wrapped = re.compile("|".join(map(re.escape, reversed(long))))
+        return self._wrapped
+
+    def _without_cut(self, text: str) -> str:
+        """Mask the beginning of a secret that was cut to make a text shorter."""
+        for found in reversed(list(_ELLIPSIS.finditer(text))):
+            start = self._certain(text[: found.start()])
+            if found.start() - start >= _CUT:
+                text = text[:start] + MASK + text[found.start() :]
+        return text
 
     def split(self, text: str) -> tuple[str, str]:
         """Mask the beginning of a text that continues.
@@ -161,47 +216,43 @@ class Masker:
         """Return where the longest beginning of a secret starts that ends the text."""
         length = len(text)
         # By their first letters: asking each form at each place takes far too long.
-        for start in range(max(0, length - self._longest + 1), length):
-            alike = self._by_head.get(text[start : start + _SHORTEST], ())
+        longest = self._longest * (2 if "\n" in text[-self._longest :] else 1)
+        for start in range(max(0, length - longest), length):
+            alike = self._by_head.get(text[start : start + SHORTEST], ())
             tail = text[start:] if alike else ""
             if any(it.startswith(tail) and it != tail for it in alike):
                 return start
+            if "\n" in tail:
+                joined = _BREAK.sub("", tail)
+                if len(joined) * 2 >= _WRAPPED and any(
+                    len(it) >= _WRAPPED and it.startswith(joined) and it != joined
+                    for it in alike
+                ):
+                    return start
         return length
+
+    def hides(self, text: str) -> bool:
+        """Return True if a text contains a secret."""
+        return self._pattern is not None and self.text(text) != text
+
+    def value(self, value: object) -> object:
+        """Return a value of any type without secrets; the same one if there are none.
+
+        Args:
+            value: See `runnable.secrets.values.masked_value`.
+        """
+        return value if self._pattern is None else masked_value(value, self.text)
 
     def json(self, value: JsonValue) -> JsonValue:
         """Return a JSON value without secrets; the same one if there are none."""
-        if self._pattern is None:
-            return value
-        if isinstance(value, str):
-            return self.text(value) if self._pattern.search(value) else value
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            # A secret of digits, which was converted to a number.
-            text = json.dumps(value)
-            masked = self.text(text)
-            return value if masked == text else masked
-        if isinstance(value, dict):
-            made = {self.text(key): self.json(item) for key, item in value.items()}
-            return value if _is_same(made.items(), value.items()) else made
-        if isinstance(value, list):
-            items = [self.json(item) for item in value]
-            return value if all(map(operator.is_, items, value)) else items
-        return value
-
-
-def _is_same(
-    first: Iterable[tuple[str, JsonValue]], second: Iterable[tuple[str, JsonValue]]
-) -> bool:
-    return all(
-        key == other_key and item is other
-        for (key, item), (other_key, other) in zip(first, second, strict=False)
-    )
+        return cast("JsonValue", self.value(value))
 
 
 def _by_head(forms: Iterable[str]) -> dict[str, list[str]]:
     """Find forms by up to as many of their first letters as all of them have."""
     found: dict[str, list[str]] = {}
     for form in forms:
-        for length in range(1, _SHORTEST + 1):
+        for length in range(1, SHORTEST + 1):
             found.setdefault(form[:length], []).append(form)
     return found
 
@@ -210,36 +261,3 @@ def _masker_of(values: frozenset[str]) -> Masker:
     masker = Masker()
     masker.add(values)
     return masker
-
-
-def _forms_of(value: str) -> Iterator[str]:
-    for part in {value, value.strip(), *value.splitlines()}:
-        if len(part) >= _SHORTEST:
-            yield from _encoded(part)
-
-
-def _encoded(part: str) -> Iterator[str]:
-    yield part
-    yield json.dumps(part)[1:-1]
-    yield json.dumps(part, ensure_ascii=False)[1:-1]
-    yield repr(part)[1:-1]
-    yield html.escape(part)
-    yield html.escape(part, quote=False)
-    content = part.encode(errors="surrogatepass")
-    yield repr(content)[2:-1]
-    yield quote(content, safe="")
-    yield quote(content)
-    yield quote_plus(content)
-    for encode in (base64.b64encode, base64.urlsafe_b64encode):
-        yield from _in_base64(content, encode)
-
-
-def _in_base64(content: bytes, encode: Callable[[bytes], bytes]) -> Iterator[str]:
-    # Within a longer text, a value may begin at any of three places of a group; letters
-    # that its neighbours have a share in are left out.
-    for offset in range(3):
-        encoded = encode(bytes(offset) + content).decode().rstrip("=")
-        start = (0, 2, 3)[offset]
-        end = len(encoded) - bool((len(content) + offset) % 3)
-        if end - start >= _SHORTEST:
-            yield encoded[start:end]

@@ -10,10 +10,10 @@ from runnable.graph import (
     ParallelNode,
     StubNode,
     SuccessNode,
+    check_graph,
     execution_log_name,
     join,
     unprovided_parameters,
-    check_graph,
 )
 
 

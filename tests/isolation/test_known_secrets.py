@@ -182,7 +182,7 @@ def read(*, secrets: BaseSecrets = Provide["secrets"]) -> dict:
 
 def use(thing: dict):
     print("printed", thing["token"])
-    return "got " + thing["token"]
+    return RESULT
 
 def main():
     first = PythonTask(name="first", function=read, returns=[pickled("thing")])
@@ -197,7 +197,7 @@ if __name__ == "__main__":
 
 def test_a_single_step_masks_secrets_of_other_steps(monkeypatch):
     monkeypatch.setenv("TOKEN", CANARY)
-    Path("script.py").write_text(SCRIPT)
+    Path("script.py").write_text(SCRIPT.replace("RESULT", "len(thing['token'])"))
     finished = subprocess.run(
         [sys.executable, "script.py"], capture_output=True, text=True, check=False
     )
@@ -301,9 +301,7 @@ def test_a_nested_run_that_is_resumed_alone_knows_the_secrets_around_it(capsys):
 
 def test_the_error_of_a_single_step_is_masked(monkeypatch):
     monkeypatch.setenv("TOKEN", CANARY)
-    broken = SCRIPT.replace(
-        'return "got " + thing["token"]', 'raise ValueError(thing["token"])'
-    )
+    broken = SCRIPT.replace("return RESULT", 'raise ValueError(thing["token"])')
     Path("script.py").write_text(broken)
     finished = subprocess.run(
         [sys.executable, "script.py"], capture_output=True, text=True, check=False
@@ -311,3 +309,21 @@ def test_the_error_of_a_single_step_is_masked(monkeypatch):
     assert finished.returncode != 0
     assert "ValueError: ***" in finished.stderr
     assert traces(".run_log_store", ".catalog") == []
+
+
+@pytest.mark.parametrize(
+    "result", ["thing['token']", "{'deep': [thing['token']]}", "('x', thing['token'])"]
+)
+def test_a_value_with_a_secret_is_refused_where_steps_have_processes(
+    result, monkeypatch
+):
+    """The next step would get what is recorded: a mask."""
+    monkeypatch.setenv("TOKEN", CANARY)
+    Path("script.py").write_text(SCRIPT.replace("RESULT", f"[{result}]"))
+    finished = subprocess.run(
+        [sys.executable, "script.py"], capture_output=True, text=True, check=False
+    )
+    assert finished.returncode != 0
+    assert "step 'second' returned 'text' with a secret in it" in finished.stderr
+    assert CANARY not in finished.stdout + finished.stderr
+    assert get_run_log("r1").status == "FAIL"

@@ -34,6 +34,34 @@ Parameters = Mapping[str, AnyParameter]
 _NOTHING: Parameters = MappingProxyType({})
 
 
+class AnyMasker(Protocol):
+    """A `runnable.secrets.Masker`, as far as branches need it."""
+
+    def hides(self, text: str) -> bool:
+        """Return True if a text contains a secret."""
+        ...
+
+    def value(self, value: object) -> object:
+        """Return a value without secrets."""
+        ...
+
+
+class _NoSecrets:
+    """Masks nothing."""
+
+    def hides(self, text: str) -> bool:
+        """Return False."""
+        del text
+        return False
+
+    def value(self, value: object) -> object:
+        """Return the value."""
+        return value
+
+
+_NO_SECRETS = _NoSecrets()
+
+
 class Lookup(Protocol):
     """A scope, as far as a step with branches needs it."""
 
@@ -152,9 +180,21 @@ class ParallelFanOut(FanOut):
 
 
 class MapFanOut(FanOut):
-    """One graph for every item; what the branches return is collected."""
+    """One graph for every item; what the branches return is collected.
 
-    def __init__(self, node: MapNode, items: list[JsonValue]) -> None:
+    Args:
+        node: The step.
+        items: One for each branch.
+        masker: A branch whose item contains a secret is named by its position.
+    """
+
+    def __init__(
+        self,
+        node: MapNode,
+        items: list[JsonValue],
+        masker: AnyMasker = _NO_SECRETS,
+    ) -> None:
+        self._masker = masker
         self._node = node
         self._graph = node.branches[MAP_PLACEHOLDER]
         self._items = items
@@ -173,7 +213,10 @@ class MapFanOut(FanOut):
         """Yield a branch for each item, in their order."""
         names = BranchNames()
         for position, item in enumerate(self._items):
-            name = names.name(str(item))
+            text = str(item)
+            if self._masker.hides(text):
+                text = f"item-{position + 1}"
+            name = names.name(text)
             self._positions[name] = position
             yield Branch(name, self._graph, {self._node.iterate_as: item})
 
@@ -248,13 +291,16 @@ class LoopFanOut(FanOut):
         return Gathered(self._carried, problem=self._problem)
 
 
-def fan_out(node: CompositeNode, scope: Lookup, path: str) -> FanOut:
+def fan_out(
+    node: CompositeNode, scope: Lookup, path: str, masker: AnyMasker = _NO_SECRETS
+) -> FanOut:
     """Return the branches of a step, with the parameters that it finds.
 
     Args:
         node: The step.
         scope: The scope that the step is in.
         path: The path of the step, for errors.
+        masker: A secret becomes no name, and is in no error.
 
     Returns:
         Its branches.
@@ -265,11 +311,11 @@ def fan_out(node: CompositeNode, scope: Lookup, path: str) -> FanOut:
     """
     match node:
         case MapNode():
-            return MapFanOut(node, _items(node, scope, path))
+            return MapFanOut(node, _items(node, scope, path, masker), masker)
         case LoopNode():
             return LoopFanOut(node, scope.find(node.break_on))
         case ConditionalNode():
-            return ParallelFanOut(_chosen(node, scope, path))
+            return ParallelFanOut(_chosen(node, scope, path, masker))
         case _:
             return ParallelFanOut(node.branches)
 
@@ -281,11 +327,14 @@ def _value(name: str, scope: Lookup, path: str) -> object:
     return found.get_value()
 
 
-def _items(node: MapNode, scope: Lookup, path: str) -> list[JsonValue]:
+def _items(
+    node: MapNode, scope: Lookup, path: str, masker: AnyMasker
+) -> list[JsonValue]:
     value = _value(node.iterate_on, scope, path)
     if not isinstance(value, list | tuple):
         why = "a map needs a list to iterate on"
-        raise BranchingError(node.iterate_on, shortened(value), why)
+        shown = shortened(masker.value(value))
+        raise BranchingError(node.iterate_on, shown, why)
     items = cast("list[object] | tuple[object, ...]", value)
     try:
         return [to_json(it, f"{node.iterate_on}[{at}]") for at, it in enumerate(items)]
@@ -299,7 +348,9 @@ def _items(node: MapNode, scope: Lookup, path: str) -> list[JsonValue]:
         ) from None
 
 
-def _chosen(node: ConditionalNode, scope: Lookup, path: str) -> Mapping[str, Graph]:
+def _chosen(
+    node: ConditionalNode, scope: Lookup, path: str, masker: AnyMasker
+) -> Mapping[str, Graph]:
     value = _value(node.parameter, scope, path)
     name = str(value) if isinstance(value, str | int | float) else None
     if name not in node.branches:
@@ -310,7 +361,7 @@ def _chosen(node: ConditionalNode, scope: Lookup, path: str) -> Mapping[str, Gra
             why = "only text, numbers and True or False name a branch"
         raise BranchingError(
             node.parameter,
-            shortened(value),
+            shortened(masker.value(value)),
             f"{why}. {did_you_mean(str(value), node.branches)}",
         )
     return {name: node.branches[name]}

@@ -18,6 +18,7 @@ from runnable.engine.leases import RunLease
 from runnable.engine.opening import (
     check_same_pipeline,
     code_identity,
+    lost_values,
     read_secrets_again,
     run_started,
 )
@@ -123,6 +124,7 @@ def _environment(
         options=options._replace(launcher=None),
         step_limit=step_limit(shared, context),
         interrupt=shared.active_runs.interrupt,
+        steps_apart=True,
     )
 
 
@@ -149,6 +151,9 @@ def _checked(
         raise RunError(f"run {run_id!r} cannot be joined: {why}")
     check_same_pipeline(run_id, state, step.graph, "it is another one")
     address = locate(step, state, context)
+    lost = "; ".join(lost_values(state))
+    if lost and not isinstance(address.node, SuccessNode | FailNode):
+        raise RunError(f"step {address.path!r} cannot be run: {lost}")
     check_turn(address, state)
     owner = owner_of_step(state.ownership, address.path, mine, runs_here=runs_here)
     if owner is not None and not has_succeeded(address, state):

@@ -16,7 +16,6 @@ from pydantic import JsonValue
 from runnable import defaults
 from runnable.datastore import (
     BranchFinished,
-    BranchStarted,
     Record,
     RunFinished,
     StepStarted,
@@ -26,7 +25,13 @@ from runnable.engine.environment import RunEnvironment
 from runnable.engine.fan_out.fan_out import Branch, BranchEnd, FanOut, fan_out
 from runnable.engine.parameter_scope import Failure
 from runnable.engine.recorder import now
-from runnable.engine.run_graph import fail_if_needed, merge, run_composite
+from runnable.engine.run_graph import (
+    branch_started,
+    fail_if_needed,
+    merge,
+    run_composite,
+)
+from runnable.engine.secret_values import refuse_secrets
 from runnable.engine.single_step.address import Address
 from runnable.engine.steps.attempt import Attempt
 from runnable.engine.steps.step import run_step, type_and_text
@@ -113,7 +118,7 @@ class SingleStep:
         if self._has_succeeded:
             return []
         try:
-            branches = fan_out(node, address.scope, address.path)
+            branches = fan_out(node, address.scope, address.path, env.masker)
         except RunnableError as error:
             await run_composite(node, address.scope, env, partial(_fail, error))
             raise
@@ -125,7 +130,10 @@ class SingleStep:
         for branch, path, recorded in self._replayed(branches, again=True):
             if recorded is None or recorded.status not in {"", defaults.SUCCESS}:
                 # It has not started, or it has failed and is tried again.
-                await env.record(BranchStarted(now(), path, dict(branch.variables)))
+                started = branch_started(path, branch, env)
+                what = f"branch {path!r} is given"
+                refuse_secrets(branch.variables, started.variables, what)
+                await env.record(started)
             if recorded is None or recorded.status != defaults.SUCCESS:
                 opened.append(OpenBranch(branch.name, branch.variables))
         return opened
@@ -143,7 +151,7 @@ class SingleStep:
         address, node, env = self._address, self._composite(), self._env
         if self._has_succeeded:
             return _SUCCEEDED
-        branches = fan_out(node, address.scope, address.path)
+        branches = fan_out(node, address.scope, address.path, env.masker)
         ends = [(path, recorded) for _, path, recorded in self._replayed(branches)]
         waiting = [path for path, it in ends if it is None or not it.status]
         started = [path for path, it in ends if it is not None]

@@ -18,6 +18,7 @@ from runnable.engine.environment import RunEnvironment
 from runnable.engine.launching import launch_step
 from runnable.engine.parameter_scope import Failure, ParameterScope
 from runnable.engine.recorder import UnrecordedError, now
+from runnable.engine.secret_values import masked
 from runnable.engine.slots import with_slot
 from runnable.engine.steps.attempt import Attempt
 from runnable.engine.steps.caching import remember
@@ -25,7 +26,6 @@ from runnable.engine.steps.files import close_attempt, keep_log
 from runnable.engine.steps.output_log import OutputLog
 from runnable.engine.steps.retry import is_worth_another_try, wait_before_retry
 from runnable.engine.steps.task_step import run_executable
-from runnable.engine.steps.values import masked
 from runnable.engine.worker_client import RemoteStep
 from runnable.graph import ExecutableNode, Node, StepNode, TaskNode, join
 

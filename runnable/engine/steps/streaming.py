@@ -3,8 +3,6 @@
 from collections.abc import Callable, Mapping
 from typing import cast
 
-from pydantic import JsonValue
-
 from runnable.events import Pause, TaskEvent
 from runnable.secrets import Masker
 from runnable.tasks import BaseTaskType, Call
@@ -57,13 +55,8 @@ class Yielded:
         content = cast("Mapping[str, object]", item)
         if content["type"] == self._end_type:
             self._end = content
-        event = {key: self._masked(value) for key, value in content.items()}
-        return self._tell(TaskEvent(self._path, event))
-
-    def _masked(self, value: object) -> object:
-        # Values that are no JSON are passed on to the consumer.
-        known = isinstance(value, str | list | dict)
-        return self._masker.json(cast("JsonValue", value)) if known else value
+        event = self._masker.value(dict(content))
+        return self._tell(TaskEvent(self._path, cast("Mapping[str, object]", event)))
 
     def result(self, returned: object, task: BaseTaskType) -> object:
         """Return the result of the task.

@@ -7,6 +7,7 @@ from runnable.catalog import PutBy
 from runnable.engine.environment import RunEnvironment
 from runnable.engine.parameter_scope import ParameterScope
 from runnable.engine.replaced_files import name_of_attempt
+from runnable.engine.secret_values import masked, refuse_secrets
 from runnable.engine.steps.attempt import Attempt
 from runnable.engine.steps.caching import Used, key_of, recall
 from runnable.engine.steps.files import (
@@ -117,6 +118,9 @@ async def _take(
         attempt.outputs = await env.off_loop(outputs, task, result, attempt.path, env)
     else:
         attempt.outputs = outputs(task, result, attempt.path, env)
+    if env.steps_apart:
+        recorded = masked(attempt.outputs, env.masker)
+        refuse_secrets(attempt.outputs, recorded, f"step {attempt.path!r} returned")
 
 
 def _key_of(

@@ -22,7 +22,6 @@ from runnable.parameters.errors import (
     ReturnsError,
     ValueNotStorableError,
 )
-from runnable.secrets import Masker
 from runnable.tasks import BaseTaskType, TaskReturns
 from runnable.tasks.returns import Kind
 
@@ -125,25 +124,6 @@ def outputs(
         one.name: _parameter(one, value, path, env)
         for one, value in zip(declared, values, strict=True)
     }
-
-
-def masked(
-    parameters: Mapping[str, AnyParameter], masker: Masker
-) -> dict[str, AnyParameter]:
-    """Return parameters as they are recorded: without secrets.
-
-    Args:
-        parameters: By name.
-        masker: Knows the secrets.
-    """
-    recorded: dict[str, AnyParameter] = {}
-    for name, parameter in parameters.items():
-        recorded[name] = parameter
-        if not isinstance(parameter, StoredObject):
-            value = masker.json(parameter.value)
-            if value is not parameter.value:
-                recorded[name] = parameter.model_copy(update={"value": value})
-    return recorded
 
 
 def reduced(

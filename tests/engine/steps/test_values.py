@@ -5,9 +5,8 @@ import pytest
 from runnable import ExecutionFailedError, Map, Pipeline, PythonTask, metric, pickled
 from runnable.datastore import JsonParameter
 from runnable.engine.parameter_scope import ParameterScope
-from runnable.engine.steps.values import Offers, json_parameters, masked
+from runnable.engine.steps.values import Offers, json_parameters
 from runnable.exceptions import ReturnsError, ValueNotStorableError
-from runnable.secrets import Masker
 
 
 def executed(function, returns, in_memory, **parameters):
@@ -67,16 +66,3 @@ def test_a_map_of_metrics_is_a_metric_and_of_objects_an_object(in_memory):
     )
     assert run_log.metrics() == {"m": [1, 2]}
     assert run_log.parameters["o"].kind == "object"
-
-
-def test_masked_parameters_are_copies():
-    masker = Masker()
-    masker.learn("TOKEN", "s3cr3t-value")
-    given = {
-        "x": JsonParameter(value=["s3cr3t-value"]),
-        "y": JsonParameter(value={"loss": [float("nan")]}),
-    }
-    recorded = masked(given, masker)
-    assert recorded["x"].value == ["***"]
-    assert given["x"].value == ["s3cr3t-value"]
-    assert recorded["y"] is given["y"]
