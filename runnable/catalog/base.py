@@ -29,6 +29,11 @@ class ObjectInfo(NamedTuple):
     size_bytes: int
 
 
+def _hides_nothing(name: str) -> bool:
+    del name
+    return False
+
+
 @dataclass(slots=True)
 class PutBy:
     """An attempt of a step that puts files."""
@@ -40,6 +45,8 @@ class PutBy:
     back if the attempt does not succeed."""
     replaced: list[str] = field(default_factory=list[str])
     """Gets the names of files that come back then."""
+    hides: Callable[[str], bool] = _hides_nothing
+    """Returns True for a name with a secret in it: it is refused."""
 
 
 class BaseCatalog(Service, abc.ABC):

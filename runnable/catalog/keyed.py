@@ -133,6 +133,8 @@ class KeyedCatalog(BaseCatalog):
         kept: list[DataCatalog] = []
         for path in self._files(pattern):
             name = path.relative_to(folder).as_posix()
+            if _is_refused(name, pattern, by, missing_ok=missing_ok):
+                continue
             key = f"{root}/{name}"
             stays = by and by.may_replace is not None and name not in by.may_replace
             if stays and self.has(key):
@@ -352,6 +354,15 @@ class KeyedCatalog(BaseCatalog):
         for key in tuple(self.names(f"{self._root(run_id)}/{_REMEMBERED}")):
             self.drop(f"{_CACHE}/{key}/{run_id}")
         self.drop(check_run_id(run_id))
+
+
+def _is_refused(name: str, pattern: str, by: PutBy | None, *, missing_ok: bool) -> bool:
+    """Refuse a name with a secret in it; of a failed step, the file is left out."""
+    if by is None or not by.hides(name):
+        return False
+    if not missing_ok:
+        raise CatalogError(pattern, "finds a file with a secret in its name")
+    return True
 
 
 def _entry(name: str, digest: str, path: str, stage: str) -> DataCatalog:

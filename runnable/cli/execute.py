@@ -115,6 +115,7 @@ def run_file(file: Path, options: "Options", answer: Answer) -> None:
     """
     from runnable.scope.launcher import program_launched_by
     from runnable.scope.options import Launcher
+    from runnable.secrets import Masker
 
     make_importable(file)
     logs: list[RunLog] = []
@@ -125,7 +126,9 @@ def run_file(file: Path, options: "Options", answer: Answer) -> None:
     def ended(run_log: object) -> None:
         logs.append(cast("RunLog", run_log))
 
-    with program_launched_by(Launcher(options, ended, began=began)):
+    answer.masker = Masker()
+    launched = Launcher(options, ended, began=began, masker=answer.masker)
+    with program_launched_by(launched):
         try:
             if is_script(file):
                 call_script(file)

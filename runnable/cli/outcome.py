@@ -9,10 +9,13 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from runnable.errors import RunnableError
 from runnable.system.fast_import import import_markers
+
+if TYPE_CHECKING:
+    from runnable.secrets import Masker
 
 _LIBRARY = str(Path(__file__).parents[1])
 
@@ -49,6 +52,12 @@ class Answer:
         """True if JSON was written."""
         self.run_id = ""
         """The run that began last, if any."""
+        self.masker: Masker | None = None
+        """Knows the secrets of the runs."""
+
+    def masked(self, text: str) -> str:
+        """Return a text without secrets."""
+        return self.masker.text(text) if self.masker is not None else text
 
     def say(self, text: str) -> None:
         """Print text, unless a program is listening."""
@@ -109,8 +118,9 @@ def told_to_the_shell(
             raise
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last frame
             why, code = _explained(error, answer.run_id)
+            why = answer.masked(why)
             if verbose:
-                traceback.print_exc()
+                print(answer.masked(traceback.format_exc()), file=sys.stderr)  # noqa: T201
             if not answer.has_given:
                 answer.give({"error": why, "exit_status": int(code)})
             print(f"runnable: {why}", file=sys.stderr)  # noqa: T201

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from pydantic import JsonValue
 
@@ -168,7 +168,7 @@ def run_started(
         tag=context.masker.text(context.tag),
         dag_hash=context.dag_hash,
         parameters=recorded,
-        run_config=config,
+        run_config=cast("dict[str, JsonValue]", context.masker.json(config)),
         code=[code],
         host=owner.host,
         process_id=owner.process_id,

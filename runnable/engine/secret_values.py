@@ -4,9 +4,11 @@ Within one process, a step gets the value that an earlier one returned, whatever
 it; in another process it would get what was recorded, which is masked.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import cast
 
 from runnable.datastore import AnyParameter
+from runnable.errors import RunnableError
 from runnable.journal import StoredObject
 from runnable.secrets import Masker
 from runnable.secrets.errors import SecretValueError
@@ -47,3 +49,42 @@ def masked(
             if value is not parameter.value:
                 recorded[name] = parameter.model_copy(update={"value": value})
     return recorded
+
+
+def mask_own_errors(error: BaseException, masker: Masker) -> None:
+    """Mask the texts of an error, and of its causes, as far as they are the library's.
+
+    An exception of the user's is left as it was raised: the caller may need it.
+
+    Args:
+        error: Why a step has failed.
+        masker: Knows the secrets.
+    """
+    if not masker.knows_any:
+        return
+    seen: set[int] = set()
+    found: list[BaseException | None] = [error]
+    while found:
+        one = found.pop()
+        if one is None or id(one) in seen:
+            continue
+        seen.add(id(one))
+        found += [one.__cause__, one.__context__]
+        if isinstance(one, BaseExceptionGroup):
+            found += cast("BaseExceptionGroup[BaseException]", one).exceptions
+        elif isinstance(one, RunnableError):
+            one.args = tuple(_masked_text(it, masker) for it in one.args)
+        if isinstance(one, RunnableError):
+            for name, value in vars(one).items():
+                setattr(one, name, _masked_text(value, masker))
+
+
+def _masked_text(value: object, masker: Masker) -> object:
+    if isinstance(value, str):
+        return masker.text(value)
+    if isinstance(value, list | tuple):
+        items = cast("Sequence[object]", value)
+        if all(isinstance(it, str) for it in items):
+            return masker.value(items)
+        return items
+    return value

@@ -1,9 +1,9 @@
 """The options of a run, as the caller gives them and as they are resolved."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 Where = Callable[..., str]
 """Returns the location of a value, such as `config.yaml:3:5`, by the keys that lead to
@@ -65,6 +65,13 @@ class RunSettings(NamedTuple):
     retry_indicator: str = ""
 
 
+class SecretLearner(Protocol):
+    """A `runnable.secrets.Masker`, as far as a launcher needs it."""
+
+    def add(self, values: Iterable[str], names: Iterable[str] = ()) -> None:
+        """Mask some values."""
+
+
 class Launcher(NamedTuple):
     """Hooks and default options that the launcher of a script (the CLI) installs."""
 
@@ -78,6 +85,8 @@ class Launcher(NamedTuple):
     returns the log of a run that never began."""
     began: Callable[[str], None] | None = None
     """Called with the id of each run that begins."""
+    masker: SecretLearner | None = None
+    """Receives the secrets that runs read."""
 
 
 class Setting(NamedTuple):

@@ -141,6 +141,9 @@ def prepared(
         context = _make_context(request, run_id, settings, services)
         if around is not None:
             around.masker.share_with(context.masker)
+            context.masker.share_values_with(around.masker)
+        if (learner := launcher().masker) is not None:
+            context.masker.share_with(learner)
         with RunScope(context, container, before), _same_for_all(settings, services):
             for listener in listeners():
                 context.subscribe(listener)

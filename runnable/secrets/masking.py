@@ -32,6 +32,20 @@ class Learner(Protocol):
         """Mask some values, too."""
 
 
+class _ValuesOnly:
+    """Passes on values without names: an outer run cannot ask for them again."""
+
+    __slots__ = ("__weakref__", "_masker")
+
+    def __init__(self, masker: "Masker") -> None:
+        self._masker = masker
+
+    def add(self, values: Iterable[str], names: Iterable[str] = ()) -> None:
+        """Mask some values, too."""
+        del names
+        self._masker.add(values)
+
+
 class Masker:
     """Replaces the secrets that it knows, in all forms that are usual.
 
@@ -54,6 +68,7 @@ class Masker:
         "_lock",
         "_longest",
         "_names",
+        "_outer",
         "_pattern",
         "_unrecorded",
         "_wrapped",
@@ -67,6 +82,7 @@ class Masker:
         self._unrecorded: dict[str, None] = {}
         self._names: dict[str, None] = {}
         self._inner: weakref.WeakSet[Learner] | None = None
+        self._outer: _ValuesOnly | None = None
         self._forms = _NOTHING
         self._longest = 0
         self._by_head = _NO_FORMS
@@ -110,6 +126,15 @@ class Masker:
             self._inner.add(inner)
             known, names = self.known, tuple(self._names)
         inner.add(known, names)
+
+    def share_values_with(self, outer: "Masker") -> None:
+        """Have the masker of the outer run mask these secrets: errors carry them there.
+
+        Args:
+            outer: That of the run that this one is nested in.
+        """
+        self._outer = _ValuesOnly(outer)
+        self.share_with(self._outer)
 
     def add(self, values: Iterable[str], names: Iterable[str] = ()) -> None:
         """Mask some values; may be called from any thread.

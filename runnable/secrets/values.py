@@ -4,12 +4,13 @@ import copy
 import dataclasses
 import json
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import cast
 
 from pydantic import BaseModel
 
 _DEEPEST = 64
+_COLLECTIONS = (list, tuple, set, frozenset, deque)
 
 
 def masked_value(  # noqa: PLR0911 - one for each type
@@ -38,7 +39,9 @@ def masked_value(  # noqa: PLR0911 - one for each type
             text = _number(value)
             return value if mask(text) == text else mask(text)
         case bytes() | bytearray() | memoryview():
-            return _masked_bytes(value, mask)
+            content = bytes(cast("bytes", value))
+            masked = _masked_bytes(content, mask)
+            return cast("object", value) if masked == content else masked
         case BaseException():
             return _by_text(value, f"{type(value).__name__}: {value}", mask)
         case _:
@@ -50,38 +53,44 @@ def masked_value(  # noqa: PLR0911 - one for each type
     )
 
 
-def _masked_container(  # noqa: PLR0911 - one for each type
+def _masked_container(
     value: object, inner: Callable[[object], object], mask: Callable[[str], str]
 ) -> object:
-    match value:
-        case Mapping():
-            mapping = cast("Mapping[object, object]", value)
-            pairs = [(inner(key), inner(it)) for key, it in mapping.items()]
-            old = list(mapping.items())
-            same = all(
-                a is c and b is d for (a, b), (c, d) in zip(pairs, old, strict=True)
-            )
-            return value if same else dict(pairs)
-        case list() | tuple() | set() | frozenset() | deque():
-            items = list(cast("list[object]", value))
-            made = [inner(item) for item in items]
-            if all(a is b for a, b in zip(made, items, strict=True)):
-                return value
-            if isinstance(value, tuple) and hasattr(value, "_fields"):
-                return tuple.__new__(type(value), made)  # a named tuple
-            plain = (list, tuple, set, frozenset, deque)
-            kind = next(it for it in plain if isinstance(value, it))
-            return kind(made)
-        case BaseModel():
-            fields = {**value.__dict__, **(value.model_extra or {})}
-            changed = _changed(fields, inner)
-            return value.model_copy(update=changed) if changed else value
-        case _ if dataclasses.is_dataclass(value) and not isinstance(value, type):
-            names = [field.name for field in dataclasses.fields(value)]
-            changed = _changed({it: getattr(value, it, None) for it in names}, inner)
-            return _with(value, changed) if changed else value
-        case _:
-            return _by_text(value, repr(value), mask)
+    if isinstance(value, Mapping):
+        return _masked_mapping(cast("Mapping[object, object]", value), inner)
+    for kind in _COLLECTIONS:
+        if isinstance(value, kind):
+            return _masked_items(cast("Iterable[object]", value), kind, inner)
+    if isinstance(value, BaseModel):
+        changed = _changed({**value.__dict__, **(value.model_extra or {})}, inner)
+        return value.model_copy(update=changed) if changed else value
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        names = [field.name for field in dataclasses.fields(value)]
+        changed = _changed({it: getattr(value, it, None) for it in names}, inner)
+        return _with(value, changed) if changed else value
+    return _by_text(value, repr(value), mask)
+
+
+def _masked_mapping(
+    value: Mapping[object, object], inner: Callable[[object], object]
+) -> object:
+    old = list(value.items())
+    made = [(inner(key), inner(it)) for key, it in old]
+    same = all(a is c and b is d for (a, b), (c, d) in zip(made, old, strict=True))
+    return value if same else dict(made)
+
+
+def _masked_items(
+    value: Iterable[object],
+    kind: Callable[[Iterable[object]], object],
+    inner: Callable[[object], object],
+) -> object:
+    items = list(value)
+    made = [inner(item) for item in items]
+    if all(a is b for a, b in zip(made, items, strict=True)):
+        return value
+    make_named_tuple = getattr(value, "_make", None)
+    return make_named_tuple(made) if make_named_tuple is not None else kind(made)
 
 
 def _changed(
@@ -109,12 +118,9 @@ def _number(value: float) -> str:
         return ""
 
 
-def _masked_bytes(
-    value: bytes | bytearray | memoryview, mask: Callable[[str], str]
-) -> object:
-    text = bytes(value).decode(errors="surrogateescape")
-    masked = mask(text)
-    return value if masked == text else masked.encode(errors="surrogateescape")
+def _masked_bytes(content: bytes, mask: Callable[[str], str]) -> bytes:
+    text = content.decode(errors="surrogateescape")
+    return mask(text).encode(errors="surrogateescape")
 
 
 def _by_text(value: object, text: str, mask: Callable[[str], str]) -> object:

@@ -67,7 +67,8 @@ async def put_leftovers(
 async def _put(
     files: CatalogSettings, attempt: Attempt, env: RunEnvironment, left: set[str] | None
 ) -> None:
-    by = PutBy(name_of_attempt(attempt.path, attempt.number), left, attempt.replaced)
+    name = name_of_attempt(attempt.path, attempt.number)
+    by = PutBy(name, left, attempt.replaced, env.masker.hides)
     for pattern in files.put:
         kept = await env.off_loop(
             env.services.catalog.put_files,

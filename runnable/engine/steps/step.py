@@ -18,7 +18,7 @@ from runnable.engine.environment import RunEnvironment
 from runnable.engine.launching import launch_step
 from runnable.engine.parameter_scope import Failure, ParameterScope
 from runnable.engine.recorder import UnrecordedError, now
-from runnable.engine.secret_values import masked
+from runnable.engine.secret_values import mask_own_errors, masked
 from runnable.engine.slots import with_slot
 from runnable.engine.steps.attempt import Attempt
 from runnable.engine.steps.caching import remember
@@ -134,6 +134,7 @@ async def run_attempt(
         raise
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the step boundary
         attempt.error = error
+        mask_own_errors(error, env.masker)
         if attempt.number:
             attempt.outputs = {}
             error.add_note(f"in step {attempt.path!r}, attempt {attempt.number}")
