@@ -16,13 +16,14 @@ from string import Template
 from typing import Any, cast
 
 from dependency_injector.containers import Container
+from pydantic import JsonValue
 
 from containers.plugins import KINDS
 from containers.providers import ContextScoped
 from runnable import defaults
 from runnable.datastore.errors import RetryValidationError
 from runnable.errors import ConfigurationError, did_you_mean
-from runnable.parameters.sources import read_parameters_file
+from runnable.parameters.sources import Given, read_parameters_file
 from runnable.parameters.values import json_or_text
 from runnable.scope.launcher import NOBODY, launcher
 from runnable.scope.options import Options, RunSettings, Where, completed
@@ -82,6 +83,7 @@ class Settings:
         from_file, locations = _from_file(configuration_file, named)
         given = _check_kinds(options.services, lambda _: "services")
         overridden = self._overridden()
+        values, texts = _parameters(parameters_file, options.parameters, environment)
         return RunSettings(
             configuration_file=configuration_file,
             parameters_file=parameters_file,
@@ -89,7 +91,8 @@ class Settings:
             services=self._services(from_file, given, overridden),
             overrides={kind: it.override for kind, it in overridden.items()},
             locations=locations,
-            parameters=_parameters(parameters_file, options.parameters, environment),
+            parameters=values,
+            texts=texts,
             variables=named,
             tag=options.tag,
             log_level=options.log_level,
@@ -230,15 +233,22 @@ def _parameters(
     parameters_file: str,
     given: Mapping[str, object],
     environment: Mapping[str, str],
-) -> dict[str, object]:
-    read = read_parameters_file(Path(parameters_file)) if parameters_file else {}
+) -> tuple[dict[str, object], dict[str, JsonValue]]:
+    """Return the values of all sources, and the texts of those that were text."""
+    file = Path(parameters_file)
+    read = read_parameters_file(file) if parameters_file else Given({}, {})
     # Variables have no case on some systems; a name of the file keeps its own.
-    spelling = {name.lower(): name for name in read}
-    from_environment = {
-        spelling.get(name.lower(), name.lower()): json_or_text(text)
+    spelling = {name.lower(): name for name in read.values}
+    written: dict[str, JsonValue] = {
+        spelling.get(name.lower(), name.lower()): text
         for name, text in _named(environment, defaults.PARAMETER_PREFIX).items()
     }
-    return {**read, **from_environment, **given}
+    parsed = {name: json_or_text(str(text)) for name, text in written.items()}
+    texts = {**read.texts, **written}
+    return (
+        {**read.values, **parsed, **given},
+        {name: text for name, text in texts.items() if name not in given},
+    )
 
 
 def own_variables() -> dict[str, str]:

@@ -131,6 +131,7 @@ def to_plain(parameters: Mapping[str, AnyParameter]) -> dict[str, Any]:
         name: it.model_dump(mode="json", exclude={"description"})
         if isinstance(it, StoredObject)
         else {"kind": it.kind, "value": it.value}
+        | ({} if it.text is None else {"text": it.text})
         for name, it in parameters.items()
     }
 

@@ -3,7 +3,14 @@
 from collections.abc import Callable
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, JsonValue, PrivateAttr, computed_field
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    PrivateAttr,
+    computed_field,
+)
 
 _SHOWN_CHARACTERS = 10
 
@@ -14,6 +21,9 @@ class _Parameter(BaseModel):
 
 class _JsonValued(_Parameter):
     value: JsonValue
+    text: JsonValue = Field(default=None, exclude=True, repr=False)
+    """If the value was written as text, such as in a variable or a file: the same
+    structure with each scalar as it was written; an argument may want the text."""
 
     @computed_field  # type: ignore[prop-decorator]  # mypy knows no decorated property
     @property

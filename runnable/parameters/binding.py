@@ -3,21 +3,27 @@
 import contextlib
 import functools
 import inspect
+import sys
+import types
 import typing
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from inspect import Parameter
-from typing import Any, NamedTuple, TypeGuard
+from typing import Any, Literal, NamedTuple, NotRequired, Required, TypeGuard, Union
 
 from pydantic import (
     BaseModel,
     ConfigDict,
+    JsonValue,
     PydanticUserError,
     TypeAdapter,
     ValidationError,
 )
+from typing_extensions import TypedDict, is_typeddict
 
+from runnable.errors import DefinitionError
 from runnable.parameters.errors import BindingError, ParameterMissingError
+from runnable.parameters.texts import with_texts
 from runnable.parameters.values import shortened
 from runnable.scope.injection import is_marker
 
@@ -34,6 +40,8 @@ class Offer(NamedTuple):
     load: Load
     is_object: bool = False
     """Whether it is a pickled object, which is passed on as it is."""
+    text: JsonValue = None
+    """The same structure with each scalar as it was written, if it came from text."""
 
 
 def _unwrap(function: Callable[..., object]) -> Callable[..., object]:
@@ -155,17 +163,20 @@ class Binder:
     ) -> object:
         """Make a model whose fields are parameters of their own."""
         values: dict[str, object] = {}
+        texts: dict[str, JsonValue] = {}
         for field, info in model.model_fields.items():
             keys = [key for key in (info.alias, field) if key and key in offers]
             if keys:
                 values[keys[0]] = offers[keys[0]].load()
+                texts[keys[0]] = offers[keys[0]].text
             elif info.is_required():
                 raise ParameterMissingError(
                     self.name, name, sorted(offers), field=field
                 )
         if not values:
             raise ParameterMissingError(self.name, name, sorted(offers))
-        return self._validated(name, model, values)
+        value = with_texts(self._adapter(name, model), values, texts)
+        return self._validated(name, model, value)
 
     def _rest(self, offers: Mapping[str, Offer]) -> dict[str, object]:
         named = self._signature.parameters
@@ -180,8 +191,13 @@ class Binder:
             return value
         if annotation in _PLAIN and type(value) is annotation:
             return value
+        if annotation is str and isinstance(offer.text, str):
+            return offer.text
+        text: object = offer.text
         if _is_model(annotation) and not _is_one(value, annotation):
-            value = {name: value}
+            value, text = {name: value}, {name: text} if text is not None else None
+        if text is not None:
+            value = with_texts(self._adapter(name, annotation), value, text)
         return self._validated(name, annotation, value)
 
     def _validated(self, name: str, annotation: Any, value: object) -> object:
@@ -192,25 +208,56 @@ class Binder:
                 self.name, name, shortened(value), _explain(annotation, error)
             ) from None  # pydantic's text is in ours
 
+    def _make_adapter(self, name: str, annotation: Any) -> TypeAdapter[object]:
+        annotation = _supported(annotation)
+        try:
+            if _has_own_config(annotation):
+                return TypeAdapter(annotation)
+            config = ConfigDict(
+                arbitrary_types_allowed=True,
+                coerce_numbers_to_str=True,  # 2024 may name a year as text
+            )
+            return TypeAdapter(annotation, config=config)
+        except PydanticUserError as error:
+            raise DefinitionError(
+                f"{self.name}: the annotation of {name!r} cannot be checked: "
+                f"{error.message.splitlines()[0]} Annotate it with another type, or "
+                "with Any to pass the value on as it is."
+            ) from None
+
     def _adapter(self, name: str, annotation: Any) -> TypeAdapter[object]:
         adapter = self._adapters.get(name)
         if adapter is None:
-            adapter = self._adapters[name] = _make_adapter(annotation)
+            adapter = self._adapters[name] = self._make_adapter(name, annotation)
         return adapter
 
 
-def _make_adapter(annotation: Any) -> TypeAdapter[object]:
-    try:
-        if _has_own_config(annotation):
-            return TypeAdapter(annotation)
-        config = ConfigDict(
-            arbitrary_types_allowed=True,
-            coerce_numbers_to_str=True,  # 2024 is what RUNNABLE_PRM_year=2024 says
-        )
-        return TypeAdapter(annotation, config=config)
-    except PydanticUserError:
-        # No type that pydantic can check; the value is passed on as it is.
-        return TypeAdapter(Any)
+def _supported(annotation: Any) -> Any:  # annotations have no common type
+    """Replace each `typing.TypedDict`, which pydantic does not read before 3.12."""
+    if typing.is_typeddict(annotation) and sys.version_info < (3, 12):
+        hints = typing.get_type_hints(annotation, include_extras=True)
+        fields: dict[str, Any] = {}
+        for name, hint in hints.items():
+            needed = name in annotation.__required_keys__
+            plain = _supported(_without_need(hint))
+            fields[name] = Required[plain] if needed else NotRequired[plain]
+        return TypedDict(annotation.__name__, fields)  # type: ignore[operator]  # made at run time
+    arguments = typing.get_args(annotation)
+    if not arguments or typing.get_origin(annotation) is Literal:
+        return annotation
+    changed = tuple(_supported(it) for it in arguments)
+    if all(a is b for a, b in zip(changed, arguments, strict=True)):
+        return annotation
+    origin = typing.get_origin(annotation)
+    if origin in {Union, types.UnionType}:
+        return Union[changed]  # noqa: UP007 - made at run time
+    return origin[changed[0] if len(changed) == 1 else changed]
+
+
+def _without_need(hint: Any) -> Any:
+    if typing.get_origin(hint) in {Required, NotRequired}:
+        return typing.get_args(hint)[0]
+    return hint
 
 
 def _is_model(annotation: object) -> TypeGuard[type[BaseModel]]:
@@ -234,7 +281,7 @@ def _has_own_config(annotation: object) -> bool:
     return inspect.isclass(annotation) and (
         issubclass(annotation, BaseModel)
         or hasattr(annotation, "__dataclass_fields__")
-        or typing.is_typeddict(annotation)
+        or is_typeddict(annotation)
     )
 
 

@@ -1,30 +1,47 @@
 """Sources of initial parameters: files and environment variables."""
 
 from pathlib import Path
+from typing import NamedTuple, cast
 
 from pydantic import JsonValue
 
 from runnable.parameters.errors import ValueNotStorableError
 from runnable.parameters.values import to_json
 from runnable.system.errors import ParametersFileError
-from runnable.system.yaml_files import read_mapping
+from runnable.system.yaml_files import read_document
 
 
-def read_parameters_file(path: Path) -> dict[str, JsonValue]:
+class Given(NamedTuple):
+    """Values that were written as text, and their texts."""
+
+    values: dict[str, JsonValue]
+    """JSON values by name."""
+    texts: dict[str, JsonValue]
+    """The same structure, in which each scalar is the text that was written."""
+
+
+def read_parameters_file(path: Path) -> Given:
     """Read a YAML mapping of parameters.
 
     Args:
         path: The file, relative to the working directory.
 
     Returns:
-        JSON values by name; none if the file is empty.
+        Values and their texts by name; none if the file is empty.
 
     Raises:
         ParametersFileError: If the file cannot be read, is no valid YAML, no mapping,
             or has a value that is no JSON.
     """
-    content = read_mapping(path, "parameters file")
+    document = read_document(path, "parameters file")
+    texts = cast("dict[str, JsonValue]", document.texts or {})
     try:
-        return {str(name): to_json(value, str(name)) for name, value in content.items()}
+        return Given(
+            {
+                str(name): to_json(it, str(name))
+                for name, it in document.content.items()
+            },
+            {str(name): to_json(it, str(name)) for name, it in texts.items()},
+        )
     except ValueNotStorableError as error:
         raise ParametersFileError(str(error), str(path)) from None

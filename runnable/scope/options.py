@@ -5,6 +5,8 @@ from contextlib import AbstractContextManager
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
+from pydantic import JsonValue
+
 Where = Callable[..., str]
 """Returns the location of a value, such as `config.yaml:3:5`, by the keys that lead to
 it."""
@@ -54,6 +56,8 @@ class RunSettings(NamedTuple):
     services: Mapping[str, object]
     """A configuration or an instance for each kind."""
     parameters: Mapping[str, object]
+    texts: Mapping[str, JsonValue]
+    """The texts of parameters that come from text, in the same structure."""
     overrides: Mapping[str, Callable[[object], AbstractContextManager[object]]]
     """Services that replace an override, by kind."""
     locations: Mapping[str, Where]

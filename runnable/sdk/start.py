@@ -12,6 +12,8 @@ from contextlib import (
 )
 from typing import Any, NamedTuple, cast
 
+from pydantic import JsonValue
+
 from runnable import defaults
 from runnable.concurrency import ActiveRun
 from runnable.context import RunContext, RunScope, get_run_context
@@ -190,7 +192,7 @@ def _resolved(
 ) -> tuple[RunSettings, dict[str, AnyParameter]]:
     """Resolve the settings of a run, and check whether it can start."""
     settings = _settings(options, container)
-    parameters = _initial(settings.parameters)
+    parameters = _initial(settings.parameters, settings.texts)
     if settings.retry_run_id:
         _check_resumption(request, options, settings.retry_run_id)
     else:
@@ -356,9 +358,11 @@ def _check_resumption(request: RunRequest, options: Options, run_id: str) -> Non
         raise RetryValidationError(run_id, why)
 
 
-def _initial(values: Mapping[str, object]) -> dict[str, AnyParameter]:
+def _initial(
+    values: Mapping[str, object], texts: Mapping[str, JsonValue]
+) -> dict[str, AnyParameter]:
     try:
-        return json_parameters(values)
+        return json_parameters(values, texts)
     except ValueNotStorableError as error:
         advice = "A run starts with JSON values; let its first step make objects."
         raise ValueNotStorableError(

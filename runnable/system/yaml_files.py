@@ -69,6 +69,8 @@ class Document(NamedTuple):
     content: dict[Any, Any]
     root: "Node | None" = None
     """The parsed document; None if it is empty."""
+    texts: object = None
+    """The content, with each scalar as it is written."""
 
     def location(self, *keys: Key) -> str:
         """Return the location of a value.
@@ -154,6 +156,7 @@ def parse(text: str, what: str, path: str) -> Document:
         try:
             root = loader.get_single_node()
             content = _Maker(loader).make(root) if root is not None else {}
+            texts = _Maker(loader, as_text=True).make(root) if root else {}
         finally:
             loader.dispose()
     except yaml.MarkedYAMLError as error:
@@ -169,17 +172,7 @@ def parse(text: str, what: str, path: str) -> Document:
         _refuse(what, f"the {what} is not accepted: {error}", location)
     if not isinstance(content, Mapping | None):
         _refuse(what, f"the {what} must be a mapping", path)
-    return Document(path, dict(content or {}), root)
-
-
-def read_mapping(path: Path, what: str) -> dict[Any, Any]:
-    """Read a YAML file of which no places are asked for; as `read_document`.
-
-    Args:
-        path: The file, relative to the working directory.
-        what: What it is, such as `parameters file`; for errors.
-    """
-    return read_document(path, what).content
+    return Document(path, dict(content or {}), root, texts)
 
 
 @functools.cache
@@ -228,10 +221,13 @@ def _check_events(text: str, loader_type: "type[CSafeLoader | SafeLoader]") -> N
 
 
 class _Maker:
-    """Makes plain values of nodes."""
+    """Makes plain values of nodes; or the same structure of texts."""
 
-    def __init__(self, loader: "CSafeLoader | SafeLoader") -> None:
+    def __init__(
+        self, loader: "CSafeLoader | SafeLoader", *, as_text: bool = False
+    ) -> None:
         self._loader = loader
+        self._as_text = as_text
         self._made = 0
         self._within: set[int] = set()
 
@@ -244,7 +240,7 @@ class _Maker:
             problem = f"with its aliases, it has more than {MOST_VALUES} values"
             raise _NotAcceptedError(problem, node)
         if isinstance(node, yaml.ScalarNode):
-            return self._make_scalar(node)
+            return node.value if self._as_text else self._make_scalar(node)
         if id(node) in self._within or len(self._within) > DEEPEST:
             raise _NotAcceptedError("an alias is used within its own definition", node)
         self._within.add(id(node))
@@ -284,13 +280,20 @@ class _Maker:
                     # Of several, the first one wins.
                     merged = {**mapping, **merged}
                 continue
-            key = self.make(key_node)
+            key = self._make_key(key_node)
             if not isinstance(key, str | int | float | bool | None):
                 raise _NotAcceptedError("a key must be text or a number", key_node)
             if key in own:
                 raise _NotAcceptedError(f"the key {key!r} is there twice", key_node)
             own[key] = self.make(value_node)
         return {**merged, **own}
+
+    def _make_key(self, node: "Node") -> object:
+        import yaml
+
+        if isinstance(node, yaml.ScalarNode):
+            return self._make_scalar(node)
+        return self.make(node)
 
     def _merged(self, node: "Node") -> Iterator[dict[Hashable, object]]:
         value = self.make(node)

@@ -69,13 +69,15 @@ class ShellTaskType(BaseTaskType):
 
 
 def _variables(command: str, offers: Mapping[str, Offer]) -> dict[str, str]:
-    """Turn JSON parameters into variables: text as it is, everything else as JSON."""
+    """Turn parameters into variables: text as it is written, the rest as JSON."""
     variables: dict[str, str] = {}
     for name, offer in offers.items():
         if offer.is_object or not name or "=" in name or "\0" in name:
             continue  # no variable can hold it, or have this name
         value = offer.load()
         text = value if isinstance(value, str) else json.dumps(value)
+        if isinstance(value, int | float) and isinstance(offer.text, str):
+            text = offer.text  # 1.10 stays 1.10
         problem = _why_not(text)
         if not problem:
             variables[name] = text

@@ -270,7 +270,7 @@ def test_everything_that_is_wrong_is_listed():
             ),
             "more than 100000 values",
         ),
-        ("a: &a [*a]\n", "within what it stands for"),
+        ("a: &a [*a]\n", "within its own definition"),
         ("#" * 2_000_000, "more than 1048576 bytes"),
     ],
 )

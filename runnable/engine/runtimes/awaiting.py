@@ -2,15 +2,17 @@
 
 import contextlib
 import inspect
-from collections.abc import AsyncGenerator, Generator
+import types
+from collections.abc import AsyncGenerator, Awaitable, Generator
 from concurrent.futures import Future
-from typing import Any
+from contextvars import Context, copy_context
+from typing import Any, cast
 
 from runnable.tasks import Call
 
 
 def make(call: Call) -> object:
-    """Make a call; run a generator to its end.
+    """Make a call in a context of its own; run a generator to its end.
 
     Args:
         call: The call.
@@ -23,8 +25,11 @@ def make(call: Call) -> object:
             to the coroutine that waits for it; that is its cause.
     """
     try:
-        result = call.function(*call.args, **call.kwargs)
-        return _exhaust(result, call) if inspect.isgenerator(result) else result
+        context = copy_context()
+        result = context.run(call.function, *call.args, **call.kwargs)
+        if inspect.isgenerator(result):
+            return context.run(_exhaust, result, call)
+        return result
     except StopIteration as error:
         raise RuntimeError("the function raised StopIteration") from error
 
@@ -64,7 +69,10 @@ class _Nobody:
 
 
 async def wait_for(result: object, call: Call) -> object:
-    """Wait for what a call gave, if there is anything to wait for.
+    """Wait for the result of a call, if there is anything to wait for.
+
+    It is awaited in a context of its own: what it sets in a `ContextVar` is not seen by
+    the caller, nor by later steps.
 
     Args:
         result: An awaitable, an asynchronous generator, or a plain value.
@@ -74,9 +82,32 @@ async def wait_for(result: object, call: Call) -> object:
         What it comes to; None for an asynchronous generator, which returns nothing.
     """
     if inspect.isasyncgen(result):
-        await _exhaust_async(result, call)
-        return None
-    return await result if inspect.isawaitable(result) else result
+        return await _in_context(copy_context(), _exhaust_async(result, call))
+    if inspect.isawaitable(result):
+        return await _in_context(copy_context(), result)
+    return result
+
+
+@types.coroutine
+def _in_context(
+    context: Context, awaitable: Awaitable[object]
+) -> Generator[object, Any, object]:
+    """Await something, each part of it within a context."""
+    iterator = cast("Generator[object, Any, object]", awaitable.__await__())
+    try:
+        waited_for = context.run(next, iterator)
+        while True:
+            try:
+                received = yield waited_for
+            except GeneratorExit:
+                context.run(iterator.close)
+                raise
+            except BaseException as error:  # noqa: BLE001 - passed on
+                waited_for = context.run(iterator.throw, error)
+            else:
+                waited_for = context.run(iterator.send, received)
+    except StopIteration as end:
+        return end.value
 
 
 async def _exhaust_async(generator: AsyncGenerator[Any, Any], call: Call) -> None:

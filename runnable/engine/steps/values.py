@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 from typing import TypeVar, cast, overload
 
 from runnable.datastore import (
@@ -26,13 +27,17 @@ from runnable.tasks import BaseTaskType, TaskReturns
 from runnable.tasks.returns import Kind
 
 T = TypeVar("T")
+NO_TEXTS: Mapping[str, JsonValue] = MappingProxyType({})
 
 
-def json_parameters(values: Mapping[str, object]) -> dict[str, AnyParameter]:
+def json_parameters(
+    values: Mapping[str, object], texts: Mapping[str, JsonValue] = NO_TEXTS
+) -> dict[str, AnyParameter]:
     """Turn initial values into parameters.
 
     Args:
         values: By name.
+        texts: Those that were written as text, as they were written.
 
     Raises:
         ValueNotStorableError: If one is no JSON; names it.
@@ -40,10 +45,13 @@ def json_parameters(values: Mapping[str, object]) -> dict[str, AnyParameter]:
     for name in values:
         if not isinstance(cast("object", name), str):
             raise ValueNotStorableError(repr(name), "name", "names are text")
-    return {
-        name: JsonParameter.model_construct(value=to_json(value, name))
-        for name, value in values.items()
-    }
+    made: dict[str, AnyParameter] = {}
+    for name, value in values.items():
+        plain = to_json(value, name)
+        # Text that is its own value needs no copy.
+        text = None if texts.get(name) == plain else texts.get(name)
+        made[name] = JsonParameter.model_construct(value=plain, text=text)
+    return made
 
 
 class Offers(Mapping[str, Offer]):
@@ -84,7 +92,7 @@ class Offers(Mapping[str, Offer]):
         if isinstance(parameter, StoredObject):
             return Offer(partial(self._loader, parameter), is_object=True)
         # A copy: what a task changes in place is its own.
-        return Offer(partial(copy_json, parameter.value))
+        return Offer(partial(copy_json, parameter.value), text=parameter.text)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._scope.visible())

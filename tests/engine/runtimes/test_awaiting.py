@@ -1,7 +1,12 @@
 """Results of calls that need more than a return: generators and awaitables."""
 
+import asyncio
+import contextvars
+import functools
+
 import pytest
 
+from runnable import Pipeline, PythonTask
 from runnable.engine import run_by_hand
 from runnable.engine.runtimes.awaiting import (
     gives_awaitable,
@@ -74,3 +79,75 @@ def test_calls_that_give_something_to_wait_for_are_known_before_and_after(functi
 def test_plain_values_are_not_waited_for(value):
     assert not must_wait(value)
     assert run_by_hand(wait_for(value, Call(answer))) is value
+
+
+NAME = contextvars.ContextVar("name", default="of the caller")
+
+
+def set_name(seen):
+    seen.append(NAME.get())
+    NAME.set("of a task")
+
+
+async def set_name_later(seen):
+    set_name(seen)
+    await asyncio.sleep(0)
+    seen.append(NAME.get())
+
+
+def set_name_and_yield(seen):
+    set_name(seen)
+    yield {"type": "progress"}
+    seen.append(NAME.get())
+
+
+async def set_name_and_yield_later(seen):
+    await set_name_later(seen)
+    yield {"type": "progress"}
+    seen.append(NAME.get())
+
+
+FUNCTIONS = [set_name, set_name_later, set_name_and_yield, set_name_and_yield_later]
+
+
+@pytest.mark.parametrize("way", ["execute", "execute_async"])
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_context_variable_of_a_task_stays_its_own(function, way, in_memory):
+    """Neither the next step nor the caller sees it; within the task, it is kept."""
+    seen = []
+    steps = [
+        PythonTask(name=name, function=functools.partial(function, seen))
+        for name in ("a", "b")
+    ]
+    pipeline = Pipeline(steps=steps)
+    if way == "execute":
+        pipeline.execute(services=in_memory)
+        after = NAME.get()
+    else:
+
+        async def main():
+            await pipeline.execute_async(services=in_memory)
+            return NAME.get()
+
+        after = asyncio.run(main())
+    assert after == "of the caller"
+    kept = ["of a task"] * (len(seen) // 2 - 1)
+    assert seen == ["of the caller", *kept] * 2
+
+
+async def test_cancelling_what_is_awaited_in_a_context_reaches_it():
+    ended = []
+
+    async def wait():
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.append(NAME.get())
+
+    call = Call(wait)
+    task = asyncio.ensure_future(wait_for(make(call), call))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert ended == ["of the caller"]
