@@ -47,6 +47,8 @@ class PutBy:
     """Gets the names of files that come back then."""
     hides: Callable[[str], bool] = _hides_nothing
     """Returns True for a name with a secret in it: it is refused."""
+    own_files: Sequence[str] = ()
+    """Files and folders of the services of the run, which are no results."""
 
 
 class BaseCatalog(Service, abc.ABC):

@@ -111,9 +111,9 @@ class FileSystemCatalog(KeyedCatalog):
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             shutil.rmtree(path)
 
-    def is_own(self, path: Path) -> bool:
-        """Return True if a file is in this catalog."""
-        return path.is_relative_to(self._location)
+    def own_files(self) -> list[str]:
+        """Return the folder of the catalog."""
+        return [str(self._location)]
 
     def describe_key(self, key: str) -> str:
         """Return the path."""

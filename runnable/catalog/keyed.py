@@ -26,6 +26,7 @@ from urllib.parse import quote
 
 from pydantic import PrivateAttr
 
+from runnable import defaults
 from runnable.catalog.base import BaseCatalog, ObjectInfo, PutBy, Write
 from runnable.catalog.errors import CatalogError, ObjectDamagedError
 from runnable.catalog.hashing import (
@@ -46,6 +47,8 @@ _CACHE = ".cache"
 """No run id begins with a dot."""
 _REMEMBERED = f"{_OBJECTS}/_remembered"
 """Folder where a run records the cache entries that it made."""
+_DEFAULT_FOLDERS = (defaults.LOG_LOCATION_FOLDER, defaults.CATALOG_LOCATION_FOLDER)
+"""Left by earlier runs, perhaps with other services."""
 _TEMPORARY = re.compile(TEMPORARY_NAME)
 _LONGEST_NAME = 120
 _EXECUTION_LOG = ".execution.log"
@@ -131,7 +134,8 @@ class KeyedCatalog(BaseCatalog):
             raise CatalogError(pattern, f"has no folder: {folder}")
         root = self._root(run_id)
         kept: list[DataCatalog] = []
-        for path in self._files(pattern):
+        own = [*self.own_files(), *(by.own_files if by else ()), *_DEFAULT_FOLDERS]
+        for path in self._files(pattern, [os.path.abspath(it) for it in own]):  # noqa: PTH100 - of strings
             name = path.relative_to(folder).as_posix()
             if _is_refused(name, pattern, by, missing_ok=missing_ok):
                 continue
@@ -148,8 +152,13 @@ class KeyedCatalog(BaseCatalog):
             raise CatalogError(pattern, f"matches no file in {folder}{hint}")
         return kept
 
-    def _files(self, pattern: str) -> list[Path]:
-        """Find files of the compute folder, sorted; none may lead out of it."""
+    def _files(self, pattern: str, own: Sequence[str]) -> list[Path]:
+        """Find files of the compute folder, sorted; none may lead out of it.
+
+        Args:
+            pattern: Of their names.
+            own: Files and folders of services, which are left out.
+        """
         folder = self._compute_folder
         wanted = "/".join(parse(pattern))
         # The whole list first: copying while the pattern is followed finds the copies.
@@ -161,18 +170,13 @@ class KeyedCatalog(BaseCatalog):
                 problem = f"matches {path.name!r}, a link that leads out of the folder"
                 raise CatalogError(pattern, problem)
             relative = path.relative_to(folder)
-            if _TEMPORARY.fullmatch(path.name) or self.is_own(path):
+            if _TEMPORARY.fullmatch(path.name) or _is_own(path, own):
                 continue
             if relative.parts[0] == _OBJECTS:
                 problem = f"matches {relative}: {_OBJECTS!r} is the catalog's own name"
                 raise CatalogError(pattern, problem)
             files.append(path)
         return files
-
-    def is_own(self, path: Path) -> bool:
-        """Return True if a file of the compute folder belongs to the catalog itself."""
-        del path
-        return False
 
     def _keep(self, path: Path, name: str, root: str, by: PutBy | None) -> str:
         """Store one file, unless it is stored already; return its hash."""
@@ -354,6 +358,12 @@ class KeyedCatalog(BaseCatalog):
         for key in tuple(self.names(f"{self._root(run_id)}/{_REMEMBERED}")):
             self.drop(f"{_CACHE}/{key}/{run_id}")
         self.drop(check_run_id(run_id))
+
+
+def _is_own(path: Path, own: Sequence[str]) -> bool:
+    """Return True if a service keeps something of its own in a file."""
+    text = os.path.abspath(path)  # noqa: PTH100 - as those of the services
+    return any(text.startswith((f"{it}{os.sep}", f"{it}-")) or text == it for it in own)
 
 
 def _is_refused(name: str, pattern: str, by: PutBy | None, *, missing_ok: bool) -> bool:

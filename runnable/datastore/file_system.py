@@ -75,6 +75,10 @@ class FileSystemRunLogStore(BaseRunLogStore):
         super().model_post_init(context)
         self._root = Path(self.log_folder).absolute()
 
+    def own_files(self) -> list[str]:
+        """Return the folder of the run logs."""
+        return [str(self._root)]
+
     def create(self, run_id: str, first: Record) -> Journal:
         """Create the journal of a new run, with its first record."""
         # A second segment is what a kill has left of a deletion.

@@ -5,8 +5,10 @@ thousand of them.
 """
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import cast
 
 from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError
@@ -63,10 +65,25 @@ def _dump(log: Log, fields: Sequence[str], pad: str) -> str:
     """Return some fields of a log, without the braces around them."""
     try:
         text = log.model_dump_json(indent=4, ensure_ascii=True, include=set(fields))
+        if "NaN" in text or "Infinity" in text:
+            plain = _finite(log.model_dump(include=set(fields)))
+            text = json.dumps(plain, indent=4, allow_nan=False)
     except (PydanticSerializationError, UnicodeEncodeError):
         # Half of a surrogate pair is text to Python and to JSON, not to UTF-8.
         text = json.dumps(log.model_dump(include=set(fields)), indent=4)
     return pad + text[2:-2].replace("\n", f"\n{pad}")
+
+
+def _finite(value: object) -> object:
+    """Replace the numbers that JSON does not know by their names, as text."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return {math.inf: "Infinity", -math.inf: "-Infinity"}.get(value, "NaN")
+    if isinstance(value, dict):
+        items = cast("dict[object, object]", value).items()
+        return {key: _finite(it) for key, it in items}
+    if isinstance(value, list | tuple):
+        return [_finite(it) for it in cast("Sequence[object]", value)]
+    return value
 
 
 def load_run_log(run_id: str, path: Path) -> RunLog:

@@ -261,6 +261,10 @@ class SqliteRunLogStore(SqlRunLogStore):
         super().model_post_init(context)
         self._file = Path(self.location).absolute()
 
+    def own_files(self) -> list[str]:
+        """Return the file of the database."""
+        return [str(self._file)]
+
     def open(self) -> sa.Engine:
         """Open the file; make it if there is none."""
         self._file.parent.mkdir(parents=True, exist_ok=True)

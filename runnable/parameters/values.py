@@ -56,7 +56,10 @@ def to_json(value: object, location: str, depth: int = 0) -> JsonValue:
         raise ValueNotStorableError(location[:80], "value", "nested too deeply")
     if isinstance(value, Mapping):
         return _mapping(cast("Mapping[object, object]", value), location, depth)
-    if isinstance(value, (list, tuple, AbstractSet, range)):
+    if isinstance(value, AbstractSet):
+        # In an order that stays, since caches compare values between processes.
+        value = sorted(cast("AbstractSet[object]", value), key=repr)
+    if isinstance(value, (list, tuple, range)):
         return [
             to_json(item, f"{location}[{index}]", depth + 1)
             for index, item in enumerate(cast("Iterable[object]", value))

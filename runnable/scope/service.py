@@ -37,5 +37,13 @@ class Service(BaseModel):
         )
         return described
 
+    def own_files(self) -> list[str]:
+        """Return the files and folders in which it keeps something of its own.
+
+        They are never results of a step, whatever pattern its catalog settings have. A
+        file stands for those beside it whose names begin like it, such as its locks.
+        """
+        return []
+
     def close(self) -> None:
         """Give back what is held open; called once, at the end of the run."""

@@ -36,6 +36,10 @@ class DotEnvSecrets(BaseSecrets):
         super().model_post_init(context)
         self._path = Path(self.location).absolute()
 
+    def own_files(self) -> list[str]:
+        """Return the file with the secrets."""
+        return [str(self._path)]
+
     def __getstate__(self) -> dict[Any, Any]:
         # Another process reads the file itself.
         own = {"_path": self._path, "_secrets": None, "_lock": None}

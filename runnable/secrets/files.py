@@ -31,6 +31,10 @@ class FileSecrets(BaseSecrets):
         super().model_post_init(context)
         self._folder = Path(self.folder).absolute()
 
+    def own_files(self) -> list[str]:
+        """Return the folder with the secrets."""
+        return [str(self._folder)]
+
     def get(self, name: str) -> str:
         """Return the content of the file, without the end of its last line."""
         file = self._folder / name

@@ -28,10 +28,10 @@ def make(call: Call) -> object:
         context = copy_context()
         result = context.run(call.function, *call.args, **call.kwargs)
         if inspect.isgenerator(result):
-            return context.run(_exhaust, result, call)
-        return result
+            result = context.run(_exhaust, result, call)
     except StopIteration as error:
         raise RuntimeError("the function raised StopIteration") from error
+    return result
 
 
 def abandon(future: "Future[object]", call: Call) -> None:

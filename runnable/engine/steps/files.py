@@ -10,6 +10,7 @@ from runnable.engine.replaced_files import name_of_attempt
 from runnable.engine.steps.attempt import Attempt
 from runnable.events import Warned
 from runnable.graph import CatalogSettings, execution_log_name, parent
+from runnable.scope.service import Service
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +69,8 @@ async def _put(
     files: CatalogSettings, attempt: Attempt, env: RunEnvironment, left: set[str] | None
 ) -> None:
     name = name_of_attempt(attempt.path, attempt.number)
-    by = PutBy(name, left, attempt.replaced, env.masker.hides)
+    own = [it for service in env.services for it in _own_files(service)]
+    by = PutBy(name, left, attempt.replaced, env.masker.hides, own)
     for pattern in files.put:
         kept = await env.off_loop(
             env.services.catalog.put_files,
@@ -81,6 +83,10 @@ async def _put(
         attempt.put += kept
         for file in kept:
             _warn_if_replaced(file, attempt, env)
+
+
+def _own_files(service: object) -> list[str]:
+    return service.own_files() if isinstance(service, Service) else []
 
 
 def _warn_if_replaced(file: DataCatalog, attempt: Attempt, env: RunEnvironment) -> None:

@@ -473,3 +473,34 @@ def test_a_reused_step_that_is_cut_off_is_not_run_on_its_own_files(monkeypatch):
     run_log = pipeline.execute(resume="two")
     assert run_log.parameters["n"].value == 1
     assert Path(".catalog/two/n.txt").read_text() == "1"
+
+
+HASHED = """
+import functools
+from runnable import Pipeline, PythonTask
+
+def make():
+    return {"b", "a", "c", "d", "e"}
+
+def work(names, letters):
+    open("calls.txt", "a").write("called ")
+    return len(letters)
+
+steps = [
+    PythonTask(name="make", function=make, returns=["letters"]),
+    PythonTask(
+        name="s",
+        function=functools.partial(work, {"x", "y", "z", "u", "v", "w"}),
+        returns=["n"],
+        cache=True,
+    ),
+]
+Pipeline(steps=steps).execute()
+"""
+
+
+def test_a_set_has_the_same_key_in_every_process():
+    for seed in ("1", "2", "3"):
+        environment = {**os.environ, "PYTHONHASHSEED": seed}
+        subprocess.run([sys.executable, "-c", HASHED], check=True, env=environment)
+    assert Path("calls.txt").read_text() == "called "
