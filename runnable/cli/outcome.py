@@ -2,6 +2,7 @@
 
 import enum
 import os
+import re
 import signal
 import sys
 import traceback
@@ -30,6 +31,9 @@ class Exit(enum.IntEnum):
     TERMINATED = 143
 
 
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
 class Terminated(KeyboardInterrupt):
     """The process was asked to end (SIGTERM); a run is ended as by Ctrl-C."""
 
@@ -40,6 +44,20 @@ class FailedError(Exception):
     def __init__(self, why: str, code: Exit = Exit.USAGE) -> None:
         super().__init__(why)
         self.code = code
+
+
+def show(text: str, stream: TextIO) -> None:
+    """Print text that may come from anywhere, such as the message of an error.
+
+    Args:
+        text: Control characters in it are shown, so that none reaches a terminal; so
+            are letters that the encoding of the stream does not have.
+        stream: Where it is printed.
+    """
+    plain = _CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    known = plain.encode(encoding, "backslashreplace").decode(encoding)
+    print(known, file=stream)
 
 
 class Answer:
@@ -62,12 +80,12 @@ class Answer:
     def say(self, text: str) -> None:
         """Print text, unless a program is listening."""
         if not self.as_json:
-            print(text, file=self._stream)
+            show(text, self._stream)
 
     def note(self, text: str) -> None:
         """Print text on standard error, in a terminal: beside what a script prints."""
         if text and not self.as_json and sys.stderr.isatty():
-            print(text, file=sys.stderr)  # noqa: T201
+            show(text, sys.stderr)
 
     def give(self, value: object) -> None:
         """Print a value as one line of JSON, if a program is listening."""
@@ -120,10 +138,10 @@ def told_to_the_shell(
             why, code = _explained(error, answer.run_id)
             why = answer.masked(why)
             if verbose:
-                print(answer.masked(traceback.format_exc()), file=sys.stderr)  # noqa: T201
+                show(answer.masked(traceback.format_exc()), sys.stderr)
             if not answer.has_given:
                 answer.give({"error": why, "exit_status": int(code)})
-            print(f"runnable: {why}", file=sys.stderr)  # noqa: T201
+            show(f"runnable: {why}", sys.stderr)
             raise SystemExit(code) from None
         finally:
             signal.signal(signal.SIGTERM, before)
