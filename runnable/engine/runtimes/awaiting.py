@@ -2,6 +2,9 @@
 
 import contextlib
 import inspect
+import os
+import sys
+import traceback
 import types
 from collections.abc import AsyncGenerator, Awaitable, Generator
 from concurrent.futures import Future
@@ -25,13 +28,46 @@ def make(call: Call) -> object:
             to the coroutine that waits for it; that is its cause.
     """
     try:
-        context = copy_context()
-        result = context.run(call.function, *call.args, **call.kwargs)
-        if inspect.isgenerator(result):
-            result = context.run(_exhaust, result, call)
+        with in_one_process():
+            context = copy_context()
+            result = context.run(call.function, *call.args, **call.kwargs)
+            if inspect.isgenerator(result):
+                result = context.run(_exhaust, result, call)
     except StopIteration as error:
         raise RuntimeError("the function raised StopIteration") from error
     return result
+
+
+class in_one_process:  # noqa: N801 - a context manager, used as a function
+    """End a child that the user's code has forked, where that code is left.
+
+    The run belongs to the parent: the child must not go on with it, or record anything.
+    """
+
+    __slots__ = ("_process_id",)
+
+    def __enter__(self) -> None:
+        self._process_id = os.getpid()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: types.TracebackType | None,
+    ) -> None:
+        if os.getpid() == self._process_id:
+            return
+        status = 0 if error is None else 1
+        if isinstance(error, SystemExit):
+            status = (
+                error.code if isinstance(error.code, int) else int(bool(error.code))
+            )
+        elif error is not None:
+            traceback.print_exception(error)
+        with contextlib.suppress(Exception):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(status)
 
 
 def abandon(future: "Future[object]", call: Call) -> None:
@@ -81,11 +117,13 @@ async def wait_for(result: object, call: Call) -> object:
     Returns:
         What it comes to; None for an asynchronous generator, which returns nothing.
     """
-    if inspect.isasyncgen(result):
-        return await _in_context(copy_context(), _exhaust_async(result, call))
-    if inspect.isawaitable(result):
-        return await _in_context(copy_context(), result)
-    return result
+    if not must_wait(result):
+        return result
+    with in_one_process():
+        awaitable = cast("Awaitable[object]", result)
+        if inspect.isasyncgen(result):
+            awaitable = _exhaust_async(result, call)
+        return await _in_context(copy_context(), awaitable)
 
 
 @types.coroutine

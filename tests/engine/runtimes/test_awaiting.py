@@ -3,6 +3,8 @@
 import asyncio
 import contextvars
 import functools
+import subprocess
+import sys
 
 import pytest
 
@@ -151,3 +153,45 @@ async def test_cancelling_what_is_awaited_in_a_context_reaches_it():
     with pytest.raises(asyncio.CancelledError):
         await task
     assert ended == ["of the caller"]
+
+
+FORKING = """
+import os, sys
+from runnable import Pipeline, PythonTask, get_run_log
+
+def leave(how):
+    child = os.fork()
+    if child == 0:
+        print("in the child", flush=True)
+        if how == "exit":
+            sys.exit(0)
+        if how == "raise":
+            raise ValueError("of the child")
+        return "child"
+    _, status = os.waitpid(child, 0)
+    return os.waitstatus_to_exitcode(status)
+
+async def leave_later(how):
+    return leave(how)
+
+def leave_and_yield(how):
+    yield {"type": "progress"}
+    return leave(how)
+
+function = globals()[sys.argv[2]]
+task = PythonTask(name="s", function=function, returns=["status"])
+Pipeline(steps=[task]).execute(run_id="r1", parameters={"how": sys.argv[1]})
+run_log = get_run_log("r1")
+print(run_log.status, len(run_log.steps["s"].attempts), run_log.parameters["status"].value)
+"""
+
+
+@pytest.mark.parametrize("function", ["leave", "leave_later", "leave_and_yield"])
+@pytest.mark.parametrize(("how", "status"), [("exit", 0), ("raise", 1), ("return", 0)])
+def test_a_child_that_a_task_forks_does_not_continue_the_run(how, status, function):
+    command = [sys.executable, "-c", FORKING, how, function]
+    finished = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stdout.splitlines()[-1] == f"SUCCESS 1 {status}"
+    assert finished.stdout.count("SUCCESS") == 1
+    assert ("of the child" in finished.stderr) == (how == "raise")
