@@ -10,8 +10,8 @@ in place meanwhile is left alone when the last run ends.
 import logging
 import sys
 from collections import deque
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, BinaryIO, TextIO, cast
 
 from runnable.scope import current_step
 
@@ -43,6 +43,20 @@ class RoutedStream:
         """The stream of bytes below, for those who write bytes."""
         return _RoutedBytes(self, self.target.buffer)
 
+    def close(self) -> None:
+        """Close it; a step closes nothing that belongs to the whole process."""
+        if current_step() is None:
+            self.target.close()
+        else:
+            self.target.flush()
+
+    def detach(self) -> BinaryIO:
+        """Return the stream of bytes below; a step detaches nothing from it."""
+        if current_step() is None:
+            detach = cast("Callable[[], BinaryIO]", getattr(self.target, "detach"))  # noqa: B009 - of no TextIO
+            return detach()
+        return cast("BinaryIO", self.buffer)
+
     def __getattr__(self, name: str) -> object:
         if name == "target":
             raise AttributeError(name)  # while it is being copied
@@ -62,6 +76,19 @@ class _RoutedBytes:
             return self._target.write(content)
         self._text.write(content.decode("utf-8", "backslashreplace"))
         return len(content)
+
+    @property
+    def raw(self) -> "_RoutedBytes":
+        """The same: what is written goes on at once."""
+        return self
+
+    def detach(self) -> "_RoutedBytes":
+        """Return the same."""
+        return self
+
+    def close(self) -> None:
+        """Flush it alone: a wrapper of it that is garbage closes it, whenever."""
+        self._target.flush()
 
     def __getattr__(self, name: str) -> object:
         if name == "_target":

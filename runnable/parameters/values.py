@@ -11,9 +11,10 @@ from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from typing import cast
 
-from pydantic import BaseModel, JsonValue, TypeAdapter
+from pydantic import BaseModel, JsonValue, SecretBytes, SecretStr, TypeAdapter
 
 from runnable.parameters.errors import ValueNotStorableError
+from runnable.parameters.models import HIDDEN_WHY, dump_model
 
 _MAX_DEPTH = 200
 _SHOWN = 80
@@ -93,7 +94,9 @@ def _mapping(value: Mapping[object, object], location: str, depth: int) -> JsonV
 
 def _converted(value: object, location: str, depth: int) -> JsonValue:
     if isinstance(value, BaseModel):
-        return to_json(value.model_dump(mode="json", by_alias=True), location, depth)
+        return to_json(dump_model(value, location), location, depth)
+    if isinstance(value, SecretStr | SecretBytes):
+        raise ValueNotStorableError(location, type(value).__name__, HIDDEN_WHY)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {
             item.name: getattr(value, item.name) for item in dataclasses.fields(value)

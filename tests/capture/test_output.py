@@ -4,6 +4,7 @@ import asyncio
 import io
 import logging
 import re
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -276,3 +277,47 @@ def test_a_wrong_setting_is_refused():
         Pipeline(steps=[PythonTask(name="s", function=print)]).execute(
             services=services
         )
+
+
+CLOSING = """
+import gc, io, sys
+from runnable import Pipeline, PythonTask
+
+def wrap():
+    io.TextIOWrapper(sys.stdout.buffer, "utf-8").write("wrapped\\n")
+    gc.collect()
+
+def close():
+    print("closing")
+    sys.stdout.close()
+    sys.stderr.close()
+
+def detach():
+    io.TextIOWrapper(sys.stdout.detach(), "utf-8").write("detached\\n")
+    gc.collect()
+
+def use_raw():
+    io.TextIOWrapper(io.BufferedWriter(sys.stdout.buffer.raw)).write("raw\\n")
+    gc.collect()
+
+def nothing():
+    print("a later step")
+
+steps = [PythonTask(name=it.__name__, function=it) for it in FUNCTIONS]
+Pipeline(steps=steps).execute()
+print("the host", flush=True)
+sys.stderr.write("the host\\n")
+"""
+
+
+@pytest.mark.parametrize("name", ["wrap", "close", "detach", "use_raw"])
+def test_a_task_does_not_close_the_streams_of_the_process(name):
+    script = CLOSING.replace("FUNCTIONS", f"[{name}, nothing]")
+    finished = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert finished.returncode == 0, finished.stderr
+    lines = finished.stdout.splitlines()
+    assert lines[-2:] == ["a later step", "the host"]
+    assert finished.stderr == "the host\n"
+    assert len(lines) == 3
