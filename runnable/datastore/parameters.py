@@ -1,7 +1,9 @@
 """Parameters in run logs: how stored objects are loaded, and their plain form."""
 
+import copy
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from types import FunctionType
 from typing import Annotated, Any, BinaryIO, Protocol
 
 from pydantic import Field
@@ -40,6 +42,32 @@ class ObjectsInMemory(Protocol):
     return_objects: Mapping[str, object]
 
 
+_UNCHANGING = (str, bytes, int, float, complex, bool, type(None), type, FunctionType)
+
+
+def own_copy(thing: object) -> object:
+    """Return a copy of an object in memory, as if it had been stored and loaded.
+
+    What never changes is not copied; nor is what cannot be, such as an open connection,
+    which could not be stored either.
+
+    Args:
+        thing: Any object.
+
+    Example:
+        >>> things = [[1], "text"]
+        >>> mine = own_copy(things)
+        >>> mine == things, mine is things, mine[0] is things[0]
+        (True, False, False)
+    """
+    if isinstance(thing, _UNCHANGING):
+        return thing
+    try:
+        return copy.deepcopy(thing)
+    except Exception:  # noqa: BLE001 - whatever its classes raise
+        return thing
+
+
 class CatalogLoader:
     """Loads the stored objects of one run.
 
@@ -65,7 +93,7 @@ class CatalogLoader:
     def __call__(self, parameter: StoredObject) -> object:
         """Load one object."""
         if parameter.key in self._in_memory:
-            return self._in_memory[parameter.key]
+            return own_copy(self._in_memory[parameter.key])
         opened = self._catalog.open_verified(
             parameter.key,
             parameter.sha256,
