@@ -65,12 +65,12 @@ def _dump(log: Log, fields: Sequence[str], pad: str) -> str:
     """Return some fields of a log, without the braces around them."""
     try:
         text = log.model_dump_json(indent=4, ensure_ascii=True, include=set(fields))
-        if "NaN" in text or "Infinity" in text:
-            plain = _finite(log.model_dump(include=set(fields)))
-            text = json.dumps(plain, indent=4, allow_nan=False)
     except (PydanticSerializationError, UnicodeEncodeError):
         # Half of a surrogate pair is text to Python and to JSON, not to UTF-8.
-        text = json.dumps(log.model_dump(include=set(fields)), indent=4)
+        text = ""
+    if not text or "NaN" in text or "Infinity" in text:
+        plain = _finite(log.model_dump(include=set(fields)))
+        text = json.dumps(plain, indent=4, allow_nan=False)
     return pad + text[2:-2].replace("\n", f"\n{pad}")
 
 
