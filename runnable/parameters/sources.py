@@ -34,7 +34,9 @@ def read_parameters_file(path: Path) -> Given:
             or has a value that is no JSON.
     """
     document = read_document(path, "parameters file")
-    texts = cast("dict[str, JsonValue]", document.texts or {})
+    # A file of `null` alone is an empty one.
+    found = document.texts if document.content else {}
+    texts = cast("dict[str, JsonValue]", found)
     try:
         return Given(
             {
