@@ -9,6 +9,7 @@ for all and are handled here.
 
 import abc
 import contextlib
+import glob
 import hashlib
 import os
 import re
@@ -146,9 +147,7 @@ class KeyedCatalog(BaseCatalog):
             digest = self._keep(path, name, root, by) if store_copy else hash_file(path)
             kept.append(_entry(name, digest, key, "put"))
         if not kept and not missing_ok:
-            hint = ""
-            if (folder / pattern).is_dir():
-                hint = f"; it is a folder, so write '{pattern}/*' or '{pattern}/**'"
+            hint = _hint(folder, pattern)
             raise CatalogError(pattern, f"matches no file in {folder}{hint}")
         return kept
 
@@ -358,6 +357,16 @@ class KeyedCatalog(BaseCatalog):
         for key in tuple(self.names(f"{self._root(run_id)}/{_REMEMBERED}")):
             self.drop(f"{_CACHE}/{key}/{run_id}")
         self.drop(check_run_id(run_id))
+
+
+def _hint(folder: Path, pattern: str) -> str:
+    """Explain why a pattern matches no file, where that can be guessed."""
+    if (folder / pattern).is_dir():
+        return f"; it is a folder, so write '{pattern}/*' or '{pattern}/**'"
+    if "[" in pattern and (folder / pattern).is_file():
+        literal = glob.escape(pattern)
+        return f"; [ ] is a pattern for one letter: write {literal!r}"
+    return ""
 
 
 def _is_own(path: Path, own: Sequence[str]) -> bool:

@@ -1,5 +1,17 @@
 """The command line."""
 
-from runnable.cli.app import main
+import sys
+
+
+def main() -> None:
+    """Run the command line, and exit with its status."""
+    try:
+        from runnable.cli.app import app  # takes a while: it may be interrupted
+
+        app()
+    except KeyboardInterrupt:
+        sys.stderr.write("runnable: interrupted before anything had started\n")
+        raise SystemExit(130) from None
+
 
 __all__ = ["main"]

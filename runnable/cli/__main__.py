@@ -1,6 +1,6 @@
 """`python -m runnable.cli` is the same as `runnable`."""
 
-from runnable.cli.app import main
+from runnable.cli import main
 
 if __name__ == "__main__":
     main()

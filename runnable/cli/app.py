@@ -45,8 +45,3 @@ app.command("schema")(inspect.schema)
 app.command("execute-single-node")(nodes.execute_single_node)
 app.command("fan")(nodes.fan)
 app.command("execute-job")(nodes.execute_job)
-
-
-def main() -> None:
-    """Run the command line, and exit with what it came to."""
-    app()

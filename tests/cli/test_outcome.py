@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from runnable import ExecutionFailedError, Pipeline, PythonTask
+from runnable import Catalog, ExecutionFailedError, Pipeline, PythonTask
 
 ESCAPE = "\x1b[31mred\x1b[0m \x07\x9b31m"
 
@@ -61,3 +61,39 @@ def test_control_characters_do_not_reach_the_terminal():
             assert not {"\x1b", "\x07", "\x9b"} & set(output.decode())
     shown = runnable("runs", "show", "r1").stdout.decode()
     assert r"\x1b[31mred" in shown
+
+
+INTERRUPTED = """
+import sys
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == "runnable.cli.app":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Finder())
+from runnable.cli import main
+main()
+"""
+
+
+def test_an_interrupt_while_the_command_line_is_imported_is_one_line():
+    finished = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, check=False
+    )
+    assert finished.returncode == 130
+    assert finished.stderr == "runnable: interrupted before anything had started\n"
+
+
+def test_brackets_of_a_file_name_are_explained_and_can_be_escaped():
+    def work():
+        Path("a[1].csv").write_text("1")
+
+    def task(pattern):
+        catalog = Catalog(put=[pattern])
+        return PythonTask(name="s", function=work, catalog=catalog).as_pipeline()
+
+    with pytest.raises(ExecutionFailedError, match=r"write 'a\[\[\]1\]\.csv'"):
+        task("a[1].csv").execute()
+    run_log = task("a[[]1].csv").execute()
+    assert [it.name for it in run_log.steps["s"].data_catalog] == ["a[1].csv"]
