@@ -35,7 +35,7 @@ def read_parameters_file(path: Path) -> Given:
     """
     document = read_document(path, "parameters file")
     # A file of `null` alone is an empty one.
-    found = document.texts if document.content else {}
+    found: object = document.texts if document.content else {}
     texts = cast("dict[str, JsonValue]", found)
     try:
         return Given(

@@ -35,5 +35,6 @@ class StreamEndError(RunError):
         return (
             f"{self.function}() {what}, but its task declares {names}. Let it yield "
             f"{{'type': {self.end_type!r}, ...}} with a value for each of these names, "
-            "or set stream_end_type."
+            "or set stream_end_type. If it just returns a generator expression, let it "
+            "return a list."
         )
