@@ -22,7 +22,7 @@ from runnable.journal import (
     StepState,
 )
 
-_FORMAT = 2
+_FORMAT = 3
 
 
 def dump_state(state: RunState) -> bytes:
@@ -89,6 +89,7 @@ def _scope(scope: ScopeState) -> dict[str, Any]:
     plain: dict[str, Any] = {
         "path": scope.path,
         "variables": dict(scope.variables),
+        "texts": dict(scope.texts),
         "status": scope.status,
         "is_open": scope.is_open,
         "is_replayed": scope.is_replayed,

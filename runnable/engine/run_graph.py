@@ -163,7 +163,12 @@ async def run_branches(
 def branch_started(path: str, branch: Branch, env: RunEnvironment) -> BranchStarted:
     """Make the record of a branch that starts; it has no secrets."""
     variables = {name: env.masker.json(it) for name, it in branch.variables.items()}
-    return BranchStarted(now(), path, variables)
+    texts = {
+        name: text
+        for name, text in branch.texts.items()
+        if variables[name] is branch.variables[name]  # else, it holds a secret
+    }
+    return BranchStarted(now(), path, variables, texts)
 
 
 def _how(
@@ -190,8 +195,8 @@ def _scope_of(
 ) -> ParameterScope:
     initial = branch.carried if recorded is None else recorded.initial
     variables = {
-        name: JsonParameter.model_construct(value=value)
-        for name, value in branch.variables.items()
+        name: JsonParameter.model_construct(value=it, text=branch.texts.get(name))
+        for name, it in branch.variables.items()
     }
     environment = {**outer.environment, **branch.environment}
     return ParameterScope(path, dict(initial), variables, environment, outer)

@@ -12,6 +12,8 @@ from pydantic import JsonValue
 from runnable.journal.identities import CodeIdentity, DataCatalog
 from runnable.journal.parameters import AnyParameter
 
+NO_TEXTS: Mapping[str, JsonValue] = {}  # not a proxy, which has no pickle
+
 
 class RunStarted(NamedTuple):
     """A run has started; always the first record."""
@@ -137,6 +139,8 @@ class BranchStarted(NamedTuple):
     variables: Mapping[str, JsonValue]
     """Values that the step passes to it: the item of a map, the number of an
     iteration."""
+    texts: Mapping[str, JsonValue] = NO_TEXTS
+    """Those that were written as text, as they were written."""
 
 
 class BranchFinished(NamedTuple):

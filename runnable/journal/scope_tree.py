@@ -7,7 +7,7 @@ from pydantic import JsonValue
 
 from runnable import defaults
 from runnable.journal.parameters import AnyParameter, JsonParameter, StoredObject
-from runnable.journal.records import BranchStarted, StepStarted
+from runnable.journal.records import NO_TEXTS, BranchStarted, StepStarted
 from runnable.journal.traversal import Outcome
 
 _LOOP = "loop"
@@ -93,10 +93,12 @@ class ScopeState:
     """By name, in the order in which they started."""
     open_inside: int = 0
     """How many steps are open."""
+    texts: Mapping[str, JsonValue] = field(default_factory=lambda: NO_TEXTS)
+    """Variables that were written as text, as they were written."""
 
     def given(self) -> dict[str, AnyParameter]:
         """Return the variables as parameters."""
         return {
-            name: JsonParameter.model_construct(value=value)
-            for name, value in self.variables.items()
+            name: JsonParameter.model_construct(value=it, text=self.texts.get(name))
+            for name, it in self.variables.items()
         }

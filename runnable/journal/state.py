@@ -255,6 +255,7 @@ class RunState:
         if branch is None:
             initial = step.carried_to(record)
             branch = ScopeState(path, record.variables, initial, dict(initial))
+            branch.texts = record.texts
             if step.is_loop:
                 # Only now the iteration before it is not needed any more.
                 self._forget_succeeded(step)

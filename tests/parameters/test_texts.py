@@ -2,6 +2,7 @@
 
 import dataclasses
 import decimal
+import subprocess
 import sys
 import typing
 from pathlib import Path
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from runnable import ExecutionFailedError, Pipeline, PythonTask
+from runnable import ExecutionFailedError, Map, Pipeline, PythonTask, get_run_log
 from runnable.exceptions import DefinitionError
 from runnable.parameters.texts import with_texts
 
@@ -95,6 +96,59 @@ def test_the_text_is_there_after_a_resume(monkeypatch):
     Path("mended").touch()
     run_log = Pipeline(steps=steps).execute(resume="r1")
     assert run_log.parameters["got"].value == "77950e8"
+
+
+@pytest.mark.parametrize("parallelism", ["none", "thread", "process"])
+def test_items_of_a_map_arrive_as_text_where_text_is_wanted(parallelism, in_memory):
+    Path("p.yaml").write_text("versions: [1.10, 01234, 77950e8, plain, [1.0]]\n")
+
+    def work(version: str | list[str]):
+        return version
+
+    branch = PythonTask(name="w", function=work, returns=["got"]).as_pipeline()
+    mapped = Map(
+        name="m",
+        branch=branch,
+        iterate_on="versions",
+        iterate_as="version",
+        parallelism=parallelism,
+    )
+    run_log = mapped.as_pipeline().execute(parameters_file="p.yaml", services=in_memory)
+    assert run_log.parameters["got"].value == [
+        "1.10",
+        "01234",
+        "77950e8",
+        "plain",
+        ["1.0"],
+    ]
+
+
+SCRIPT = """
+from runnable import Map, PythonTask
+
+def work(version: str):
+    return version
+
+def main():
+    branch = PythonTask(name="w", function=work, returns=["got"]).as_pipeline()
+    mapped = Map(name="m", branch=branch, iterate_on="versions", iterate_as="version")
+    mapped.as_pipeline().execute(
+        run_id="r1",
+        parameters_file="p.yaml",
+        services={"pipeline_executor": {"type": "emulator"}},
+    )
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+def test_items_keep_their_text_in_processes_of_their_own():
+    Path("p.yaml").write_text("versions: [1.10, 77950e8]\n")
+    Path("script.py").write_text(SCRIPT)
+    subprocess.run([sys.executable, "script.py"], check=True)
+    run_log = get_run_log("r1")
+    assert run_log.parameters["got"].value == ["1.10", "77950e8"]
 
 
 def test_a_value_that_was_given_in_python_has_no_text(in_memory, monkeypatch):

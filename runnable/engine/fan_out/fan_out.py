@@ -86,6 +86,8 @@ class Branch(NamedTuple):
     """The same for code that reads variables."""
     carried: Parameters = _NOTHING
     """Parameters that the branch starts with, in its own scope."""
+    texts: Mapping[str, JsonValue] = MappingProxyType({})
+    """Variables that were written as text, as they were written."""
 
 
 class BranchEnd(NamedTuple):
@@ -186,6 +188,7 @@ class MapFanOut(FanOut):
         node: The step.
         items: One for each branch.
         masker: A branch whose item contains a secret is named by its position.
+        texts: The items as they were written, if they come from text.
     """
 
     def __init__(
@@ -193,8 +196,10 @@ class MapFanOut(FanOut):
         node: MapNode,
         items: list[JsonValue],
         masker: AnyMasker = _NO_SECRETS,
+        texts: JsonValue = None,
     ) -> None:
         self._masker = masker
+        self._texts = texts if isinstance(texts, list) else []
         self._node = node
         self._graph = node.branches[MAP_PLACEHOLDER]
         self._items = items
@@ -212,13 +217,16 @@ class MapFanOut(FanOut):
     def __iter__(self) -> Iterator[Branch]:
         """Yield a branch for each item, in their order."""
         names = BranchNames()
+        variable = self._node.iterate_as
         for position, item in enumerate(self._items):
-            text = str(item)
-            if self._masker.hides(text):
-                text = f"item-{position + 1}"
-            name = names.name(text)
+            label = str(item)
+            if self._masker.hides(label):
+                label = f"item-{position + 1}"
+            name = names.name(label)
             self._positions[name] = position
-            yield Branch(name, self._graph, {self._node.iterate_as: item})
+            text = self._texts[position] if position < len(self._texts) else None
+            texts = {} if text is None or text == item else {variable: text}
+            yield Branch(name, self._graph, {variable: item}, texts=texts)
 
     def report(self, branch: Branch, end: BranchEnd) -> None:
         """Keep what the branch returned; the rest of its scope is let go."""
@@ -311,7 +319,9 @@ def fan_out(
     """
     match node:
         case MapNode():
-            return MapFanOut(node, _items(node, scope, path, masker), masker)
+            items = _items(node, scope, path, masker)
+            found = scope.find(node.iterate_on)
+            return MapFanOut(node, items, masker, getattr(found, "text", None))
         case LoopNode():
             return LoopFanOut(node, scope.find(node.break_on))
         case ConditionalNode():
