@@ -23,7 +23,7 @@ from containers.providers import ContextScoped
 from runnable import defaults
 from runnable.datastore.errors import RetryValidationError
 from runnable.errors import ConfigurationError, did_you_mean
-from runnable.parameters.sources import Given, read_parameters_file
+from runnable.parameters.sources import WrittenValues, read_parameters_file
 from runnable.parameters.values import json_or_text
 from runnable.scope.launcher import NOBODY, launcher
 from runnable.scope.options import Options, RunSettings, Where, completed
@@ -236,7 +236,7 @@ def _parameters(
 ) -> tuple[dict[str, object], dict[str, JsonValue]]:
     """Return the values of all sources, and the texts of those that were text."""
     file = Path(parameters_file)
-    read = read_parameters_file(file) if parameters_file else Given({}, {})
+    read = read_parameters_file(file) if parameters_file else WrittenValues({}, {})
     # Variables have no case on some systems; a name of the file keeps its own.
     spelling = {name.lower(): name for name in read.values}
     written: dict[str, JsonValue] = {

@@ -11,7 +11,7 @@ from runnable.system.errors import ParametersFileError
 from runnable.system.yaml_files import read_document
 
 
-class Given(NamedTuple):
+class WrittenValues(NamedTuple):
     """Values that were written as text, and their texts."""
 
     values: dict[str, JsonValue]
@@ -20,7 +20,7 @@ class Given(NamedTuple):
     """The same structure, in which each scalar is the text that was written."""
 
 
-def read_parameters_file(path: Path) -> Given:
+def read_parameters_file(path: Path) -> WrittenValues:
     """Read a YAML mapping of parameters.
 
     Args:
@@ -38,7 +38,7 @@ def read_parameters_file(path: Path) -> Given:
     found: object = document.texts if document.content else {}
     texts = cast("dict[str, JsonValue]", found)
     try:
-        return Given(
+        return WrittenValues(
             {
                 str(name): to_json(it, str(name))
                 for name, it in document.content.items()
