@@ -6,6 +6,7 @@ import postgres
 import pytest
 import s3
 from counting import pytest_runtest_logreport, pytest_terminal_summary
+from hypothesis import HealthCheck, settings
 
 from containers import container
 from runnable.context import set_run_context
@@ -13,6 +14,12 @@ from runnable.scope import set_overrides
 
 # Checked by type checkers, and run by `make bench`; they hold no tests.
 collect_ignore = ["typing", "benchmarks", "fuzzing/with_atheris.py"]
+
+# Time decides no test.
+settings.register_profile(
+    "runnable", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("runnable")
 
 __all__ = ["pytest_runtest_logreport", "pytest_terminal_summary"]
 

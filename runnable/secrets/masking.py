@@ -178,9 +178,15 @@ class Masker:
 
     def _without_wrapped(self, text: str) -> str:
         """Mask secrets that are broken into lines, such as base64 in a mail."""
+        for start, end in reversed(self._wrapped_spans(text)):
+            text = text[:start] + MASK + text[end:]
+        return text
+
+    def _wrapped_spans(self, text: str) -> list[tuple[int, int]]:
+        """Return where secrets start and end that are broken into lines."""
         pattern = self._wrapped_pattern()
         if pattern is None or not pattern.search(_BREAK.sub("", text)):
-            return text
+            return []
         starts: list[int] = []
         pieces: list[str] = []
         at = 0
@@ -196,13 +202,10 @@ class Masker:
             line = bisect_right(ends, position)
             return starts[line] + position - (ends[line - 1] if line else 0)
 
-        spans = [
+        return [
             (origin(it.start()), origin(it.end() - 1) + 1)
             for it in pattern.finditer("".join(pieces))
         ]
-        for start, end in reversed(spans):
-            text = text[:start] + MASK + text[end:]
-        return text
 
     def _wrapped_pattern(self) -> re.Pattern[str] | None:
         if self._wrapped is None:
@@ -232,9 +235,13 @@ class Masker:
         if self._pattern is None:
             return text, ""
         end = self._certain(text)
-        for match in self._pattern.finditer(text):
-            if match.start() < end < match.end():
-                end = match.start()
+        spans = [match.span() for match in self._pattern.finditer(text)]
+        if "\n" in text:
+            spans += self._wrapped_spans(text)
+        # What begins at the end may overlap with a secret before it.
+        for start, after in sorted(spans, reverse=True):
+            if start < end < after:
+                end = start
         return self.text(text[:end]), text[end:]
 
     def _certain(self, text: str) -> int:
