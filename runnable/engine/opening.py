@@ -24,7 +24,7 @@ from runnable.engine.process_identity import other_owner, this_process
 from runnable.engine.recorder import now
 from runnable.engine.replaced_files import close_dead_attempts
 from runnable.engine.runtimes import Runtime
-from runnable.engine.secret_values import masked
+from runnable.engine.secret_values import hidden_names, masked
 from runnable.errors import RunnableError
 from runnable.graph import Graph, TaskNode, changes, node_at
 from runnable.journal import (
@@ -175,7 +175,7 @@ def run_started(
         process_began=owner.process_began,
         epoch_seconds=seconds(),
         launches_steps=launches_steps,
-        masked=tuple(it for it in recorded if recorded[it] is not parameters[it]),
+        masked=hidden_names(parameters, recorded),
     )
 
 

@@ -19,6 +19,7 @@ from runnable.engine.fan_out.fan_out import (
 from runnable.engine.parameter_scope import Failure, ParameterScope
 from runnable.engine.recorder import now
 from runnable.engine.runtimes.base import BranchBody
+from runnable.engine.secret_values import hidden_names
 from runnable.engine.steps.attempt import Attempt
 from runnable.engine.steps.step import (
     Body,
@@ -163,11 +164,8 @@ async def run_branches(
 def branch_started(path: str, branch: Branch, env: RunEnvironment) -> BranchStarted:
     """Make the record of a branch that starts; it has no secrets."""
     variables = {name: env.masker.json(it) for name, it in branch.variables.items()}
-    texts = {
-        name: text
-        for name, text in branch.texts.items()
-        if variables[name] is branch.variables[name]  # else, it holds a secret
-    }
+    hidden = hidden_names(branch.variables, variables)
+    texts = {name: it for name, it in branch.texts.items() if name not in hidden}
     return BranchStarted(now(), path, variables, texts)
 
 

@@ -27,9 +27,20 @@ def refuse_secrets(
     Raises:
         SecretValueError: If there is such a value.
     """
-    for name, value in values.items():
-        if recorded[name] is not value:
-            raise SecretValueError(what, name)
+    for name in hidden_names(values, recorded):
+        raise SecretValueError(what, name)
+
+
+def hidden_names(
+    values: Mapping[str, object], recorded: Mapping[str, object]
+) -> tuple[str, ...]:
+    """Return the names of values that hold a secret: they are recorded otherwise.
+
+    Args:
+        values: By name.
+        recorded: The same as they are recorded.
+    """
+    return tuple(name for name, value in values.items() if recorded[name] is not value)
 
 
 def masked(

@@ -168,15 +168,15 @@ class Binder:
             keys = [key for key in (info.alias, field) if key and key in offers]
             if keys:
                 values[keys[0]] = offers[keys[0]].load()
-                texts[keys[0]] = offers[keys[0]].text
+                if offers[keys[0]].text is not None:
+                    texts[keys[0]] = offers[keys[0]].text
             elif info.is_required():
                 raise ParameterMissingError(
                     self.name, name, sorted(offers), field=field
                 )
         if not values:
             raise ParameterMissingError(self.name, name, sorted(offers))
-        value = with_texts(self._adapter(name, model), values, texts)
-        return self._validated(name, model, value)
+        return self._validated(name, model, values, texts or None)
 
     def _rest(self, offers: Mapping[str, Offer]) -> dict[str, object]:
         named = self._signature.parameters
@@ -196,13 +196,16 @@ class Binder:
         text: object = offer.text
         if _is_model(annotation) and not _is_one(value, annotation):
             value, text = {name: value}, {name: text} if text is not None else None
-        if text is not None:
-            value = with_texts(self._adapter(name, annotation), value, text)
-        return self._validated(name, annotation, value)
+        return self._validated(name, annotation, value, text)
 
-    def _validated(self, name: str, annotation: Any, value: object) -> object:
+    def _validated(
+        self, name: str, annotation: Any, value: object, text: object
+    ) -> object:
+        adapter = self._adapter(name, annotation)
+        if text is not None:
+            value = with_texts(adapter, value, text)
         try:
-            return self._adapter(name, annotation).validate_python(value)
+            return adapter.validate_python(value)
         except ValidationError as error:
             raise BindingError(
                 self.name, name, shortened(value), _explain(annotation, error)

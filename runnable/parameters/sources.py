@@ -1,7 +1,7 @@
 """Sources of initial parameters: files and environment variables."""
 
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from pydantic import JsonValue
 
@@ -34,16 +34,16 @@ def read_parameters_file(path: Path) -> WrittenValues:
             or has a value that is no JSON.
     """
     document = read_document(path, "parameters file")
-    # A file of `null` alone is an empty one.
-    found: object = document.texts if document.content else {}
-    texts = cast("dict[str, JsonValue]", found)
     try:
         return WrittenValues(
             {
                 str(name): to_json(it, str(name))
                 for name, it in document.content.items()
             },
-            {str(name): to_json(it, str(name)) for name, it in texts.items()},
+            {
+                str(name): to_json(it, str(name))
+                for name, it in document.texts().items()
+            },
         )
     except ValueNotStorableError as error:
         raise ParametersFileError(str(error), str(path)) from None

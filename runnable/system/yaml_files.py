@@ -13,7 +13,7 @@ import functools
 import re
 from collections.abc import Hashable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, cast
 
 from runnable.errors import ConfigurationError
 from runnable.system.errors import ParametersFileError, PipelineFileError
@@ -69,8 +69,6 @@ class Document(NamedTuple):
     content: dict[Any, Any]
     root: "Node | None" = None
     """The parsed document; None if it is empty."""
-    texts: object = None
-    """The content, with each scalar as it is written."""
 
     def location(self, *keys: Key) -> str:
         """Return the location of a value.
@@ -87,6 +85,17 @@ class Document(NamedTuple):
         for key in keys:
             mark, node = _step(mark, node, key)
         return f"{self.path}:{_line_and_column(mark)}" if mark else self.path
+
+    def texts(self) -> dict[Any, Any]:
+        """Return the content, with each scalar as it is written."""
+        if self.root is None or not self.content:
+            return {}
+        loader = _loader_of_yaml_1_2()("")
+        try:
+            made = _Maker(loader, as_text=True).make(self.root)
+        finally:
+            loader.dispose()
+        return cast("dict[Any, Any]", made)
 
 
 def _step(
@@ -156,7 +165,6 @@ def parse(text: str, what: str, path: str) -> Document:
         try:
             root = loader.get_single_node()
             content = _Maker(loader).make(root) if root is not None else {}
-            texts = _Maker(loader, as_text=True).make(root) if root else {}
         finally:
             loader.dispose()
     except yaml.MarkedYAMLError as error:
@@ -172,7 +180,7 @@ def parse(text: str, what: str, path: str) -> Document:
         _refuse(what, f"the {what} is not accepted: {error}", location)
     if not isinstance(content, Mapping | None):
         _refuse(what, f"the {what} must be a mapping", path)
-    return Document(path, dict(content or {}), root, texts)
+    return Document(path, dict(content or {}), root)
 
 
 @functools.cache

@@ -61,22 +61,27 @@ def importable(monkeypatch):
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
 
 
+def run_map(branch, parallelism, services, container):
+    """Run a map of three items, all of them at once if they may be."""
+    step = Map(
+        name="m",
+        iterate_on="xs",
+        iterate_as="x",
+        branch=branch,
+        parallelism=parallelism,
+        max_workers=3,
+    )
+    return step.as_pipeline().execute(
+        parameters={"xs": [1, 2, 3]}, services=services, container=container
+    )
+
+
 @pytest.mark.parametrize("parallelism", ["thread", "process"])
 def test_no_two_tasks_of_branches_overlap(parallelism, in_memory, importable):
     one = PythonTask(name="one", function=mark, returns=["y"]).as_pipeline()
     both = Parallel(name="both", branches={"a": one, "b": one}).as_pipeline()
     for branch in (one, both):
-        step = Map(
-            name="m",
-            iterate_on="xs",
-            iterate_as="x",
-            branch=branch,
-            parallelism=parallelism,
-            max_workers=3,
-        )
-        run_log = step.as_pipeline().execute(
-            parameters={"xs": [1, 2, 3]}, services=in_memory, container=OneAtOnce()
-        )
+        run_log = run_map(branch, parallelism, in_memory, OneAtOnce())
         assert run_log.parameters["y"].value == [1, 2, 3]
 
 
@@ -84,17 +89,7 @@ def test_no_two_tasks_of_branches_overlap(parallelism, in_memory, importable):
 def test_tasks_of_nested_runs_count(parallelism, in_memory, importable):
     """A nested run uses the slot of its step, and others while they are free."""
     outer = PythonTask(name="outer", function=nest, returns=["most"]).as_pipeline()
-    step = Map(
-        name="m",
-        iterate_on="ys",
-        iterate_as="x",
-        branch=outer,
-        parallelism=parallelism,
-        max_workers=3,
-    )
-    run_log = step.as_pipeline().execute(
-        parameters={"ys": [1, 2, 3]}, services=in_memory, container=TwoAtOnce()
-    )
+    run_log = run_map(outer, parallelism, in_memory, TwoAtOnce())
     assert max(run_log.parameters["most"].value) <= 2
 
 

@@ -46,22 +46,6 @@ class AnyMasker(Protocol):
         ...
 
 
-class _NoSecrets:
-    """Masks nothing."""
-
-    def hides(self, text: str) -> bool:
-        """Return False."""
-        del text
-        return False
-
-    def value(self, value: object) -> object:
-        """Return the value."""
-        return value
-
-
-_NO_SECRETS = _NoSecrets()
-
-
 class Lookup(Protocol):
     """A scope, as far as a step with branches needs it."""
 
@@ -195,7 +179,7 @@ class MapFanOut(FanOut):
         self,
         node: MapNode,
         items: list[JsonValue],
-        masker: AnyMasker = _NO_SECRETS,
+        masker: AnyMasker,
         texts: JsonValue = None,
     ) -> None:
         self._masker = masker
@@ -299,9 +283,7 @@ class LoopFanOut(FanOut):
         return Gathered(self._carried, problem=self._problem)
 
 
-def fan_out(
-    node: CompositeNode, scope: Lookup, path: str, masker: AnyMasker = _NO_SECRETS
-) -> FanOut:
+def fan_out(node: CompositeNode, scope: Lookup, path: str, masker: AnyMasker) -> FanOut:
     """Return the branches of a step, with the parameters that it finds.
 
     Args:

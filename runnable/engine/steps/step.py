@@ -18,7 +18,7 @@ from runnable.engine.environment import RunEnvironment
 from runnable.engine.launching import launch_step
 from runnable.engine.parameter_scope import Failure, ParameterScope
 from runnable.engine.recorder import UnrecordedError, now
-from runnable.engine.secret_values import mask_own_errors, masked
+from runnable.engine.secret_values import hidden_names, mask_own_errors, masked
 from runnable.engine.slots import with_slot
 from runnable.engine.steps.attempt import Attempt
 from runnable.engine.steps.caching import remember
@@ -170,7 +170,6 @@ async def _finish(attempt: Attempt, env: RunEnvironment) -> None:
     if attempt.status != defaults.SUCCESS:
         attempt.put = [it for it in attempt.put if it.name not in attempt.replaced]
     recorded = masked(attempt.outputs, env.masker)
-    hidden = (name for name, it in recorded.items() if it is not attempt.outputs[name])
     finished = StepFinished(
         at=now(),
         path=attempt.path,
@@ -181,7 +180,7 @@ async def _finish(attempt: Attempt, env: RunEnvironment) -> None:
         outputs=recorded,
         files=[*attempt.put, *attempt.got],
         read=tuple(attempt.read),
-        masked=tuple(hidden),
+        masked=hidden_names(attempt.outputs, recorded),
         cached_from=attempt.cached_from,
         secrets=env.masker.unrecorded_names(),
     )

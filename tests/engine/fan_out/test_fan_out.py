@@ -13,6 +13,7 @@ from runnable.engine.fan_out.fan_out import (
     fan_out,
 )
 from runnable.engine.parameter_scope import ParameterScope
+from runnable.secrets import Masker
 
 TASK = PythonTask(name="s", function=lambda: 1, returns=["y", "done"]).as_pipeline()
 GRAPH = TASK.return_dag()
@@ -52,7 +53,7 @@ def test_a_map_collects_in_the_order_of_its_items(items, random):
     node = Map(name="m", branch=TASK, iterate_on="xs", iterate_as="x").make_node(
         "success", ""
     )
-    fan = MapFanOut(node, items)
+    fan = MapFanOut(node, items, Masker())
     branches = list(fan)
     assert fan.count == len(branches) == len({branch.name for branch in branches})
     assert [branch.variables["x"] for branch in branches] == items
@@ -105,4 +106,4 @@ def test_each_kind_of_node_has_its_own():
         "", parameters({"xs": 1}) | {"xs": JsonParameter(value=[1, 2])}
     )
     inner = ParameterScope("a.b", {}, outer=outer)
-    assert [branch.name for branch in fan_out(node, inner, "m")] == ["1", "2"]
+    assert [branch.name for branch in fan_out(node, inner, "m", Masker())] == ["1", "2"]
