@@ -35,7 +35,7 @@ test-fast: $(READY) ## Run the tests that need no server, in less than a minute
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal $(FAST)
 
 coverage: $(READY) ## Measure the branch coverage of the core; fail below the floor
-	$(BIN)/python -m pytest -q -n 2 --dist worksteal --cov $(MEASURED)
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal $(MEASURED) --cov
 
 check: lint types layers docs test coverage ## Everything that CI checks
 
