@@ -14,11 +14,7 @@ A worker holds one place of the run's limit of active tasks from its start to it
 and runs one task at a time then.
 """
 
-# cloudpickle has no types.
-# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
-
 import contextlib
-import pickle
 import sys
 import tempfile
 import threading
@@ -36,6 +32,7 @@ from runnable.engine.recorder import now
 from runnable.engine.replaced_files import close_dead_attempts
 from runnable.engine.runtimes.interruptible_call import CallInterrupted
 from runnable.engine.slots import with_slot
+from runnable.engine.workers.pickling import dumps
 from runnable.engine.workers.pool import Worker, WorkerGoneError
 from runnable.engine.workers.protocol import (
     Assignment,
@@ -105,6 +102,8 @@ class _Remote:
             else:
                 await self._record_failure(work, error)
             return False
+        if done.raised is not None:
+            raise done.raised
         scope.parameters = done.parameters
         scope.failure = done.failure or scope.failure
         if env.objects is not None:
@@ -247,10 +246,8 @@ class _Stop:
 
 
 def _dump(content: Common | Assignment, name: str) -> bytes:
-    import cloudpickle  # only who uses processes pays for it
-
     try:
-        return bytes(cloudpickle.dumps(content, pickle.HIGHEST_PROTOCOL))
+        return dumps(content)
     except Exception as error:
         # Whatever the users' objects raise when they are pickled.
         problem = (

@@ -3,9 +3,6 @@
 Started by `workers.pool`; `worker_client` is the other end, and describes both.
 """
 
-# cloudpickle has no types.
-# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
-
 import codecs
 import contextlib
 import io
@@ -29,12 +26,13 @@ from runnable.concurrency import Limiter
 from runnable.context import RunScope
 from runnable.datastore import Record
 from runnable.engine.environment import build_environment
-from runnable.engine.parameter_scope import Failure, ParameterScope
+from runnable.engine.parameter_scope import Failure
 from runnable.engine.run_graph import run_graph
 from runnable.engine.runtimes import InlineRuntime, run_by_hand
 from runnable.engine.runtimes.base import GRACE_SECONDS
 from runnable.engine.steps.step import run_step, type_and_text
 from runnable.engine.workers import protocol
+from runnable.engine.workers.pickling import dumps
 from runnable.errors import RunError
 from runnable.events import Event, TaskEvent, Warned
 from runnable.graph import Graph
@@ -76,14 +74,14 @@ class _Line:
 
     def ask(self, message: protocol.Message) -> None:
         """Send a message, and wait for the answer."""
-        secrets = self._transmit(_dump(message), answered=True)
+        secrets = self._transmit(dumps(message), answered=True)
         if secrets:
             self._secrets |= secrets
             self._masker.add(secrets)
 
     def send(self, message: protocol.Message) -> None:
         """Send a message that needs no answer."""
-        self._transmit(_dump(message), answered=False)
+        self._transmit(dumps(message), answered=False)
 
     def _transmit(self, content: bytes, *, answered: bool) -> frozenset[str]:
         answer: frozenset[str] = frozenset()
@@ -107,12 +105,6 @@ class _Line:
         """Keep the connection open for the next branch."""
 
 
-def _dump(message: protocol.Message) -> bytes:
-    import cloudpickle
-
-    return bytes(cloudpickle.dumps(message, pickle.HIGHEST_PROTOCOL))
-
-
 class _Forwarding(io.RawIOBase):
     """A stream that sends what is written to the process that has the run."""
 
@@ -125,6 +117,10 @@ class _Forwarding(io.RawIOBase):
         """Return True."""
         return True
 
+    def fileno(self) -> int:
+        """Return the stream of this process, which programs started here write to."""
+        return 1 if self._stream == "stdout" else 2
+
     def write(self, piece: "ReadableBuffer", /) -> int:
         """Send a piece."""
         content = bytes(piece)
@@ -134,9 +130,14 @@ class _Forwarding(io.RawIOBase):
 
 def _text_stream(line: _Line, stream: str) -> TextIO:
     binary = io.BufferedWriter(_Forwarding(line, stream))
+    # Line by line: the lines before the one in which a worker dies are known.
     return io.TextIOWrapper(
-        binary, "utf-8", "backslashreplace", newline="", write_through=True
+        binary, "utf-8", "backslashreplace", newline="", line_buffering=True
     )
+
+
+class _TerminatedError(KeyboardInterrupt):
+    """The process that has the run wants this one to end."""
 
 
 class _Container(Protocol):
@@ -171,6 +172,10 @@ def serve(connection: Connection) -> None:
                 line.send(done)
             except (AttributeError, TypeError, pickle.PicklingError) as error:
                 line.send(protocol.Refused(_explain("send back what was made", error)))
+    except _TerminatedError:
+        # So that the other end, or whoever looks, sees the signal in its exit status.
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTERM)
     except (EOFError, OSError, KeyboardInterrupt):
         sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
 
@@ -188,7 +193,7 @@ def _end_with(connection: Connection, busy: threading.Event) -> None:
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
     del number, frame
-    raise KeyboardInterrupt
+    raise _TerminatedError
 
 
 def _explain(what: str, error: Exception) -> str:
@@ -203,12 +208,39 @@ def _run(
     common: protocol.Common, assignment: protocol.Assignment, line: _Line
 ) -> protocol.Done:
     context, scope = common.context, assignment.scope
+    succeeded, raised = False, None
     scope.outer = common.outer
     context.return_objects.clear()
     context.return_objects.update(assignment.objects)
     context.masker.add(assignment.secrets)
     line.follow(context.masker)
     context.set_subscribers([partial(_forward, line)])
+    try:
+        succeeded = _run_here(common, assignment, line)
+    except _TerminatedError:
+        raise
+    except BaseException as error:
+        if isinstance(error, Exception):
+            raise
+        raised = _sendable(error)  # the task's own: it ends the run, as in a thread
+    sys.stdout.flush()
+    sys.stderr.flush()
+    made = {
+        key: it
+        for key, it in context.return_objects.items()
+        if key not in assignment.objects
+    }
+    failure = scope.failure
+    if failure is not None:
+        failure = Failure(failure.path, _sendable(failure.error))
+    return protocol.Done(succeeded, scope.parameters, failure, made, raised)
+
+
+def _run_here(
+    common: protocol.Common, assignment: protocol.Assignment, line: _Line
+) -> bool:
+    """Run the work in the directory that it is to have; return if it succeeded."""
+    context = common.context
     make_container = cast("_Container | None", common.container)
     services = context.services
     if assignment.folder:
@@ -220,25 +252,15 @@ def _run(
             _working_in(assignment.folder),
             active_run(),
         ):
-            succeeded = run_by_hand(_execute(common, assignment, scope, line))
+            return run_by_hand(_execute(common, assignment, line))
     finally:
         context.services = services
-    sys.stdout.flush()
-    sys.stderr.flush()
-    made = {
-        key: it
-        for key, it in context.return_objects.items()
-        if key not in assignment.objects
-    }
-    return protocol.Done(succeeded, scope.parameters, _sendable(scope), made)
 
 
 async def _execute(
-    common: protocol.Common,
-    assignment: protocol.Assignment,
-    scope: ParameterScope,
-    line: _Line,
+    common: protocol.Common, assignment: protocol.Assignment, line: _Line
 ) -> bool:
+    scope = assignment.scope
     env = build_environment(
         common.context,
         InlineRuntime(),
@@ -279,15 +301,10 @@ def _forward(line: _Line, event: Event) -> None:
         line.ask(protocol.Emitted(event))
 
 
-def _sendable(scope: ParameterScope) -> Failure | None:
-    """Return why a branch failed, with an error that can be pickled both ways."""
-    failure = scope.failure
-    if failure is None:
-        return None
-    import cloudpickle
-
+def _sendable(error: BaseException) -> BaseException:
+    """Return the error, or another one with its text if it cannot be pickled."""
     try:
-        pickle.loads(cloudpickle.dumps(failure.error))
+        pickle.loads(dumps(error))
     except Exception:  # noqa: BLE001 - whatever the user's exception raises
-        return Failure(failure.path, RunError(type_and_text(failure.error)))
-    return failure
+        return RunError(type_and_text(error))
+    return error

@@ -387,3 +387,20 @@ def test_files_of_a_process_that_died_are_restored():
     run_log = Pipeline(steps=[make, step]).execute(run_id="r1")
     assert run_log.status == "SUCCESS"
     assert Path(".catalog/r1/n.txt").read_text() == "whole"
+
+
+@pytest.mark.parametrize(("number", "attempts"), [(15, 1), (9, 2)])
+def test_what_a_killed_process_has_printed_is_shown(number, attempts, capfd):
+    def end(number):
+        import os
+        import time
+
+        print("attempt", os.environ["RUNNABLE_STEP_ATTEMPT"])
+        os.kill(os.getpid(), number)
+        time.sleep(60)
+
+    task = PythonTask(name="t", function=end, workspace="isolated", retries=1)
+    with pytest.raises(ExecutionFailedError, match=rf"\(signal {number}\)"):
+        task.as_pipeline().execute(parameters={"number": number})
+    shown = capfd.readouterr().out
+    assert shown == "".join(f"attempt {n + 1}\n" for n in range(attempts))

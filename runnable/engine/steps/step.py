@@ -89,10 +89,11 @@ async def _run_isolated(
     while True:
         await _limited(node, env, partial(remote.run, node, scope))
         step = env.state.step(path)
-        tries = step.tries if step is not None else 0
-        if not remote.has_died or tries >= node.policy.max_attempts:
+        if step is None or not remote.has_died or step.status != defaults.FAIL:
             return
-        await wait_before_retry(node.policy.delay, tries, env.runtime)
+        if step.tries >= node.policy.max_attempts:
+            return
+        await wait_before_retry(node.policy.delay, step.tries, env.runtime)
 
 
 def _is_isolated(node: TaskNode, env: RunEnvironment) -> bool:

@@ -92,6 +92,8 @@ class Done(NamedTuple):
     failure: Failure | None
     objects: Mapping[str, object]
     """Objects that were made, in a run that keeps them in memory."""
+    raised: BaseException | None = None
+    """What interrupts the run itself, such as a KeyboardInterrupt of a task."""
 
 
 Message = Written | Emitted | Learned | Output | Refused | Done
