@@ -1,7 +1,7 @@
 """The port of catalogs: keep files and objects of a run, and bring them back."""
 
 import abc
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
@@ -186,6 +186,16 @@ class BaseCatalog(Service, abc.ABC):
     @abc.abstractmethod
     def put_text(self, name: str, text: str, *, run_id: str) -> None:
         """Keep a text, such as an execution log, under a name of its own."""
+
+    def put_long_text(self, name: str, pieces: Iterable[str], *, run_id: str) -> None:
+        """Store a text that is longer than one may like to have in memory.
+
+        Args:
+            name: A name of its own.
+            pieces: What it consists of.
+            run_id: The run it belongs to.
+        """
+        self.put_text(name, "".join(pieces), run_id=run_id)
 
     @abc.abstractmethod
     def put_object(

@@ -1,6 +1,6 @@
 """A catalog that keeps nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import BinaryIO, ClassVar
 
@@ -47,6 +47,9 @@ class DoNothingCatalog(BaseCatalog):
         return []
 
     def put_text(self, name: str, text: str, *, run_id: str) -> None:
+        """Keep nothing."""
+
+    def put_long_text(self, name: str, pieces: Iterable[str], *, run_id: str) -> None:
         """Keep nothing."""
 
     def put_object(

@@ -276,6 +276,15 @@ class KeyedCatalog(BaseCatalog):
             upload.file.write(content)
             upload.keep(f"{root}/{_checked(name)}", hashlib.sha256(content).hexdigest())
 
+    def put_long_text(self, name: str, pieces: Iterable[str], *, run_id: str) -> None:
+        """Store a text, of which one piece is in memory at a time."""
+        root = self._root(run_id)
+        with self.upload(root) as upload:
+            hashing = HashingFile(upload.file)
+            for piece in pieces:
+                hashing.write(piece.encode("utf-8", "backslashreplace"))
+            upload.keep(f"{root}/{_checked(name)}", hashing.hexdigest())
+
     def put_object(
         self, folder: str, name: str, write: Write, *, run_id: str
     ) -> ObjectInfo:

@@ -10,6 +10,7 @@ from runnable.concurrency import Limiter
 from runnable.context import PipelineContext, RunContext
 from runnable.datastore import AnyParameter, RunFinished, RunLog
 from runnable.engine.environment import RunEnvironment, Shared, build_environment
+from runnable.engine.error_texts import short_text, type_and_text
 from runnable.engine.errors import ExecutionFailedError
 from runnable.engine.leases import RunLease
 from runnable.engine.opening import OpenedRun, code_identity, resume, start
@@ -17,7 +18,6 @@ from runnable.engine.parameter_scope import Failure, ParameterScope
 from runnable.engine.recorder import Recorder, UnrecordedError, now
 from runnable.engine.run_graph import run_graph
 from runnable.engine.runtimes import Runtime
-from runnable.engine.steps.step import type_and_text
 from runnable.errors import ConfigurationError
 from runnable.events import Warned
 from runnable.executor import ExecutionOptions
@@ -231,7 +231,7 @@ def _failed(
         store = f"what happened could not be recorded: {texts}"
         reason = f"{reason}; and {store}" if failure else store
         cause = cause or problems[0]
-    reason = env.masker.text(reason)
+    reason = short_text(reason, env.masker)
     error = ExecutionFailedError(env.run_id, run_log, reason)
     error.__cause__ = cause
     return error

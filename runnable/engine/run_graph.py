@@ -9,6 +9,7 @@ from runnable import defaults
 from runnable.datastore import BranchFinished, BranchStarted, JsonParameter
 from runnable.engine.branch_errors import BranchesFailedError, BranchFailedError
 from runnable.engine.environment import RunEnvironment
+from runnable.engine.error_texts import type_and_text
 from runnable.engine.fan_out.fan_out import (
     Branch,
     BranchEnd,
@@ -27,7 +28,6 @@ from runnable.engine.steps.step import (
     note_failure,
     run_attempt,
     run_step,
-    type_and_text,
 )
 from runnable.engine.steps.values import reduced
 from runnable.engine.worker_client import RemoteBranches

@@ -26,11 +26,12 @@ from runnable.concurrency import Limiter
 from runnable.context import RunScope
 from runnable.datastore import Record
 from runnable.engine.environment import build_environment
+from runnable.engine.error_texts import type_and_text
 from runnable.engine.parameter_scope import Failure
 from runnable.engine.run_graph import run_graph
 from runnable.engine.runtimes import InlineRuntime, run_by_hand
 from runnable.engine.runtimes.base import GRACE_SECONDS
-from runnable.engine.steps.step import run_step, type_and_text
+from runnable.engine.steps.step import run_step
 from runnable.engine.workers import protocol
 from runnable.engine.workers.pickling import dumps
 from runnable.errors import RunError

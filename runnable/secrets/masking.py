@@ -235,14 +235,21 @@ class Masker:
         if self._pattern is None:
             return text, ""
         end = self._certain(text)
-        spans = [match.span() for match in self._pattern.finditer(text)]
-        if "\n" in text:
-            spans += self._wrapped_spans(text)
-        # What begins at the end may overlap with a secret before it.
-        for start, after in sorted(spans, reverse=True):
-            if start < end < after:
-                end = start
+        # What begins at the end may overlap with a secret before it, and that as well.
+        while (start := self._start_of_secret_across(text, end)) < end:
+            end = start
         return self.text(text[:end]), text[end:]
+
+    def _start_of_secret_across(self, text: str, end: int) -> int:
+        """Return where a secret starts that has its end behind `end`; else `end`."""
+        assert self._pattern is not None  # noqa: S101 - asked before
+        near = max(0, end - 2 * self._longest)
+        tail = text[near:]
+        spans = [match.span() for match in self._pattern.finditer(tail)]
+        if "\n" in tail:
+            spans += self._wrapped_spans(tail)
+        across = [start for start, after in spans if start < end - near < after]
+        return near + min(across) if across else end
 
     def _certain(self, text: str) -> int:
         """Return where the longest beginning of a secret starts that ends the text."""

@@ -88,6 +88,14 @@ def test_execution_logs_and_objects_are_not_brought_back(keeping, folder):
     assert [entry.name for entry in keeping.get("**/*", run_id="r1")] == ["c.txt"]
 
 
+def test_a_long_text_is_kept_piece_by_piece(keeping, folder):
+    pieces = ["a" * 100_000, "é\ud800", "", "end"]
+    keeping.put_long_text("s.execution.log", iter(pieces), run_id="r1")
+    with keeping.open("r1/s.execution.log") as file:
+        kept = file.read().decode()
+    assert kept == "".join(pieces).replace("\ud800", "\\ud800")
+
+
 def test_the_catalog_does_not_swallow_itself(folder):
     keeping = FileSystemCatalog()
     keeping.put("**/*", run_id="r1")

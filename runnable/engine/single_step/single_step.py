@@ -22,6 +22,7 @@ from runnable.datastore import (
 )
 from runnable.engine.branch_errors import BranchFailedError
 from runnable.engine.environment import RunEnvironment
+from runnable.engine.error_texts import short_text, type_and_text
 from runnable.engine.fan_out.fan_out import Branch, BranchEnd, FanOut, fan_out
 from runnable.engine.parameter_scope import Failure
 from runnable.engine.recorder import now
@@ -34,7 +35,7 @@ from runnable.engine.run_graph import (
 from runnable.engine.secret_values import refuse_secrets
 from runnable.engine.single_step.address import Address
 from runnable.engine.steps.attempt import Attempt
-from runnable.engine.steps.step import run_step, type_and_text
+from runnable.engine.steps.step import run_step
 from runnable.errors import RunError, RunnableError
 from runnable.graph import (
     CompositeNode,
@@ -100,7 +101,7 @@ class SingleStep:
         step = self._env.state.step(path)
         succeeded = step is not None and step.status == defaults.SUCCESS
         reason = type_and_text(scope.failure.error) if scope.failure else ""
-        return SingleStepResult(succeeded, self._env.masker.text(reason))
+        return SingleStepResult(succeeded, short_text(reason, self._env.masker))
 
     async def open_branches(self) -> list[OpenBranch]:
         """Record which branches the step has; of a loop, the next iteration.

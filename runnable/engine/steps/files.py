@@ -1,6 +1,7 @@
 """Get, put and restore the files of an attempt; keep its execution log."""
 
 import logging
+from itertools import chain
 
 from runnable import defaults
 from runnable.catalog import PutBy
@@ -131,12 +132,13 @@ async def keep_log(attempt: Attempt, env: RunEnvironment, error_text: str = "") 
         env: The environment of the run.
         error_text: The error, if it failed.
     """
-    attempt.output.close()
+    output = attempt.output
+    output.close()
     catalog = env.services.catalog
-    await env.ask(
-        catalog,
-        catalog.put_text,
-        execution_log_name(attempt.path, attempt.number),
-        attempt.output.text() + env.masker.text(error_text),
-        run_id=env.run_id,
-    )
+    name = execution_log_name(attempt.path, attempt.number)
+    texts = chain(output.texts(), [env.masker.text(error_text)])
+    if output.is_long:
+        await env.ask(catalog, catalog.put_long_text, name, texts, run_id=env.run_id)
+    else:
+        text = "".join(texts)
+        await env.ask(catalog, catalog.put_text, name, text, run_id=env.run_id)

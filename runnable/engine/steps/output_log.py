@@ -1,10 +1,26 @@
-"""Output of a step: kept for its execution log, and passed on to the console."""
+"""Output of a step: kept for its execution log, and passed on to the console.
 
+Theory of operation. Pieces are kept in memory; what is more than a megabyte goes to a
+temporary file without a name. Of very long output, the end replaces what was before it,
+with a line that says how much is left out.
+"""
+
+import contextlib
+import tempfile
 import threading
+from collections.abc import Iterator
 from typing import TextIO
 
 from runnable.executor import Console
 from runnable.secrets import Masker
+
+MOST_IN_MEMORY = 1_000_000
+"""Characters that one attempt keeps in memory."""
+MOST_KEPT = 256_000_000
+"""Characters of an execution log; of more, the last ones follow after a gap."""
+_PIECE = 65_536
+_LONGEST_LINE = 65_536
+"""A longer one is passed on in lines of this length where lines are named."""
 
 
 class OutputLog:
@@ -22,18 +38,23 @@ class OutputLog:
         [fit] half a line
         >>> log.close()
         [fit] rest
-        >>> log.text()
+        >>> "".join(log.texts())
         'half a line\nrest'
     """
 
     __slots__ = (
         "_console",
+        "_file",
+        "_in_file",
         "_is_muted",
+        "_is_released",
+        "_left_out",
         "_live",
         "_lock",
         "_masker",
         "_path",
         "_pieces",
+        "_recent",
     )
 
     def __init__(self, path: str, masker: Masker, console: Console = "plain") -> None:
@@ -41,7 +62,12 @@ class OutputLog:
         self._masker = masker
         self._console = console
         self._pieces: list[str] = []
-        self._is_muted = False
+        self._recent = 0
+        """The characters of the pieces."""
+        self._file: TextIO | None = None
+        self._in_file = 0
+        self._left_out = 0
+        self._is_muted = self._is_released = False
         self._live: dict[int, _Live] | None = None
         # A finalizer may print while this very thread prints.
         self._lock = threading.RLock()
@@ -52,15 +78,19 @@ class OutputLog:
             return
         if self._console == "plain" and not self._masker.knows_any:
             target.write(text)
-            self._pieces.append(text)
+            self.keep(text)
             return
         with self._lock:
             # Stream by stream: what another one writes may come between two pieces.
-            self._pieces.append(self._to(target).write(text))
+            self.keep(self._to(target).write(text))
 
     def keep(self, text: str, /) -> None:
-        """Keep output that another program has shown already."""
+        """Keep output that has been shown already."""
         self._pieces.append(text)
+        self._recent += len(text)
+        if self._recent > MOST_IN_MEMORY:
+            with self._lock:
+                self._make_room()
 
     def mute(self) -> None:
         """Drop later output: a thread was left to end by itself."""
@@ -76,15 +106,65 @@ class OutputLog:
             live = self._live[id(target)] = _Live(shown, self._masker, prefix)
         return live
 
+    def _make_room(self) -> None:
+        """Move what is in memory to the file; forget it if that is full."""
+        # Other threads may append meanwhile.
+        number = len(self._pieces)
+        text = "".join(self._pieces[:number])
+        room = max(0, MOST_KEPT - self._in_file)
+        if not self._is_released and room:
+            self._write_to_file(text[:room])
+        rest = text[room:]
+        self._left_out += max(0, len(rest) - _PIECE)
+        self._pieces[:number] = [rest[-_PIECE:]]
+        self._recent = min(len(rest), _PIECE)
+
+    def _write_to_file(self, text: str) -> None:
+        if self._file is None:
+            self._file = tempfile.TemporaryFile(  # noqa: SIM115 - see release
+                "w+", encoding="utf-8", errors="backslashreplace", newline=""
+            )
+        self._file.write(text)
+        self._in_file += len(text)
+
     def close(self) -> None:
         """Pass on, and keep, what has been held back."""
         with self._lock:
             for live in (self._live or {}).values():
-                self._pieces.append(live.close())
+                self.keep(live.close())
 
-    def text(self) -> str:
-        """Return everything so far, without secrets."""
-        return self._masker.text("".join(self._pieces))
+    @property
+    def is_long(self) -> bool:
+        """True if there is more than is kept in memory."""
+        return self._file is not None
+
+    def texts(self) -> Iterator[str]:
+        """Return everything so far, without secrets, piece by piece."""
+        rest = ""
+        for piece in self._kept():
+            certain, rest = self._masker.split(rest + piece)
+            yield certain
+        yield self._masker.text(rest)
+
+    def _kept(self) -> Iterator[str]:
+        if self._file is not None:
+            self._file.seek(0)
+            while piece := self._file.read(_PIECE):
+                yield piece
+        if self._left_out:
+            yield (
+                f"\n[{self._left_out:,} characters are left out: an execution log has "
+                f"the first {MOST_KEPT:,} of an attempt, and the last ones]\n"
+            )
+        yield "".join(self._pieces)
+
+    def release(self) -> None:
+        """Forget everything; later output is shown, and not kept."""
+        with self._lock, contextlib.suppress(OSError):
+            self._is_released = True
+            self._pieces.clear()
+            if self._file is not None:
+                self._file.close()
 
 
 class _Live:
@@ -106,6 +186,9 @@ class _Live:
     def _pass_on(self, text: str) -> None:
         if self._prefix:
             *lines, self._line = (self._line + text).split("\n")
+            while len(self._line) > _LONGEST_LINE:
+                lines.append(self._line[:_LONGEST_LINE])
+                self._line = self._line[_LONGEST_LINE:]
             text = "".join(f"{self._prefix}{line}\n" for line in lines)
         if text and self._target is not None:
             # At once: lines of steps that overlap stay whole.

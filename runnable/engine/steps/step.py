@@ -15,6 +15,11 @@ from runnable import defaults
 from runnable.datastore import StepFinished, StepStarted
 from runnable.engine.branch_errors import BranchesFailedError
 from runnable.engine.environment import RunEnvironment
+from runnable.engine.error_texts import (
+    MOST_OF_TRACEBACK,
+    short_text,
+    type_and_text,
+)
 from runnable.engine.launching import launch_step
 from runnable.engine.parameter_scope import Failure, ParameterScope
 from runnable.engine.recorder import UnrecordedError, now
@@ -176,8 +181,8 @@ async def _finish(attempt: Attempt, env: RunEnvironment) -> None:
         path=attempt.path,
         status=attempt.status,
         attempt=attempt.number,
-        message=env.masker.text(type_and_text(error) or attempt.message),
-        traceback=env.masker.text(text),
+        message=short_text(type_and_text(error) or attempt.message, env.masker),
+        traceback=short_text(text, env.masker, MOST_OF_TRACEBACK),
         outputs=recorded,
         files=[*attempt.put, *attempt.got],
         read=tuple(attempt.read),
@@ -187,17 +192,8 @@ async def _finish(attempt: Attempt, env: RunEnvironment) -> None:
     )
     # If this cannot be recorded, the run ends; the error of the step stays known.
     await env.record(finished)
+    attempt.output.release()
     await close_attempt(attempt, env)
     if attempt.cache_key and error is None and not attempt.cached_from:
         catalog, key = env.services.catalog, attempt.cache_key
         await env.ask(catalog, remember, key, env.run_id, finished, catalog)
-
-
-def type_and_text(error: BaseException | None) -> str:
-    """Return the type and the text of an error; empty if there is none."""
-    if error is None:
-        return ""
-    # The last line that is no note: a SyntaxError has its place before its text.
-    notes = sum(str(it).count("\n") + 1 for it in getattr(error, "__notes__", ()))
-    lines = traceback.format_exception_only(error)
-    return lines[len(lines) - notes - 1].strip()
