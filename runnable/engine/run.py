@@ -1,7 +1,9 @@
 """Run one pipeline or job, from its first record to its last."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from typing import ParamSpec
 
 from runnable import defaults
@@ -69,7 +71,7 @@ async def run(
         status, succeeded = defaults.CANCELLED, False
         try:
             _notify_opened(opened, env)
-            with active_run():
+            with _concludable(context, env), active_run():
                 succeeded = await run_graph(graph, scope, env)
             if env.workers.were_started:
                 # Waits for processes to end: not on an event loop, if it can be helped.
@@ -175,6 +177,30 @@ async def _conclude(
     if env.state.count > _MANY_RECORDS:
         return await env.off_loop(_read_back, env, problems)
     return await env.ask(store, _read_back, env, problems)
+
+
+@contextmanager
+def _concludable(context: RunContext, env: RunEnvironment) -> Generator[None]:
+    """Have the run concluded if its event loop is closed within the block."""
+    run = context.run
+    assert run is not None  # noqa: S101 - it is current
+    run.conclude = partial(_conclude_lost, env)
+    try:
+        yield
+    finally:
+        run.conclude = None
+
+
+def _conclude_lost(env: RunEnvironment) -> None:
+    """Record the end of a run that can never continue: its event loop is closed."""
+    problems: list[Exception] = []
+    _collect(problems, env.workers.close)
+    end_open, reason = env.recorder.end_open, "its event loop was closed"
+    _collect(problems, end_open, defaults.CANCELLED, reason)
+    _record_end(env.recorder, defaults.CANCELLED, problems)
+    _read_back(env, problems)
+    for problem in problems:
+        logger.error("Run %r: not recorded, after %s: %s", env.run_id, reason, problem)
 
 
 def _record_end(recorder: Recorder, status: str, problems: list[Exception]) -> None:

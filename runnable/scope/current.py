@@ -93,6 +93,8 @@ class Run:
     """The state of its records, once it has started."""
     step_limit: object | None = None
     """The `Limiter` of its tasks, which runs that are nested in it share."""
+    conclude: Callable[[], object] | None = None
+    """Records its end where its own code cannot, once it has started."""
 
     @property
     def outer(self) -> "Run | None":

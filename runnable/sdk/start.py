@@ -1,6 +1,5 @@
 """From the arguments of `execute` to a run that is current, and to its end."""
 
-import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
 from contextlib import (
@@ -8,7 +7,6 @@ from contextlib import (
     ExitStack,
     contextmanager,
     nullcontext,
-    suppress,
 )
 from typing import Any, NamedTuple, cast
 
@@ -47,6 +45,7 @@ from runnable.scope import current_scope, enter_step, find_run, require_run, res
 from runnable.scope.launcher import NOBODY, launcher
 from runnable.scope.options import Options, RunSettings
 from runnable.scope.service import Service
+from runnable.sdk.loop_cancellation import LoopCancellation
 from runnable.sdk.run_request import RunRequest
 from runnable.sdk.services import (
     PORTS,
@@ -246,48 +245,11 @@ async def execute_async(
             starting.context.subscribe(subscriber)
         shared = starting.shared
         runtime = LoopRuntime(shared.threads, shared.io_threads)
-        current, ending = require_run("the run"), _Cancellation(starting.context.run_id)
+        current = require_run("the run")
+        ending = LoopCancellation(current, runtime)
         entry = ActiveRun(current, ending.request, ending.is_lost)
         with shared.active_runs.registered(entry), ending:
             return await starting.start(runtime)
-
-
-class _Cancellation:
-    """Lets other threads cancel what this task does within a `with` block."""
-
-    def __init__(self, run_id: str) -> None:
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - it is awaited on a loop
-        self._run_id = run_id
-        self._task, self._loop = task, asyncio.get_running_loop()
-        self._before = task.cancelling()
-        self._requested = self._over = False
-
-    def request(self) -> None:
-        """Cancel it, from any thread."""
-        with suppress(RuntimeError):  # its loop is closed: it is lost
-            self._loop.call_soon_threadsafe(self._cancel)
-
-    def is_lost(self) -> bool:
-        """Return whether it can never end, since its loop is closed."""
-        return self._loop.is_closed()
-
-    def _cancel(self) -> None:
-        if not (self._requested or self._over):
-            self._requested = True
-            self._task.cancel()
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: object, traceback: object) -> None:
-        self._over = True
-        if not self._requested:
-            return
-        # If others have cancelled the task as well, such as an outer run, they win.
-        others = self._task.uncancel() > self._before
-        if kind is asyncio.CancelledError and not others:
-            raise ExecutionCancelledError(self._run_id) from None
 
 
 def _never_started() -> RunLog:

@@ -1,6 +1,7 @@
 """Hand on the events of a run to an asynchronous loop that consumes them."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncGenerator, Coroutine, Generator
 from typing import Any
@@ -58,7 +59,8 @@ class EventStream:
         if here:
             self._queue.put_nowait(event)
         else:
-            self._loop.call_soon_threadsafe(self._queue.put_nowait, event)
+            with contextlib.suppress(RuntimeError):  # it is closed: nobody consumes
+                self._loop.call_soon_threadsafe(self._queue.put_nowait, event)
 
     async def events_of(
         self, running: Coroutine[Any, Any, RunLog]

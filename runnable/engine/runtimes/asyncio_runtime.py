@@ -1,6 +1,7 @@
 """Call functions from an event loop: for asynchronous runs."""
 
 import asyncio
+import weakref
 from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any, TypeVar, cast
@@ -34,6 +35,17 @@ class LoopRuntime:
 
     def __init__(self, threads: Threads, io_threads: Threads) -> None:
         self._threads, self._io_threads = threads, io_threads
+        self._tasks: weakref.WeakSet[asyncio.Task[Any]] = weakref.WeakSet()
+
+    @property
+    def tasks(self) -> list["asyncio.Task[Any]"]:
+        """The tasks that it has started, and that have not ended."""
+        return [task for task in self._tasks if not task.done()]
+
+    def _task(self, work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        return task
 
     async def invoke(self, call: Call, timeout_seconds: float | None = None) -> object:
         """Await the function, or call it in a thread."""
@@ -41,7 +53,7 @@ class LoopRuntime:
             if timeout_seconds is None:
                 return await self._made(call)
             # At once: its time does not begin when a thread is free.
-            made = self._made(call, urgent=True)
+            made = self._task(self._made(call, urgent=True))
             return await _in_time(made, timeout_seconds, call)
         except asyncio.CancelledError as error:
             current = asyncio.current_task()
@@ -62,6 +74,11 @@ class LoopRuntime:
         waiting = asyncio.wrap_future(future)
         try:
             await asyncio.wait({waiting})
+        except GeneratorExit:
+            # The loop was closed: nobody waits for the end of the call.
+            if call.abandoned is None and not future.cancel():
+                running.interrupt()
+            raise
         except asyncio.CancelledError:
             if call.abandoned is not None:
                 abandon(future, call)
@@ -94,7 +111,7 @@ class LoopRuntime:
         if limit == 1:
             async for branch in branches:
                 # A task: a branch keeps what it sets in contexts to itself.
-                await asyncio.create_task(branch())
+                await self._task(branch())
             return
         room = asyncio.Semaphore(limit)
         try:
@@ -102,6 +119,7 @@ class LoopRuntime:
                 await room.acquire()
                 async for branch in branches:
                     task = group.create_task(branch())
+                    self._tasks.add(task)
                     task.add_done_callback(lambda _: room.release())
                     await room.acquire()
         except BaseExceptionGroup as errors:
@@ -109,12 +127,9 @@ class LoopRuntime:
             raise errors.exceptions[0] from None
 
 
-async def _in_time(
-    made: Coroutine[Any, Any, object], seconds: float, call: Call
-) -> object:
+async def _in_time(task: "asyncio.Task[object]", seconds: float, call: Call) -> object:
     """Wait for something, but not longer than it may take."""
     # Not asyncio.timeout(): what does not care that it is cancelled is not in time.
-    task = asyncio.create_task(made)
     try:
         await asyncio.wait({task}, timeout=seconds)
         if task.done():
