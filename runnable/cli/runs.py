@@ -21,6 +21,7 @@ from runnable.cli.arguments import (
 )
 from runnable.cli.outcome import Exit, FailedError, told_to_the_shell
 from runnable.cli.tables import table
+from runnable.system.moments import local_text, moment_of
 
 if TYPE_CHECKING:
     from runnable.datastore import RunLog, RunSummary
@@ -73,9 +74,9 @@ _HEADS = ("run", "status", "pipeline", "tag", "started", "took")
 def _row(run: "RunSummary") -> tuple[str, ...]:
     took = ""
     if run.started and run.ended_at:
-        lasted = datetime.fromisoformat(run.ended_at) - run.started
+        lasted = moment_of(run.ended_at) - run.started
         took = f"{lasted.total_seconds():.1f} s"
-    started = run.started_at.partition(".")[0]
+    started = local_text(run.started_at)
     status = f"{run.status}: {run.problem}" if run.problem else run.status
     return run.run_id, status, run.pipeline, run.tag, started, took
 

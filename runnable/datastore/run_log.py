@@ -1,7 +1,7 @@
 """The run log: what happened in one run, as users read it."""
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, TypeVar
 
 from pydantic import (
@@ -20,20 +20,16 @@ from runnable.datastore.errors import BranchLogNotFoundError, StepLogNotFoundErr
 from runnable.datastore.parameters import Parameter
 from runnable.graph.paths import parent
 from runnable.journal import CodeIdentity, DataCatalog
+from runnable.system.moments import moment_of
 
 
 class _Record(BaseModel):
     model_config = ConfigDict(defer_build=True, ser_json_inf_nan="constants")
 
 
-def _parse(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    return moment.astimezone().replace(tzinfo=None) if moment.tzinfo else moment
-
-
 def _checked(text: str) -> str:
     if text:
-        _parse(text)  # raises ValueError if it is damaged
+        moment_of(text)  # raises ValueError if it is damaged
     return text
 
 
@@ -46,7 +42,7 @@ class StepAttempt(_Record):
     attempt_number: int
     """From 1."""
     start_time: Moment = ""
-    """Local time; year first, with microseconds, without a zone."""
+    """UTC, with the offset; year first, with microseconds."""
     end_time: Moment = ""
     status: str = defaults.FAIL
     message: str = ""
@@ -65,7 +61,7 @@ class StepAttempt(_Record):
         """How long the attempt took; zero while it runs."""
         if not self.start_time or not self.end_time:
             return timedelta()
-        return _parse(self.end_time) - _parse(self.start_time)
+        return moment_of(self.end_time) - moment_of(self.start_time)
 
 
 Log = TypeVar("Log")

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from runnable import defaults
 from runnable.journal import Record, RunDeleting, RunFinished, RunStarted, RunState
+from runnable.system.moments import aware, moment_of
 
 DAMAGED = "DAMAGED"
 """The status of a run whose records cannot be read."""
@@ -22,13 +23,6 @@ STATUSES = (
 )
 
 
-def _local(moment: datetime | None) -> datetime | None:
-    """Return a moment as run logs have it, without its zone."""
-    if moment is None or moment.tzinfo is None:
-        return moment
-    return moment.astimezone().replace(tzinfo=None)
-
-
 class RunSummary(NamedTuple):
     """One run, in a list."""
 
@@ -40,16 +34,15 @@ class RunSummary(NamedTuple):
     pipeline: str = ""
     """The name of the pipeline, if it has one."""
     started_at: str = ""
-    """Local time, year first; empty if that is not known."""
+    """UTC, with the offset; year first; empty if that is not known."""
     ended_at: str = ""
     problem: str = ""
     """Why it cannot be read."""
 
     @property
     def started(self) -> datetime | None:
-        """When it began, in local time."""
-        at = self.started_at
-        return _local(datetime.fromisoformat(at)) if at else None
+        """When it began."""
+        return moment_of(self.started_at) if self.started_at else None
 
 
 class Wanted(NamedTuple):
@@ -59,9 +52,9 @@ class Wanted(NamedTuple):
     tag: str = ""
     pipeline: str = ""
     since: datetime | None = None
-    """The earliest beginning, in local time."""
+    """The earliest beginning; local time if it has no offset."""
     until: datetime | None = None
-    """The latest beginning, in local time."""
+    """The latest beginning; local time if it has no offset."""
 
     def has(self, run: RunSummary) -> bool:
         """Return True if a run is wanted.
@@ -79,10 +72,9 @@ class Wanted(NamedTuple):
         ):
             return False
         began = run.started
-        since, until = _local(self.since), _local(self.until)
-        if since is not None and (began is None or began < since):
+        if self.since is not None and (began is None or began < aware(self.since)):
             return False
-        return until is None or (began is not None and began <= until)
+        return self.until is None or (began is not None and began <= aware(self.until))
 
 
 def summary_of(run_id: str, first: Record | None, last: Record | None) -> RunSummary:
@@ -96,7 +88,7 @@ def summary_of(run_id: str, first: Record | None, last: Record | None) -> RunSum
     if not isinstance(first, RunStarted):
         return RunSummary(run_id, defaults.CREATED)
     if first.at:
-        datetime.fromisoformat(first.at)  # a ValueError means that it is damaged
+        moment_of(first.at)  # a ValueError means that it is damaged
     state = RunState([first])
     ended = last if isinstance(last, RunFinished) else None
     if isinstance(last, RunFinished | RunDeleting):
@@ -123,4 +115,8 @@ def select(found: Iterable[RunSummary | None], wanted: Wanted) -> list[RunSummar
         wanted: Which ones.
     """
     runs = [run for run in found if run is not None and wanted.has(run)]
-    return sorted(runs, key=lambda run: (run.started_at, run.run_id), reverse=True)
+    return sorted(runs, key=_age, reverse=True)
+
+
+def _age(run: RunSummary) -> tuple[float, str]:
+    return run.started.timestamp() if run.started else 0.0, run.run_id

@@ -16,13 +16,14 @@ from runnable.journal import (
     StepState,
 )
 from runnable.scope import clock
+from runnable.system.moments import text_of
 
 logger = logging.getLogger(__name__)
 
 
 def now() -> str:
-    """Return the local time, as run logs have it."""
-    return clock.local_time().isoformat(" ", "microseconds")
+    """Return the time, as run logs have it."""
+    return text_of(clock.seconds())
 
 
 class TooLateError(RuntimeError):

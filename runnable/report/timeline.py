@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from runnable.datastore import AnyParameter, DataCatalog, RunLog, StepAttempt, StepLog
 from runnable.graph import TERMINAL_NAMES
+from runnable.system.moments import local_text, moment_of
 
 _WIDTH = 40
 _SHOWN = 200
@@ -66,7 +67,7 @@ def timeline(run_log: RunLog) -> Timeline:
         run_log.run_id,
         run_log.status,
         run_log.tag,
-        str(began or "").partition(".")[0],
+        _shown_time(began),
         seconds,
         [_bar(step, attempts, within, began) for step, attempts, within in spans],
     )
@@ -109,9 +110,13 @@ def _spans_in(steps: Mapping[str, StepLog]) -> Iterator[_Span]:
         yield from inner
 
 
+def _shown_time(moment: datetime | None) -> str:
+    return local_text(moment.isoformat()) if moment is not None else ""
+
+
 def _moments(attempts: Sequence[StepAttempt]) -> list[datetime]:
     return [
-        datetime.fromisoformat(text)
+        moment_of(text)
         for attempt in attempts
         for text in (attempt.start_time, attempt.end_time)
         if text
@@ -137,7 +142,7 @@ def _bar(
         seconds,
         len(attempts),
         attempts[-1].message if attempts else step.message,
-        str(first or "").partition(".")[0],
+        _shown_time(first),
         _details(step, attempts),
     )
 

@@ -1,17 +1,28 @@
 """The time of a run: the machine's, unless a test sets another clock."""
 
-import datetime as dt
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
-from runnable.scope.current import Clock, current_scope, set_clock
+from runnable.scope.current import (
+    Clock,
+    current_scope,
+    set_clock,
+    steady_seconds,
+)
 
 
 def seconds() -> float:
-    """Return a POSIX timestamp, which does not depend on the time zone."""
-    clock = current_scope().clock
-    return clock.now() if clock is not None else time.time()
+    """Return the seconds since 1970.
+
+    Within a run they never go back, whatever happens to the clock of the machine.
+    """
+    scope = current_scope()
+    if scope.clock is not None:
+        return scope.clock.now()
+    if scope.run is None:
+        return time.time()
+    return scope.run.clock_offset + steady_seconds()
 
 
 def advance_clock(duration: float) -> bool:
@@ -28,11 +39,6 @@ def advance_clock(duration: float) -> bool:
         return False
     clock.wait(duration)
     return True
-
-
-def local_time() -> dt.datetime:
-    """Return the local time, without its zone."""
-    return dt.datetime.fromtimestamp(seconds())  # noqa: DTZ006 - as run logs have it
 
 
 @contextmanager

@@ -13,6 +13,7 @@ This is a low layer: the composition root, which markers load, stands on it.
 """
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from contextvars import ContextVar
@@ -65,6 +66,14 @@ class StepScope(NamedTuple):
     output: Sink
 
 
+def steady_seconds() -> float:
+    """Return seconds that never go back; they pass also while the machine sleeps."""
+    return time.clock_gettime(_STEADY) if _STEADY is not None else time.monotonic()
+
+
+_STEADY = getattr(time, "CLOCK_BOOTTIME", None)
+
+
 @dataclass(slots=True, eq=False, weakref_slot=True)
 class Run:
     """A run that is current somewhere."""
@@ -93,6 +102,8 @@ class Run:
     """The state of its records, once it has started."""
     step_limit: object | None = None
     """The `Limiter` of its tasks, which runs that are nested in it share."""
+    clock_offset: float = field(default_factory=lambda: time.time() - steady_seconds())
+    """To be added to `steady_seconds` for the time of day."""
     conclude: Callable[[], object] | None = None
     """Records its end where its own code cannot, once it has started."""
 

@@ -28,7 +28,7 @@ from runnable.engine import deletion_record, other_owner, owner_has_crashed
 from runnable.errors import DefinitionError
 from runnable.journal import UnknownPathError
 from runnable.pickler import BasePickler
-from runnable.scope.clock import local_time
+from runnable.scope import clock
 from runnable.scope.injection import Provide, inject
 from runnable.scope.options import Options
 from runnable.scope.service import Service
@@ -39,6 +39,7 @@ from runnable.sdk.services import (
     make_services,
     resolve_settings,
 )
+from runnable.system.moments import moment_of, text_of
 
 _NEEDED = {kind: PORTS[kind] for kind in ("run_log_store", "catalog", "pickler")}
 
@@ -120,8 +121,9 @@ def list_runs(
         status: Only runs of this status, such as `FAIL`.
         tag: Only runs of this tag.
         pipeline: Only runs of a pipeline of this name.
-        since: Only runs that began then or later, in local time.
-        until: Only runs that began then or earlier, in local time.
+        since: Only runs that began then or later; without an offset, it is
+            local time.
+        until: Only runs that began then or earlier.
 
     Returns:
         What is known of each. One that cannot be read has the status `DAMAGED`, one
@@ -232,7 +234,7 @@ def _old(
     readable = [run for run in runs if run.started is not None]
     beyond = readable[keep:] if keep is not None else []
     if older_than is not None:
-        limit = local_time() - older_than
+        limit = moment_of(text_of(clock.seconds())) - older_than
         beyond += [run for run in readable if run.started and run.started < limit]
     return [run.run_id for run in beyond]
 
