@@ -8,12 +8,14 @@ child processes that inherit it see no change; those get `os.environ.copy()`.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from runnable.scope import StepScope, current_step
 
 if TYPE_CHECKING:
+    from _collections_abc import dict_keys
+
     _Base = os._Environ[str]  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]  # the class of os.environ
 else:
     _Base = type(os.environ)
@@ -65,6 +67,42 @@ class OverlaidEnvironment(_Base):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+    def copy(self) -> dict[str, str]:
+        """Return a copy, which outside of the step is one of the real environment."""
+        step = current_step()
+        if step is None:
+            return dict(self)
+        real = {name: _Base.__getitem__(self, name) for name in _Base.__iter__(self)}
+        return _CopyOfStep(dict(self), real, step)
+
+
+class _CopyOfStep(dict[str, str]):
+    """A copy of the environment that a step has made.
+
+    `mock.patch.dict(os.environ)` restores such a copy when it is stopped. If that is
+    after the step, the variables of the step must not get to the real environment.
+    """
+
+    def __init__(
+        self, seen: Mapping[str, str], real: dict[str, str], step: StepScope
+    ) -> None:
+        super().__init__(seen)
+        self._real = real
+        self._step = step
+
+    def keys(self) -> "dict_keys[str, str]":
+        """Return the names."""
+        return super().keys() if self._is_seen() else self._real.keys()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.keys())
+
+    def __getitem__(self, key: str) -> str:
+        return super().__getitem__(key) if self._is_seen() else self._real[key]
+
+    def _is_seen(self) -> bool:
+        return current_step() is self._step
 
 
 def environment_of_step() -> dict[str, str]:

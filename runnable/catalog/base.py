@@ -14,6 +14,7 @@ from runnable.catalog.errors import CatalogError
 from runnable.journal import DataCatalog
 from runnable.scope.injection import Provide, inject
 from runnable.scope.service import Service
+from runnable.system.working_directory import working_directory
 
 Write = Callable[[BinaryIO], None]
 """Writes the bytes of an object; called once, with a file that only goes forward."""
@@ -67,7 +68,9 @@ class BaseCatalog(Service, abc.ABC):
     def model_post_init(self, context: object, /) -> None:
         """Fix the folder now: a task may change the working directory."""
         super().model_post_init(context)
-        self._compute_folder = Path(self.compute_data_folder).absolute()
+        # Without a working directory, there are no files; nothing else needs it.
+        here = working_directory() or Path()
+        self._compute_folder = here / self.compute_data_folder
 
     @field_validator("compute_data_folder")
     @classmethod

@@ -14,6 +14,8 @@ from runnable.catalog.errors import CatalogError
 from runnable.catalog.hashing import hash_file
 from runnable.catalog.keyed import KeyedCatalog, Upload
 from runnable.system.atomic_files import atomic_file, replacing
+from runnable.system.regular_files import NoRegularFileError, open_file
+from runnable.system.working_directory import absolute
 
 
 class FileSystemCatalog(KeyedCatalog):
@@ -37,7 +39,7 @@ class FileSystemCatalog(KeyedCatalog):
     def model_post_init(self, context: object, /) -> None:
         """Fix the folder now: a task may change the working directory."""
         super().model_post_init(context)
-        self._location = Path(self.catalog_location).absolute()
+        self._location = absolute(self.catalog_location)
 
     @contextlib.contextmanager
     def upload(self, folder: str) -> Generator[Upload]:
@@ -70,7 +72,12 @@ class FileSystemCatalog(KeyedCatalog):
     @contextlib.contextmanager
     def open(self, key: str) -> Generator[BinaryIO]:
         """Open the file."""
-        with self._path(key).open("rb") as file:
+        try:
+            file = open_file(self._path(key))
+        except NoRegularFileError as error:
+            problem = f"cannot be read: {error}; remove it"
+            raise CatalogError(key.partition("/")[2], problem) from None
+        with file:
             yield file
 
     def has(self, key: str) -> bool:

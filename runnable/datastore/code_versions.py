@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from runnable.journal import CodeIdentity
+from runnable.system.working_directory import working_directory
 
 _FRESH_SECONDS = 5.0
 
@@ -24,7 +25,7 @@ class CodeVersions:
 
     def known(self) -> CodeIdentity | None:
         """Return the latest known state of the working directory; git is not called."""
-        at, version = self._known.get(_working_directory(), (0.0, None))
+        at, version = self._known.get(working_directory(), (0.0, None))
         return version if time.monotonic() - at <= _FRESH_SECONDS else None
 
     def ask(self) -> CodeIdentity:
@@ -36,17 +37,10 @@ class CodeVersions:
         with self._lock:
             version = self.known()
             if version is None:
-                folder = _working_directory()
+                folder = working_directory()
                 version = _ask_git(folder) if folder else CodeIdentity()
                 self._known[folder] = (time.monotonic(), version)
             return version
-
-
-def _working_directory() -> Path | None:
-    try:
-        return Path.cwd()
-    except FileNotFoundError:
-        return None  # it has been removed; others that need it will raise
 
 
 def _ask_git(folder: Path) -> CodeIdentity:

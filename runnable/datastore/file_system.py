@@ -43,7 +43,9 @@ from runnable.datastore.store import BaseRunLogStore, Journal
 from runnable.journal import ObjectLoader, Record, RunFinished, RunStarted
 from runnable.system.atomic_files import replacing
 from runnable.system.errors import StoreAccessError
+from runnable.system.regular_files import NoRegularFileError, open_file
 from runnable.system.run_ids import check_run_id
+from runnable.system.working_directory import absolute
 
 _FILE_NAME = re.compile(r"(?P<run_id>[^.].*?)(\.[0-9]{6}\.jsonl|\.json)")
 
@@ -73,7 +75,7 @@ class FileSystemRunLogStore(BaseRunLogStore):
     def model_post_init(self, context: object, /) -> None:
         """Fix the folder now: a task may change the working directory."""
         super().model_post_init(context)
-        self._root = Path(self.log_folder).absolute()
+        self._root = absolute(self.log_folder)
 
     def own_files(self) -> list[str]:
         """Return the folder of the run logs."""
@@ -232,8 +234,9 @@ class FileSystemRunLogStore(BaseRunLogStore):
     def load_state(self, run_id: str) -> bytes | None:
         """Return the state of a run that was saved last."""
         try:
-            return Path(self._state(run_id)).read_bytes()
-        except FileNotFoundError:
+            with open_file(self._state(run_id)) as file:
+                return file.read()
+        except (FileNotFoundError, NoRegularFileError):
             return None
 
     def remove(self, run_id: str) -> None:

@@ -5,7 +5,7 @@ import os
 import threading
 from collections.abc import Generator
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 from runnable.datastore.codec import DamagedLineError, decode, encode
 from runnable.datastore.errors import (
@@ -15,6 +15,7 @@ from runnable.datastore.errors import (
 )
 from runnable.journal import Record
 from runnable.system.atomic_files import locked
+from runnable.system.regular_files import NoRegularFileError, open_file
 
 Durability = Literal["none", "process", "disk"]
 
@@ -119,7 +120,7 @@ def read_segment(segment: str, after: int = 0) -> Generator[Record, None, int]:
     Raises:
         DamagedLineError: When it comes to a line that was changed.
     """
-    with open(segment, "rb") as lines:
+    with _open(segment) as lines:
         number = 0
         for number, line in enumerate(lines, start=1):
             if number <= after:
@@ -143,6 +144,7 @@ def unwritten(segment: str) -> Generator[int]:
     Yields:
         Its file descriptor.
     """
+    _open(segment).close()
     descriptor = os.open(segment, os.O_RDWR)
     try:
         with locked(descriptor):
@@ -157,7 +159,7 @@ def first_line(segment: str) -> bytes:
     Args:
         segment: Its path.
     """
-    with open(segment, "rb") as file:
+    with _open(segment) as file:
         line = file.readline()
     return line if line.endswith(b"\n") else b""
 
@@ -168,8 +170,15 @@ def last_line(segment: str) -> bytes:
     Args:
         segment: Its path.
     """
-    with open(segment, "rb") as file:
+    with _open(segment) as file:
         return _tail(file.fileno(), os.fstat(file.fileno()).st_size)[0]
+
+
+def _open(segment: str) -> BinaryIO:
+    try:
+        return open_file(segment)
+    except NoRegularFileError as error:
+        raise DamagedLineError(str(error)) from None
 
 
 def _write_all(descriptor: int, content: bytes) -> int:

@@ -15,6 +15,7 @@ from pydantic_core import PydanticSerializationError
 
 from runnable.datastore.errors import RunLogDamagedError
 from runnable.datastore.run_log import BranchLog, RunLog, StepLog
+from runnable.system.regular_files import NoRegularFileError, open_file
 
 _INDENT = " " * 4
 _WITHIN = {RunLog: "steps", StepLog: "branches", BranchLog: "steps"}
@@ -100,6 +101,7 @@ def load_run_log(run_id: str, path: Path) -> RunLog:
         RunLogDamagedError: If the file is no run log.
     """
     try:
-        return RunLog.model_validate(json.loads(path.read_bytes()))
-    except (ValueError, ValidationError, RecursionError) as error:
+        with open_file(path) as file:
+            return RunLog.model_validate(json.loads(file.read()))
+    except (NoRegularFileError, ValueError, ValidationError, RecursionError) as error:
         raise RunLogDamagedError(run_id, str(path), str(error)) from error

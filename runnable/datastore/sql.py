@@ -9,7 +9,9 @@ more. A random key distinguishes a run from a later one of the same id.
 
 import abc
 import os
+import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -34,6 +36,7 @@ from runnable.datastore.store import BaseRunLogStore, Journal
 from runnable.journal import Record
 from runnable.system.errors import StoreAccessError
 from runnable.system.run_ids import check_run_id
+from runnable.system.working_directory import absolute
 
 Durability = Literal["none", "process", "disk"]
 
@@ -59,6 +62,7 @@ _STATES = sa.Table(
     sa.Column("content", sa.LargeBinary, nullable=False),
 )
 _READ_AT_ONCE = 1000
+_LOCKED_SECONDS = 60.0
 
 
 class SqlRunLogStore(BaseRunLogStore, abc.ABC):
@@ -67,6 +71,8 @@ class SqlRunLogStore(BaseRunLogStore, abc.ABC):
     durability: Durability = "process"
     """The faults that a record survives: a kill of this process; with `disk`, also a
     power failure of the database's machine."""
+    advice: ClassVar[str] = ""
+    """What to check if the database cannot be used; that of servers if empty."""
     _opened: sa.Engine | None = PrivateAttr(default=None)
     _lock: Any = PrivateAttr(default_factory=threading.Lock)
 
@@ -101,7 +107,7 @@ class SqlRunLogStore(BaseRunLogStore, abc.ABC):
     def _explain(self, context: ExceptionContext) -> None:
         if isinstance(context.sqlalchemy_exception, OperationalError):
             why = str(context.original_exception).strip().splitlines()[0]
-            raise StoreAccessError(self._location(), why)
+            raise StoreAccessError(self._location(), why, self.advice)
 
     def close(self) -> None:
         """Close all connections."""
@@ -237,6 +243,20 @@ class SqlRunLogStore(BaseRunLogStore, abc.ABC):
             return sorted(connection.scalars(sa.select(_RUNS.c.run_id)))
 
 
+def _use_write_ahead_log(connection: Any) -> None:
+    """Turn it on; SQLite itself does not wait if another process does so just now."""
+    end = time.monotonic() + _LOCKED_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > end:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
 class SqliteRunLogStore(SqlRunLogStore):
     """Keeps run logs in a file of SQLite, for processes of one machine.
 
@@ -252,6 +272,10 @@ class SqliteRunLogStore(SqlRunLogStore):
 
     service_name: str = "sqlite"
     is_local: ClassVar[bool] = True
+    advice: ClassVar[str] = (
+        "Check that the disk is not full, and that the file and its folder may be "
+        "read and written."
+    )
     location: str = ".run_log_store/runs.sqlite"
     """Relative to the working directory in which the run starts."""
     _file: Path = PrivateAttr()
@@ -259,7 +283,7 @@ class SqliteRunLogStore(SqlRunLogStore):
     def model_post_init(self, context: object, /) -> None:
         """Fix the place now: a task may change the working directory."""
         super().model_post_init(context)
-        self._file = Path(self.location).absolute()
+        self._file = absolute(self.location)
 
     def own_files(self) -> list[str]:
         """Return the file of the database."""
@@ -270,13 +294,13 @@ class SqliteRunLogStore(SqlRunLogStore):
         self._file.parent.mkdir(parents=True, exist_ok=True)
         engine = sa.create_engine(
             sa.URL.create("sqlite", database=str(self._file)),
-            connect_args={"timeout": 60},
+            connect_args={"timeout": _LOCKED_SECONDS},
         )
         level = {"none": "OFF", "process": "NORMAL", "disk": "FULL"}[self.durability]
 
         def prepare(connection: Any, record: object) -> None:
             del record
-            connection.execute("PRAGMA journal_mode=WAL")
+            _use_write_ahead_log(connection)
             connection.execute("PRAGMA foreign_keys=ON")
             connection.execute(f"PRAGMA synchronous={level}")
 

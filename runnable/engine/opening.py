@@ -38,6 +38,7 @@ from runnable.journal import (
 )
 from runnable.scope.clock import seconds
 from runnable.secrets.errors import SecretNotFoundError
+from runnable.system.working_directory import working_directory
 from runnable.tasks import BaseTaskType
 
 _SHOWN = 20
@@ -185,8 +186,9 @@ def script() -> str:
     file = getattr(main, "__file__", None)
     if not isinstance(file, str) or not file.endswith(".py"):
         return ""
-    path, here = Path(file).absolute(), Path.cwd()
-    if path.is_relative_to(here):
+    here = working_directory()
+    path = (here or Path()) / file
+    if here is not None and path.is_relative_to(here):
         return str(path.relative_to(here))
     # A module outside this directory, run by -m, is a tool such as pytest.
     return "" if getattr(main, "__spec__", None) else str(path)

@@ -20,7 +20,6 @@ import tempfile
 import threading
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import NamedTuple, cast
 
 from runnable import defaults
@@ -49,6 +48,7 @@ from runnable.engine.workers.protocol import (
 from runnable.graph import Graph, Overlap, TaskNode, join
 from runnable.journal import StoredObject
 from runnable.scope import find_run
+from runnable.system.working_directory import working_directory
 from runnable.tasks import Call
 
 
@@ -134,8 +134,8 @@ class _Remote:
         env = self._env
         scope = work.scope.alone()
         if work.folder:
-            here = {defaults.CALLER_DIRECTORY: str(Path.cwd())}
-            scope.environment = {**scope.environment, **here}
+            here = str(working_directory() or "")
+            scope.environment = {**scope.environment, defaults.CALLER_DIRECTORY: here}
         assignment = Assignment(
             work.content,
             scope,

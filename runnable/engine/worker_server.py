@@ -17,7 +17,6 @@ import time
 from collections.abc import Generator, Iterable
 from functools import partial
 from multiprocessing.connection import Connection
-from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Protocol, TextIO, cast
 
@@ -38,6 +37,7 @@ from runnable.errors import RunError
 from runnable.events import Event, TaskEvent, Warned
 from runnable.graph import Graph
 from runnable.secrets import Masker
+from runnable.system.working_directory import working_directory
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -284,14 +284,14 @@ async def _execute(
 @contextlib.contextmanager
 def _working_in(folder: str) -> Generator[None]:
     """Change the working directory for the length of a block."""
-    before = Path.cwd()
+    before = working_directory()
     try:
         if folder:
             os.chdir(folder)
         yield
     finally:
-        os.chdir(before)
         if folder:
+            os.chdir(before or "/")
             # The process that made it may be gone.
             shutil.rmtree(folder, ignore_errors=True)
 

@@ -10,6 +10,7 @@ from runnable import defaults
 from runnable.errors import ConfigurationError
 from runnable.secrets.base import BaseSecrets
 from runnable.secrets.errors import SecretNotFoundError
+from runnable.system.working_directory import absolute
 
 
 class DotEnvSecrets(BaseSecrets):
@@ -34,7 +35,7 @@ class DotEnvSecrets(BaseSecrets):
     def model_post_init(self, context: object, /) -> None:
         """Fix the file now: a task may change the working directory."""
         super().model_post_init(context)
-        self._path = Path(self.location).absolute()
+        self._path = absolute(self.location)
 
     def own_files(self) -> list[str]:
         """Return the file with the secrets."""

@@ -7,6 +7,7 @@ from pydantic import PrivateAttr
 
 from runnable.secrets.base import BaseSecrets
 from runnable.secrets.errors import SecretNotFoundError
+from runnable.system.working_directory import absolute
 
 
 class FileSecrets(BaseSecrets):
@@ -29,7 +30,7 @@ class FileSecrets(BaseSecrets):
     def model_post_init(self, context: object, /) -> None:
         """Fix the folder now: a task may change the working directory."""
         super().model_post_init(context)
-        self._folder = Path(self.folder).absolute()
+        self._folder = absolute(self.folder)
 
     def own_files(self) -> list[str]:
         """Return the folder with the secrets."""

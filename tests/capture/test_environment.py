@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import unittest.mock
 
 import pytest
 
@@ -63,3 +64,49 @@ def test_the_overlay_is_there_while_runs_are_active_only():
         assert type(os.environ) is not kind
         assert isinstance(os.environ, kind)
     assert type(os.environ) is kind
+
+
+@pytest.mark.parametrize("in_step", [True, False])
+def test_a_patch_of_the_environment_that_outlives_its_step(in_step, monkeypatch):
+    """What `mock.patch.dict` restores later holds no variable of the step."""
+    monkeypatch.setenv("TOKEN", "real-token")
+    patch = unittest.mock.patch.dict(os.environ, {"PATCHED": "1"})
+    seen = {}
+
+    def start():
+        patch.start()
+        seen.update(os.environ.copy())
+
+    def stop():
+        patch.stop()
+
+    before = dict(os.environ)
+    task = PythonTask(name="s", function=start, secrets=["TOKEN"])
+    task.as_pipeline().execute(run_id="r1", parameters={"p": 1})
+    if in_step:
+        PythonTask(name="t", function=stop).as_pipeline().execute(run_id="r2")
+    else:
+        stop()
+    assert dict(os.environ) == before
+    assert seen["RUNNABLE_RUN_ID"] == "r1"
+    assert "RUNNABLE_RUN_ID" not in os.environ
+
+
+def test_a_copy_of_the_environment_is_what_the_step_sees(monkeypatch):
+    monkeypatch.setenv("TOKEN", "real-token")
+
+    def look():
+        copy = os.environ.copy()
+        child = subprocess.run(
+            [sys.executable, "-c", "import os; print(os.environ['RUNNABLE_RUN_ID'])"],
+            env=copy,
+            text=True,
+            capture_output=True,
+            check=True,
+        ).stdout.strip()
+        same = copy == dict(copy) == {**copy} == dict(copy.items()) == dict(os.environ)
+        return [child, copy["TOKEN"] == "real-token", same, len(copy) == len([*copy])]
+
+    task = PythonTask(name="s", function=look, returns=["x"], secrets=["TOKEN"])
+    run_log = task.as_pipeline().execute(run_id="r1")
+    assert run_log.parameters["x"].value == ["r1", True, True, True]

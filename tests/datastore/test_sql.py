@@ -1,6 +1,8 @@
 """Runs that are kept in SQL databases."""
 
 import json
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -123,3 +125,27 @@ def test_a_server_that_is_not_there():
     store = PostgresRunLogStore(url="postgresql://ada:hunter2@127.0.0.1:9/runs")
     with pytest.raises(StoreAccessError, match=r"ada:\*\*\*@127.0.0.1:9/runs cannot"):
         store.list_run_ids()
+
+
+def test_the_advice_for_a_file_speaks_of_no_server(tmp_path):
+    """A full disk, as RLIMIT_FSIZE makes one, in a process of its own."""
+    script = (
+        "import resource, signal\n"
+        "from runnable import *\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))\n"
+        "services = {'run_log_store': {'type': 'sqlite'},\n"
+        "            'catalog': {'type': 'do-nothing'}}\n"
+        "task = PythonTask(name='t', function=lambda: 'x' * 100_000, returns=['x'])\n"
+        "task.as_pipeline().execute(services=services)\n"
+    )
+    finished = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    assert finished.returncode == 1
+    assert "Check that the disk is not full" in finished.stderr
+    assert "server" not in finished.stderr

@@ -6,9 +6,11 @@ import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 from runnable.concurrency import call_later
 from runnable.engine.runtimes.base import GRACE_SECONDS
+from runnable.system.working_directory import working_directory
 
 _BOOT = """
 import sys
@@ -45,7 +47,7 @@ class Worker:
                 start_new_session=True,
             )
         # The worker may work in another directory.
-        self.send([os.path.abspath(it) for it in sys.path])  # noqa: PTH100 - of strings
+        self.send(_absolute_import_path())
         self.stopped = False
         self.common: bytes | None = None
         """The shared part of the job, as it was sent last."""
@@ -104,6 +106,15 @@ class Worker:
         self.close()
         code = self._process.returncode
         return f"signal {-code}" if code < 0 else f"exit status {code}"
+
+
+def _absolute_import_path() -> list[str]:
+    here = working_directory()
+    return [
+        os.path.join(here or "", it)  # noqa: PTH118 - of strings
+        for it in sys.path
+        if here is not None or Path(it).is_absolute()
+    ]
 
 
 class Workers:

@@ -1,0 +1,57 @@
+"""Open files that are files: a named pipe in their place would block for ever."""
+
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+_KINDS: tuple[tuple[Callable[[int], bool], str], ...] = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a named pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+class NoRegularFileError(OSError):
+    """Something else has taken the place of a file; its text says what."""
+
+
+def open_file(path: str | os.PathLike[str]) -> BinaryIO:
+    """Open a file to read it; never waits for somebody who writes to it.
+
+    Args:
+        path: The path of the file.
+
+    Raises:
+        NoRegularFileError: If it is a named pipe, a socket, a device or a folder.
+        OSError: If it cannot be opened.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError:
+        check_is_file(Path(path).stat().st_mode, path)  # a socket cannot be opened
+        raise
+    try:
+        check_is_file(os.fstat(descriptor).st_mode, path)
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def check_is_file(mode: int, path: str | os.PathLike[str]) -> None:
+    """Raise an error if something is no regular file.
+
+    Args:
+        mode: As `os.stat` returns it.
+        path: For the error.
+
+    Raises:
+        NoRegularFileError: If it is a named pipe, a socket, a device or a folder.
+    """
+    for is_kind, kind in _KINDS:
+        if is_kind(mode):
+            raise NoRegularFileError(f"{os.fspath(path)} is {kind}, not a file")
