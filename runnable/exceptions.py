@@ -26,6 +26,7 @@ The tree of their classes::
     │   ├── WorkerError
     │   ├── ReturnsError
     │   ├── ValueNotStorableError
+    │   ├── ObjectNotPicklableError, ObjectNotLoadableError
     │   ├── CommandCallError
     │   ├── SecretNotFoundError
     │   ├── SecretValueError
@@ -62,6 +63,8 @@ if TYPE_CHECKING:
         BranchLogNotFoundError,
         EntityNotFoundError,
         JobLogNotFoundError,
+        ObjectNotLoadableError,
+        ObjectNotPicklableError,
         RetryValidationError,
         RunLogContinuedError,
         RunLogDamagedError,
@@ -140,6 +143,8 @@ __all__ = [
     "NodeMethodCallError",
     "NodeNotFoundError",
     "ObjectDamagedError",
+    "ObjectNotLoadableError",
+    "ObjectNotPicklableError",
     "ParameterMissingError",
     "ParametersFileError",
     "ParametersMissingError",
@@ -181,6 +186,8 @@ _HOMES = {
         "BranchLogNotFoundError",
         "EntityNotFoundError",
         "JobLogNotFoundError",
+        "ObjectNotLoadableError",
+        "ObjectNotPicklableError",
         "RetryValidationError",
         "RunLogContinuedError",
         "RunLogDamagedError",

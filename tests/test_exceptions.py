@@ -57,6 +57,14 @@ EXAMPLES = [
     (exceptions.WorkerError("text"), "text"),
     (exceptions.ReturnsError("f", ["a", "b"], 1), "declares 2: a, b"),
     (exceptions.ValueNotStorableError("a.b", "set"), "a.b is a set"),
+    (
+        exceptions.ObjectNotPicklableError("x", "lock", "TypeError: no"),
+        "'x' is a lock that cannot be pickled (TypeError: no)",
+    ),
+    (
+        exceptions.ObjectNotLoadableError("x", "ValueError: no"),
+        "'x' cannot be unpickled: ValueError: no",
+    ),
     (exceptions.CommandCallError("text"), "text"),
     (exceptions.SecretNotFoundError("T", "the vault"), "no secret 'T' in the vault"),
     (

@@ -135,6 +135,38 @@ class EntityNotFoundError(StoreError):
     """A part of a run log that is stored on its own does not exist."""
 
 
+class ObjectNotPicklableError(RunError):
+    """A returned object cannot be pickled."""
+
+    def __init__(self, name: str, kind: str, why: str) -> None:
+        super().__init__(name, kind, why)
+        self.name = name
+        self.kind = kind
+        self.why = why
+
+    def __str__(self) -> str:
+        return (
+            f"{self.name!r} is a {self.kind} that cannot be pickled ({self.why}). "
+            "Return what it is made of, and make it again in the step that needs it."
+        )
+
+
+class ObjectNotLoadableError(RunError):
+    """A stored object cannot be made again of what was pickled."""
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(name, why)
+        self.name = name
+        self.why = why
+
+    def __str__(self) -> str:
+        return (
+            f"the object {self.name!r} cannot be unpickled: {self.why}. Its packages "
+            "must be installed here, in a version that reads what was stored; and its "
+            "class must be able to make it again."
+        )
+
+
 class RetryValidationError(RunError):
     """A run cannot be retried as it is."""
 

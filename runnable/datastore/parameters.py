@@ -8,6 +8,8 @@ from typing import Annotated, Any, BinaryIO, Protocol
 
 from pydantic import Field
 
+from runnable.datastore.errors import ObjectNotLoadableError
+from runnable.errors import RunnableError
 from runnable.journal import (
     AnyParameter,
     JsonParameter,
@@ -101,7 +103,13 @@ class CatalogLoader:
             size_bytes=parameter.size_bytes,
         )
         with opened as file:
-            return self._pickler.load(file)
+            try:
+                return self._pickler.load(file)
+            except (RunnableError, OSError):
+                raise
+            except Exception as error:
+                why = f"{type(error).__name__}: {error}"
+                raise ObjectNotLoadableError(str(parameter.value), why) from error
 
 
 class ObjectParameter(StoredObject):

@@ -25,6 +25,8 @@ class Need(NamedTuple):
     """The function that asks; empty if the step itself does."""
     known: frozenset[str] = frozenset()
     """Names that there are, for suggestions."""
+    hint: str = ""
+    """What else may be the reason."""
 
 
 Names = frozenset[str]
@@ -99,7 +101,8 @@ def _needs_of(node: Node, path: str, found: Names, asked: Names) -> Iterator[Nee
     if isinstance(node, TaskNode):
         command = str(node.task.describe().get("command", ""))
         missing = [name for name in node.task.required() if name not in found]
-        yield from (Need(here, name, command) for name in missing)
+        hint = node.task.hint
+        yield from (Need(here, name, command, hint=hint) for name in missing)
     elif isinstance(node, CompositeNode):
         within = found.union(node.brings())
         if isinstance(node, LoopNode):

@@ -28,6 +28,11 @@ class AnyTask(Protocol):
         """Return the names of the parameters that it returns."""
         ...
 
+    @property
+    def hint(self) -> str:
+        """What to do if it does not need a parameter that it seems to need."""
+        ...
+
     def required(self) -> Sequence[str]:
         """Return the names of the parameters that it cannot do without."""
         ...

@@ -99,6 +99,10 @@ class Binder:
             for parameter in self._signature.parameters.values()
         )
         self._adapters: dict[str, TypeAdapter[object]] = {}
+        # What functools.singledispatch makes looks at its first positional argument.
+        self._is_generic = hasattr(function, "dispatch") and hasattr(
+            function, "registry"
+        )
 
     @cached_property
     def _annotations(self) -> dict[str, Any]:
@@ -107,6 +111,17 @@ class Binder:
             return typing.get_type_hints(function, include_extras=True)
         except (NameError, TypeError, AttributeError):
             return _resolve_one_by_one(function)
+
+    @property
+    def hint(self) -> str:
+        """How to hide a parameter that the caller of the function does not give."""
+        if inspect.unwrap(self._function) is self._function or self._is_generic:
+            return ""
+        return (
+            "These are the parameters of the function within a decorator "
+            "(functools.wraps). If the decorator gives it one of them, delete "
+            "`__wrapped__` of what the decorator returns, or set its `__signature__`."
+        )
 
     def required(self) -> list[str]:
         """Return the names of the parameters that the function cannot do without."""
@@ -134,9 +149,10 @@ class Binder:
         """
         positional: list[object] = []
         keywords: dict[str, object] = {}
-        for parameter in self._named:
+        for number, parameter in enumerate(self._named):
             value = self._argument(parameter, offers)
-            if parameter.kind is Parameter.POSITIONAL_ONLY:
+            by_place = self._is_generic and number == 0
+            if parameter.kind is Parameter.POSITIONAL_ONLY or by_place:
                 positional.append(parameter.default if value is _MISSING else value)
             elif value is not _MISSING:
                 keywords[parameter.name] = value
@@ -156,7 +172,7 @@ class Binder:
             return _MISSING
         if _is_model(annotation):
             return self._model_of_several(name, annotation, offers)
-        raise ParameterMissingError(self.name, name, sorted(offers))
+        raise self._missing(name, offers)
 
     def _model_of_several(
         self, name: str, model: type[BaseModel], offers: Mapping[str, Offer]
@@ -171,12 +187,17 @@ class Binder:
                 if offers[keys[0]].text is not None:
                     texts[keys[0]] = offers[keys[0]].text
             elif info.is_required():
-                raise ParameterMissingError(
-                    self.name, name, sorted(offers), field=field
-                )
+                raise self._missing(name, offers, field)
         if not values:
-            raise ParameterMissingError(self.name, name, sorted(offers))
+            raise self._missing(name, offers)
         return self._validated(name, model, values, texts or None)
+
+    def _missing(
+        self, name: str, offers: Mapping[str, Offer], field: str = ""
+    ) -> ParameterMissingError:
+        return ParameterMissingError(
+            self.name, name, sorted(offers), field=field, hint=self.hint
+        )
 
     def _rest(self, offers: Mapping[str, Offer]) -> dict[str, object]:
         named = self._signature.parameters

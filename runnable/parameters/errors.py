@@ -32,13 +32,15 @@ class ParameterMissingError(RunError):
         known: Sequence[str] = (),
         step: str = "",
         field: str = "",
+        hint: str = "",
     ) -> None:
-        super().__init__(function, argument, known, step, field)
+        super().__init__(function, argument, known, step, field, hint)
         self.function = function
         self.argument = argument
         self.known = known
         self.step = step
         self.field = field
+        self.hint = hint
 
     def __str__(self) -> str:
         step = f"Step {self.step!r}" if self.step else ""
@@ -49,6 +51,7 @@ class ParameterMissingError(RunError):
             f"{self.argument!r}{field}, which no earlier step, parameters file, "
             "environment variable or argument provides. "
             f"{did_you_mean(self.field or self.argument, self.known)}"
+            f"{self.hint and ' '}{self.hint}"
         )
 
 

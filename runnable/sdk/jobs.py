@@ -50,7 +50,9 @@ class Job(TaskSettings):
             catalog=self.catalog.settings() if self.catalog else NO_FILES,
             policy=self.policy(),
         )
-        needs = [Need("", name, task.command) for name in task.required()]
+        needs = [
+            Need("", name, task.command, hint=task.hint) for name in task.required()
+        ]
         return RunRequest(graph=Graph("job", {"job": node}), needs=needs)
 
     def execute(

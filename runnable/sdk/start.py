@@ -337,7 +337,11 @@ def _check_parameters(
 ) -> None:
     missing = [
         ParameterMissingError(
-            need.command, need.name, sorted(need.known.union(parameters)), need.step
+            need.command,
+            need.name,
+            sorted(need.known.union(parameters)),
+            need.step,
+            hint=need.hint,
         )
         for need in unprovided
         if need.name not in parameters

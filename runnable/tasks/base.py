@@ -109,6 +109,11 @@ class BaseTaskType(BaseModel):
         """Return the names of the parameters that this task returns."""
         return [declared.name for declared in self.returns]
 
+    @property
+    def hint(self) -> str:
+        """What to do if it does not need a parameter that it seems to need."""
+        return ""
+
     def required(self) -> list[str]:
         """Return the names of the parameters that it cannot do without."""
         return []

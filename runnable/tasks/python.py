@@ -59,6 +59,11 @@ class PythonTaskType(BaseTaskType):
         """Return also what the function is made of."""
         return {**self.describe(), "function": identity_of(self.resolved)}
 
+    @property
+    def hint(self) -> str:
+        """How to hide a parameter that a decorator supplies."""
+        return self.binder.hint
+
     def required(self) -> list[str]:
         """Return the names of the arguments that have no default."""
         return self.binder.required()

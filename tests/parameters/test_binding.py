@@ -16,7 +16,7 @@ import uuid
 import pytest
 from pydantic import BaseModel, Field
 
-from runnable import Provide, inject
+from runnable import Provide, PythonTask, inject
 from runnable.exceptions import BindingError, ParameterMissingError
 from runnable.parameters import Binder, Offer, name_of
 
@@ -295,3 +295,52 @@ def test_a_model_of_several_parameters_that_are_not_there():
         call(lenient, y=1)
     with pytest.raises(BindingError, match="x: Input should be a valid integer"):
         call(function, x="many")
+
+
+@pytest.mark.parametrize("x", [5, "text", 1.5])
+def test_a_generic_function_is_called_by_the_type_of_its_first_argument(x):
+    @functools.singledispatch
+    def kind(x, suffix="!"):
+        return f"any{suffix}"
+
+    @kind.register
+    def _int(x: int, suffix="!"):
+        return f"int{suffix}"
+
+    @kind.register
+    def _str(x: str, suffix="!"):
+        return f"str{suffix}"
+
+    positional, keywords = Binder(kind).bind({"x": Offer(lambda: x)})
+    expected = {int: "int!", str: "str!"}.get(type(x), "any!")
+    assert kind(*positional, **keywords) == expected
+
+
+def supplied(function):
+    @functools.wraps(function)
+    def wrapper(*args, **kwargs):
+        return function("connection", *args, **kwargs)
+
+    return wrapper
+
+
+@supplied
+def query(connection, n):
+    return f"{connection} {n}"
+
+
+def test_a_parameter_that_a_decorator_supplies_has_a_hint():
+    pipeline = PythonTask(name="q", function=query, returns=["r"]).as_pipeline()
+    with pytest.raises(ParameterMissingError, match=r"functools.wraps.*__wrapped__"):
+        pipeline.execute(parameters={"n": 1})
+    with pytest.raises(ParameterMissingError) as caught:
+        PythonTask(name="q", function=lambda n: n).as_pipeline().execute()
+    assert "functools" not in str(caught.value)
+
+
+def test_the_hint_helps(in_memory):
+    hidden = supplied(lambda connection, n: f"{connection} {n}")
+    del hidden.__wrapped__
+    task = PythonTask(name="q", function=hidden, returns=["r"])
+    run_log = task.as_pipeline().execute(parameters={"n": 1}, services=in_memory)
+    assert run_log.parameters["r"].value == "connection 1"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
-from typing import TypeVar, cast, overload
+from typing import BinaryIO, TypeVar, cast, overload
 
 from runnable.datastore import (
     AnyParameter,
@@ -12,6 +12,7 @@ from runnable.datastore import (
     MetricParameter,
     ObjectParameter,
 )
+from runnable.datastore.errors import ObjectNotPicklableError
 from runnable.engine.environment import RunEnvironment
 from runnable.engine.parameter_scope import ParameterScope
 from runnable.errors import RunnableError
@@ -23,6 +24,7 @@ from runnable.parameters.errors import (
     ReturnsError,
     ValueNotStorableError,
 )
+from runnable.pickler import BasePickler
 from runnable.tasks import BaseTaskType, TaskReturns
 from runnable.tasks.returns import Kind
 
@@ -203,7 +205,7 @@ def _store(name: str, value: object, path: str, env: RunEnvironment) -> ObjectPa
     stored = env.services.catalog.put_object(
         path,
         f"{name}{pickler.extension}",
-        partial(pickler.dump, value),
+        partial(_pickle, name, value, pickler),
         run_id=env.run_id,
     )
     return ObjectParameter(
@@ -212,3 +214,13 @@ def _store(name: str, value: object, path: str, env: RunEnvironment) -> ObjectPa
         sha256=stored.sha256,
         size_bytes=stored.size_bytes,
     )
+
+
+def _pickle(name: str, value: object, pickler: BasePickler, file: BinaryIO) -> None:
+    try:
+        pickler.dump(value, file)
+    except (RunnableError, OSError):
+        raise
+    except Exception as error:
+        kind, why = type(value).__qualname__, f"{type(error).__name__}: {error}"
+        raise ObjectNotPicklableError(name, kind, why) from error

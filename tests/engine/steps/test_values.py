@@ -1,12 +1,26 @@
 """From parameters to offers, and from returned values to parameters."""
 
+import threading
+
 import pytest
 
-from runnable import ExecutionFailedError, Map, Pipeline, PythonTask, metric, pickled
+from runnable import (
+    ExecutionFailedError,
+    Map,
+    Pipeline,
+    PythonTask,
+    get_run_log,
+    metric,
+    pickled,
+)
 from runnable.datastore import JsonParameter
 from runnable.engine.parameter_scope import ParameterScope
 from runnable.engine.steps.values import Offers, json_parameters
-from runnable.exceptions import ReturnsError, ValueNotStorableError
+from runnable.exceptions import (
+    ObjectNotLoadableError,
+    ReturnsError,
+    ValueNotStorableError,
+)
 
 
 def executed(function, returns, in_memory, **parameters):
@@ -66,3 +80,31 @@ def test_a_map_of_metrics_is_a_metric_and_of_objects_an_object(in_memory):
     )
     assert run_log.metrics() == {"m": [1, 2]}
     assert run_log.parameters["o"].kind == "object"
+
+
+def test_of_several_objects_the_one_that_cannot_be_pickled_is_named():
+    def make():
+        return {1}, threading.Lock(), {2}
+
+    names = [pickled("first"), pickled("second"), pickled("third")]
+    task = PythonTask(name="a", function=make, returns=names)
+    with pytest.raises(ExecutionFailedError, match=r"'second' is a lock that cannot"):
+        task.as_pipeline().execute()
+
+
+class Broken:
+    def __reduce__(self):
+        return int, ("no number",)
+
+
+def test_of_several_objects_the_one_that_cannot_be_loaded_is_named():
+    make = PythonTask(
+        name="a",
+        function=lambda: ({1}, Broken()),
+        returns=[pickled("good"), pickled("bad")],
+    )
+    use = PythonTask(name="b", function=lambda good, bad: 1)
+    with pytest.raises(ExecutionFailedError, match=r"object 'bad' cannot be unpickled"):
+        Pipeline(steps=[make, use]).execute(run_id="r1")
+    with pytest.raises(ObjectNotLoadableError, match="no number"):
+        get_run_log("r1").parameters["bad"].get_value()
