@@ -167,8 +167,9 @@ class Recorder:
     def close(self) -> None:
         """Close the journal."""
         with self._lock:
-            self._closed = True
-            self._journal.close()
+            if not self._closed:
+                self._closed = True
+                self._journal.close()
 
 
 def _end_of(item: StepState | ScopeState, status: str, reason: str) -> Record:

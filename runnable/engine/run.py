@@ -2,13 +2,13 @@
 
 import logging
 from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import ParamSpec
 
 from runnable import defaults
 from runnable.capture import active_run
-from runnable.concurrency import Limiter
+from runnable.concurrency import Limiter, held_signals
 from runnable.context import PipelineContext, RunContext
 from runnable.datastore import AnyParameter, RunFinished, RunLog
 from runnable.engine.environment import RunEnvironment, Shared, build_environment
@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 
+_MOST_INTERRUPTIONS = 3
 _MANY_RECORDS = 500
 """Reading so many takes long enough to be done where no event loop waits."""
 
@@ -82,7 +83,7 @@ async def run(
             status = defaults.FAIL
         except BaseException as interruption:
             # The log of an interrupted run is there for its readers.
-            await _conclude(env, status, problems)
+            await _conclude_interrupted(env, status, problems)
             for problem in problems:
                 interruption.add_note(
                     f"could not be recorded: {type_and_text(problem)}"
@@ -167,6 +168,17 @@ def _notify_opened(opened: OpenedRun, env: RunEnvironment) -> None:
         env.recorder.notify(Warned("", note))
 
 
+async def _conclude_interrupted(
+    env: RunEnvironment, status: str, problems: list[Exception]
+) -> None:
+    """Record the end, also if the user presses Ctrl-C again, and again."""
+    for _ in range(_MOST_INTERRUPTIONS):
+        # One that comes before they are held begins it once more.
+        with suppress(KeyboardInterrupt), held_signals():
+            await _conclude(env, status, problems)
+            return
+
+
 async def _conclude(
     env: RunEnvironment, status: str, problems: list[Exception]
 ) -> RunLog | None:
@@ -205,8 +217,9 @@ def _conclude_lost(env: RunEnvironment) -> None:
 
 def _record_end(recorder: Recorder, status: str, problems: list[Exception]) -> None:
     # Calls that could not be interrupted in time can record nothing from here on.
-    _collect(problems, recorder.end_open, status, "it was left behind")
-    _collect(problems, recorder.record, RunFinished(at=now(), status=status))
+    if not recorder.is_over:
+        _collect(problems, recorder.end_open, status, "it was left behind")
+        _collect(problems, recorder.record, RunFinished(at=now(), status=status))
 
 
 def _read_back(env: RunEnvironment, problems: list[Exception]) -> RunLog | None:
