@@ -9,23 +9,27 @@ and ask it, as one of the tenants below:
     curl -H 'X-Tenant: ada' -d '{"prompt": "hello world"}' \
          -H 'Content-Type: application/json' http://localhost:8000/answers
 
-One container serves the application: it says how many runs there are at once. What is
-a tenant's own overrides it for the length of a request, or is given to the run; nothing
+One container serves the application: it says how many runs there are at once. Tenants
+take turns, see `limits`, and a client that hangs up ends its run. What is a tenant's
+own overrides the container for the length of a request, or is given to the run; nothing
 of a request is in the environment. Its tasks write no files: those of a task that does
 would meet in the working directory of the server, if it had not `workspace="isolated"`.
 """
 
 import asyncio
 import json
+import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 from dependency_injector import providers
 from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Request
 from fastapi import Path as PathParameter
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, StreamingResponse
+from limits import BodyLimit, Turns
 from pipelines import PIPELINE
 from pydantic import BaseModel, BeforeValidator, Field
 
@@ -48,6 +52,9 @@ from runnable.secrets import BaseSecrets
 KEYS = {name: f"key-of-{name}-{number:04}" for number, name in enumerate("abc")}
 KEYS |= {"ada": "ada-has-a-key", "bob": "bob-has-another"}
 MOST_RUNS = 32
+MOST_OF_ONE_TENANT = 16
+MOST_WAITING = 64
+MOST_BYTES = 100_000
 T = TypeVar("T")
 
 
@@ -86,12 +93,17 @@ class Tenant:
     """Who asks, and where what is theirs is kept."""
 
     def __init__(self, name: str, root: Path) -> None:
+        self.name = name
         place = root / name
         self.services = {
             "run_log_store": FileSystemRunLogStore(log_folder=str(place / "logs")),
             "catalog": FileSystemCatalog(catalog_location=str(place / "files")),
             "secrets": TenantSecrets(tenant=name),
         }
+
+
+def turns_of(request: Request) -> Turns:
+    return request.app.state.turns
 
 
 def container_of(request: Request) -> AppContainer:
@@ -108,6 +120,7 @@ def who_asks(
 
 Asking = Annotated[Tenant, Depends(who_asks)]
 Shared = Annotated[AppContainer, Depends(container_of)]
+TakesTurns = Annotated[Turns, Depends(turns_of)]
 router = APIRouter()
 
 
@@ -125,24 +138,56 @@ def shown(run_log: RunLog) -> dict[str, object]:
 
 
 @router.post("/answers")
-def ask(question: Question, tenant: Asking, shared: Shared) -> dict[str, object]:
+async def ask(
+    question: Question,
+    tenant: Asking,
+    shared: Shared,
+    turns: TakesTurns,
+    request: Request,
+) -> dict[str, object]:
     """Run the pipeline in a thread of the server."""
-    with shared.override_providers(**tenant.services):  # for this request only
-        run_log = PIPELINE.execute(parameters=question.model_dump(), container=shared)
-    return shown(run_log)
+    run_id = f"answer-{uuid.uuid4().hex}"
+
+    def execute() -> RunLog:
+        return PIPELINE.execute(
+            parameters=question.model_dump(),
+            run_id=run_id,
+            services=tenant.services,
+            container=shared,
+        )
+
+    async def in_thread() -> RunLog:
+        async with turns.of(tenant.name):
+            thread = asyncio.create_task(asyncio.to_thread(execute))
+            try:
+                return await asyncio.shield(thread)
+            finally:
+                while not thread.done():  # it may just be starting
+                    shared.runs().cancel(run_id)
+                    await asyncio.wait({thread}, timeout=0.05)
+
+    return shown(await while_connected(request, in_thread()))
 
 
 @router.post("/answers/async")
 async def ask_async(
-    question: Question, tenant: Asking, shared: Shared, request: Request
+    question: Question,
+    tenant: Asking,
+    shared: Shared,
+    turns: TakesTurns,
+    request: Request,
 ) -> dict[str, object]:
     """Run the pipeline on the event loop."""
-    with shared.override_providers(**tenant.services):
-        run_log = await while_connected(
-            request,
-            PIPELINE.execute_async(parameters=question.model_dump(), container=shared),
-        )
-    return shown(run_log)
+
+    async def on_the_loop() -> RunLog:
+        parameters = question.model_dump()
+        async with turns.of(tenant.name):
+            with shared.override_providers(**tenant.services):  # for this request only
+                return await PIPELINE.execute_async(
+                    parameters=parameters, container=shared
+                )
+
+    return shown(await while_connected(request, on_the_loop()))
 
 
 async def while_connected(request: Request, running: Coroutine[object, object, T]) -> T:
@@ -155,7 +200,12 @@ async def while_connected(request: Request, running: Coroutine[object, object, T
         gone.cancel()
         if not answer.done():
             answer.cancel()
-    return await answer
+    try:
+        return await answer
+    except asyncio.CancelledError:
+        if not gone.done():
+            raise
+        raise HTTPException(499, "the client has gone") from None
 
 
 async def hung_up(request: Request) -> None:
@@ -165,24 +215,42 @@ async def hung_up(request: Request) -> None:
 
 @router.post("/answers/stream")
 async def stream(
-    question: Question, tenant: Asking, shared: Shared
+    question: Question,
+    tenant: Asking,
+    shared: Shared,
+    turns: TakesTurns,
+    request: Request,
 ) -> StreamingResponse:
     """Run the pipeline, and send what happens as server-sent events."""
+    turn = AsyncExitStack()
     events = PIPELINE.execute_streaming(
         parameters=question.model_dump(),
         services=tenant.services,
         container=shared,
         lifecycle=True,
     )
-    first = await anext(events)  # who is refused gets that for an answer
-    return StreamingResponse(as_lines(first, events), media_type="text/event-stream")
+
+    async def begin() -> dict[str, object]:
+        try:
+            await turn.enter_async_context(turns.of(tenant.name))
+            turn.push_async_callback(events.aclose)
+            return await anext(events)  # what is refused gets that for an answer
+        except BaseException:
+            await turn.aclose()
+            raise
+
+    first = await while_connected(request, begin())
+    lines = as_lines(first, events, turn)
+    return StreamingResponse(lines, media_type="text/event-stream")
 
 
 TOLD = ("type", "at", "run_id", "path", "attempt", "status", "message")
 
 
 async def as_lines(
-    first: dict[str, object], events: AsyncGenerator[dict[str, object]]
+    first: dict[str, object],
+    events: AsyncGenerator[dict[str, object]],
+    turn: AsyncExitStack,
 ) -> AsyncIterator[str]:
     """Write events as a client reads them; who hangs up ends the run."""
     try:
@@ -192,7 +260,7 @@ async def as_lines(
     except (ExecutionFailedError, ExecutionCancelledError) as error:
         yield as_line({"type": "error", "message": str(error)})
     finally:
-        await events.aclose()
+        await turn.aclose()
 
 
 def as_line(event: dict[str, object]) -> str:
@@ -203,7 +271,9 @@ def as_line(event: dict[str, object]) -> str:
 
 
 RunId = Annotated[str, PathParameter(pattern=r"^[\w-]{1,100}$")]
-Status = Literal["CREATED", "PROCESSING", "SUCCESS", "FAIL", "CANCELLED"]
+Status = Literal[
+    "CREATED", "PROCESSING", "SUCCESS", "FAIL", "CANCELLED", "CRASHED", "DAMAGED"
+]
 
 
 @router.get("/runs")
@@ -255,6 +325,13 @@ def explain(_: Request, error: Exception) -> JSONResponse:
     return JSONResponse(content, status, headers)
 
 
+def explain_request(_: Request, error: Exception) -> JSONResponse:
+    """Say what is wrong with a request, but do not repeat it: JSON has no NaN."""
+    found = error.errors() if isinstance(error, RequestValidationError) else ()
+    problems = [{"loc": [*map(str, it["loc"])], "msg": it["msg"]} for it in found]
+    return JSONResponse({"detail": problems}, 422)
+
+
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """End the active runs when the server stops, and wait until that is recorded.
@@ -274,7 +351,10 @@ def create_app(root: Path) -> FastAPI:
     """
     made = FastAPI(lifespan=lifespan, title="answers")
     made.state.root, made.state.container = root, AppContainer()
+    made.state.turns = Turns(MOST_RUNS, MOST_OF_ONE_TENANT, MOST_WAITING)
+    made.add_middleware(BodyLimit, most_bytes=MOST_BYTES)
     made.include_router(router)
+    made.add_exception_handler(RequestValidationError, explain_request)
     for kind in STATUSES:
         made.add_exception_handler(kind, explain)
     return made
