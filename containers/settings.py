@@ -97,6 +97,11 @@ class Settings:
             tag=options.tag,
             log_level=options.log_level,
             retry_indicator=environment.get(defaults.RETRY_INDICATOR, ""),
+            code_ids={
+                kind: environment[variable]
+                for kind, variable in defaults.CODE_IDS.items()
+                if environment.get(variable)
+            },
             retry_run_id=options.resume or environment.get(defaults.RETRY_RUN_ID, ""),
         )
 

@@ -8,6 +8,11 @@ VARIABLE_PREFIX = "RUNNABLE_VAR_"
 ENV_RUN_ID = "RUNNABLE_RUN_ID"
 RETRY_RUN_ID = "RUNNABLE_RETRY_RUN_ID"
 RETRY_INDICATOR = "RUNNABLE_RETRY_INDICATOR"
+CODE_IDS = {
+    "docker": "RUNNABLE_CODE_ID_DOCKER_IMAGE_DIGEST",
+    "argo": "RUNNABLE_CODE_ID_ARGO_WORKFLOW_UID",
+}
+"""Variables by which whatever starts a container identifies it."""
 ATTEMPT_NUMBER = "RUNNABLE_STEP_ATTEMPT"
 CALLER_DIRECTORY = "RUNNABLE_CALLER_DIRECTORY"
 """Set for tasks that work in a directory of their own: the caller's."""

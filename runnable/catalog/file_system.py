@@ -14,6 +14,7 @@ from runnable.catalog.errors import CatalogError
 from runnable.catalog.hashing import hash_file
 from runnable.catalog.keyed import KeyedCatalog, Upload
 from runnable.system.atomic_files import atomic_file, replacing
+from runnable.system.own_folder import make_own_folder
 from runnable.system.regular_files import NoRegularFileError, open_file
 from runnable.system.working_directory import absolute
 
@@ -44,6 +45,7 @@ class FileSystemCatalog(KeyedCatalog):
     @contextlib.contextmanager
     def upload(self, folder: str) -> Generator[Upload]:
         """Write beside where it will be kept."""
+        make_own_folder(self._location)
         with self._no_clash(folder), atomic_file(str(self._path(folder))) as file:
 
             def keep(key: str, sha256: str) -> None:

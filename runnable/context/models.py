@@ -111,6 +111,8 @@ class RunContext(BaseModel):
     execution_mode: Literal["python", "yaml"] = "python"
     is_retry: bool = False
     retry_indicator: str = ""
+    code_ids: dict[str, str] = {}
+    """What identifies the code besides git: `docker` the image, `argo` the workflow."""
     services: SkipValidation[Services]
 
     object_serialisation: bool = True

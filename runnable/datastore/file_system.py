@@ -43,6 +43,7 @@ from runnable.datastore.store import BaseRunLogStore, Journal
 from runnable.journal import ObjectLoader, Record, RunFinished, RunStarted
 from runnable.system.atomic_files import replacing
 from runnable.system.errors import StoreAccessError
+from runnable.system.own_folder import make_own_folder
 from runnable.system.regular_files import NoRegularFileError, open_file
 from runnable.system.run_ids import check_run_id
 from runnable.system.working_directory import absolute
@@ -91,7 +92,7 @@ class FileSystemRunLogStore(BaseRunLogStore):
             try:
                 return self._begin(run_id, 1, first)
             except FileNotFoundError:
-                self._root.mkdir(parents=True, exist_ok=True)
+                make_own_folder(self._root)
                 return self._begin(run_id, 1, first)
         except FileExistsError:
             raise RunLogExistsError(run_id, str(self._root)) from None

@@ -35,6 +35,7 @@ from runnable.datastore.numbered_journal import NumberedJournal
 from runnable.datastore.store import BaseRunLogStore, Journal
 from runnable.journal import Record
 from runnable.system.errors import StoreAccessError
+from runnable.system.own_folder import make_own_folder
 from runnable.system.run_ids import check_run_id
 from runnable.system.working_directory import absolute
 
@@ -291,7 +292,7 @@ class SqliteRunLogStore(SqlRunLogStore):
 
     def open(self) -> sa.Engine:
         """Open the file; make it if there is none."""
-        self._file.parent.mkdir(parents=True, exist_ok=True)
+        make_own_folder(self._file.parent)
         engine = sa.create_engine(
             sa.URL.create("sqlite", database=str(self._file)),
             connect_args={"timeout": _LOCKED_SECONDS},

@@ -130,7 +130,8 @@ async def resume(
     ]
     message = "; ".join(notes)
     owner = this_process()
-    record = RunResumed(now(), [code], *owner, seconds(), message, launches_steps)
+    codes = [code, *_other_identities(context)]
+    record = RunResumed(now(), codes, *owner, seconds(), message, launches_steps)
     reopen = partial(store.reopen, run_id, record, state.count)
     journal = await runtime.off_loop(reopen)
     state.add(record)
@@ -170,7 +171,7 @@ def run_started(
         dag_hash=context.dag_hash,
         parameters=recorded,
         run_config=cast("dict[str, JsonValue]", context.masker.json(config)),
-        code=[code],
+        code=[code, *_other_identities(context)],
         host=owner.host,
         process_id=owner.process_id,
         process_began=owner.process_began,
@@ -192,6 +193,18 @@ def script() -> str:
         return str(path.relative_to(here))
     # A module outside this directory, run by -m, is a tool such as pytest.
     return "" if getattr(main, "__spec__", None) else str(path)
+
+
+def _other_identities(context: RunContext) -> list[CodeIdentity]:
+    """Return the identities of the image and the workflow, if there are any."""
+    return [
+        CodeIdentity(
+            code_identifier=value,
+            code_identifier_type=kind,
+            code_identifier_dependable=True,
+        )
+        for kind, value in context.code_ids.items()
+    ]
 
 
 async def code_identity(shared: Shared, runtime: Runtime) -> CodeIdentity:

@@ -17,6 +17,8 @@ from runnable.journal import Claim, Owner, Ownership
 from runnable.scope.clock import seconds
 
 _SILENT_SECONDS = 3 * HEARTBEAT_SECONDS
+_ENDED = ("Z", "X", "x")
+"""States of a process that has ended, and is not gone yet."""
 
 
 def this_process() -> Owner:
@@ -96,8 +98,11 @@ def is_alive(owner: Owner, last_heartbeat: float) -> bool:
         return False
     except PermissionError:
         pass  # it belongs to another user, and is alive
+    fields = _fields(owner.process_id)
+    if fields and fields[0] in _ENDED:
+        return False  # its parent has not asked for its exit status
     started = owner.process_began
-    return not started or _started(owner.process_id) == started
+    return not started or _started_of(fields) == started
 
 
 @cache
@@ -108,18 +113,32 @@ def _host() -> str:
 @cache
 def _started_here(process_id: int) -> str:
     # By id: a forked child has another one, and is not its parent.
-    return _started(process_id)
+    return _started_of(_fields(process_id))
 
 
-def _started(process_id: int) -> str:
+def _fields(process_id: int) -> list[str]:
+    """Return what Linux knows of a process, its state first; nothing elsewhere."""
     try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text()[:8]
         stat = Path(f"/proc/{process_id}/stat").read_text()
     except OSError:
+        return []
+    # The name of the program, in brackets, may contain anything.
+    return stat.rpartition(")")[2].split()
+
+
+def _started_of(fields: list[str]) -> str:
+    if not fields or not _boot_id():
         return ""
-    # The name of the program, in brackets, may contain anything; the 22nd field is the
-    # start in ticks since the machine was started.
-    return f"{boot}:{stat.rpartition(')')[2].split()[19]}:{_id_namespace()}"
+    # The 22nd field is the start in ticks since the machine was started.
+    return f"{_boot_id()}:{fields[19]}:{_id_namespace()}"
+
+
+@cache
+def _boot_id() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text()[:8]
+    except OSError:
+        return ""
 
 
 @cache

@@ -53,7 +53,11 @@ def is_configured() -> bool:
 
 def _is_real(provider: object) -> bool:
     """Return True for a real provider, not the placeholder of the API."""
-    return not type(provider).__name__.lstrip("_").startswith(("Proxy", "NoOp"))
+    kind = type(provider)
+    of_api = kind.__module__.partition(".")[0] == "opentelemetry" and not (
+        kind.__module__.startswith("opentelemetry.sdk")
+    )
+    return not (of_api and kind.__name__.lstrip("_").startswith(("Proxy", "NoOp")))
 
 
 def carried_environment() -> dict[str, str]:

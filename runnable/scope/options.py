@@ -67,6 +67,8 @@ class RunSettings(NamedTuple):
     log_level: str = ""
     retry_run_id: str = ""
     retry_indicator: str = ""
+    code_ids: Mapping[str, str] = MappingProxyType({})
+    """What else identifies the code, by kind: the image, the workflow."""
 
 
 class SecretLearner(Protocol):

@@ -307,6 +307,7 @@ def _make_context(
         "configuration_file": settings.configuration_file,
         "parameters_file": settings.parameters_file,
         "variables": settings.variables,
+        "code_ids": settings.code_ids,
         **services,
     })
 

@@ -21,6 +21,7 @@ from runnable.scope import set_stream_queue as set_queue
 
 _MOST_BYTES = 256
 _MOST_NAME = 100
+_CUT = "..."
 
 
 def set_stream_queue(queue: EventQueue | None) -> None:
@@ -59,16 +60,17 @@ def truncate_value(value: object, max_bytes: int = _MOST_BYTES) -> str:
 
     Args:
         value: Anything; what JSON cannot express becomes its text.
-        max_bytes: The most that is kept of it.
+        max_bytes: The most that is kept of it, with the dots that mark a cut.
 
     Example:
         >>> truncate_value("abcdef", max_bytes=4)
-        '"abc...'
+        '"...'
     """
     encoded = json.dumps(value, default=str).encode()
     if len(encoded) <= max_bytes:
         return encoded.decode()
-    return encoded[:max_bytes].decode(errors="ignore") + "..."
+    kept = encoded[: max(0, max_bytes - len(_CUT))].decode(errors="ignore")
+    return (kept + _CUT)[: max(0, max_bytes)]
 
 
 class QueueSubscriber:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from runnable import Pipeline, Stub
+from runnable import Pipeline, PythonTask, Stub
 from runnable.datastore import CodeVersions
 
 
@@ -62,3 +62,19 @@ def test_it_is_recorded_with_each_attempt(repository, in_memory):
     (identity,) = run_log.steps["s"].attempts[0].code_identities
     assert identity.code_identifier == git("rev-parse", "HEAD").strip()
     assert identity.code_identifier_dependable
+
+
+def test_image_and_workflow_are_recorded(in_memory, monkeypatch):
+    monkeypatch.setenv("RUNNABLE_CODE_ID_DOCKER_IMAGE_DIGEST", "sha256:abc")
+    monkeypatch.setenv("RUNNABLE_CODE_ID_ARGO_WORKFLOW_UID", "1-2-3")
+    task = PythonTask(name="t", function=lambda: 1)
+    run_log = task.as_pipeline().execute(services=in_memory)
+    (attempt,) = run_log.steps["t"].attempts
+    found = {
+        it.code_identifier_type: it.code_identifier for it in attempt.code_identities
+    }
+    assert found == {
+        "git": found["git"],
+        "docker": "sha256:abc",
+        "argo": "1-2-3",
+    }

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 from runnable.engine.process_identity import is_alive, owner_of_step, this_process
 from runnable.journal import Claim, Owner, Ownership, StepClaimed, StepReleased
@@ -54,3 +55,29 @@ def test_of_two_claims_the_first_one_counts():
     assert owner_of_step(ownership, "a", Claim.of(second), runs_here=False) is not None
     ownership.add(StepReleased("3", "a", *this_process()))
     assert owner_of_step(ownership, "a", Claim.of(first), runs_here=False) is None
+
+
+def test_a_process_that_nobody_has_waited_for_is_gone():
+    """A zombie, as containers have them whose first process waits for nobody."""
+    script = (
+        "import sys\n"
+        "from runnable.engine.process_identity import this_process\n"
+        "print(*this_process(), sep='\\n', flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        host, process_id, *began = (process.stdout.readline()[:-1] for _ in range(3))
+        owner = Owner(host, int(process_id), *began)
+        assert is_alive(owner, OLD)
+        process.stdin.close()
+        end = time.monotonic() + 30
+        while "State:\tZ" not in Path(f"/proc/{process_id}/status").read_text():
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        assert not is_alive(owner, time.time())
+        assert not is_alive(owner._replace(process_began=""), time.time())

@@ -263,3 +263,32 @@ def test_the_trace_continues_in_another_process(tmp_path):
     assert finished.stdout == "True True\n", finished.stderr
     lines = [line.split() for line in Path("spans.txt").read_text().splitlines()]
     assert {outer for _, outer in lines} <= {"0", *(own for own, _ in lines)}
+
+
+def test_a_provider_of_another_package_may_be_named_as_it_likes(in_memory):
+    """Logfire's is a ProxyTracerProvider of its own."""
+    script = (
+        "from opentelemetry import trace\n"
+        "from opentelemetry.sdk.trace import TracerProvider\n"
+        "from opentelemetry.sdk.trace.export import SimpleSpanProcessor\n"
+        "from opentelemetry.sdk.trace.export.in_memory_span_exporter import "
+        "InMemorySpanExporter\n"
+        "from runnable import *\n"
+        "class ProxyTracerProvider(trace.TracerProvider):\n"
+        "    def __init__(self, inner): self.inner = inner\n"
+        "    def get_tracer(self, *args, **more):\n"
+        "        return self.inner.get_tracer(*args, **more)\n"
+        "exporter = InMemorySpanExporter()\n"
+        "inner = TracerProvider()\n"
+        "inner.add_span_processor(SimpleSpanProcessor(exporter))\n"
+        "trace.set_tracer_provider(ProxyTracerProvider(inner))\n"
+        "services = {'run_log_store': {'type': 'memory'},\n"
+        "            'catalog': {'type': 'do-nothing'}}\n"
+        "task = PythonTask(name='t', function=lambda: 1)\n"
+        "task.as_pipeline().execute(services=services)\n"
+        "print(len(exporter.get_finished_spans()))\n"
+    )
+    finished = subprocess.run(
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True
+    )
+    assert int(finished.stdout) >= 2
