@@ -262,10 +262,11 @@ def test_a_timeline_is_drawn_and_written():
     assert runnable("timeline", "nobody.json").returncode == 2
 
 
-PLACE = '{"map_variable": {"x": {"value": %d}}, "loop_variable": []}'
+PLACE = '{"map_variable": {"x": {"value": %s}}, "loop_variable": []}'
 
 
-def test_a_pipeline_is_run_step_by_step():
+@pytest.mark.parametrize("item", ["%d", '"%d"'])
+def test_a_pipeline_is_run_step_by_step(item):
     """As commands that an orchestrator makes have it."""
     common = ["-p", "parameters.yaml", "--log-level", "WARNING"]
     branch = "each.map_variable_placeholder"
@@ -275,11 +276,11 @@ def test_a_pipeline_is_run_step_by_step():
     out = runnable("fan", "r1", "each", "pipeline.yaml", "out", *common, "--json")
     branches = json.loads(out.stdout)["branches"]
     assert [it["variables"] for it in branches] == [{"x": 1}, {"x": 2}]
-    for item in (1, 2):
+    for number in (1, 2):
         for step in ("s", "success"):
             finished = runnable(
                 "execute-single-node", "r1", "pipeline.yaml", f"{branch}.{step}",
-                "--iter-variable", PLACE % item,
+                "--iter-variable", PLACE % (item % number),
             )  # fmt: skip
             assert finished.returncode == 0, finished.stderr
     assert runnable("fan", "r1", "each", "pipeline.yaml", "in").stdout == "done\n"

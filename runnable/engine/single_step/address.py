@@ -28,6 +28,7 @@ from runnable.graph import (
 )
 from runnable.graph.errors import BranchNotFoundError, NodeNotFoundError
 from runnable.journal import Finish, RunNode, RunState, ScopeState
+from runnable.parameters import json_or_text
 
 
 class Given(BaseModel):
@@ -200,6 +201,10 @@ def _enter(
             if given is None:
                 return graph, None
             paths = state.branches_with(step, node.iterate_as, given.value)
+            if not paths and isinstance(given.value, str):
+                # Manifests of Argo quote every item, also a number.
+                value = json_or_text(given.value)
+                paths = state.branches_with(step, node.iterate_as, value)
             if len(paths) > 1:
                 names = ", ".join(paths)
                 why = f"several branches were given {given.value!r}; name one: {names}"

@@ -1,5 +1,7 @@
 """Steps are located by name, in the branch that was opened for them."""
 
+import json
+
 import pytest
 
 from runnable import Loop, Map, Parallel, Pipeline, Stub
@@ -92,6 +94,20 @@ def test_a_branch_is_found_by_its_name_or_by_its_item():
     address = find("m.map_variable_placeholder.s", *MAPPED, iteration=given(x=2))
     assert address.path == "m.2.s"
     assert address.scope.find("x").value == 2
+
+
+@pytest.mark.parametrize("item", [1, 1.5, True, None, "text", [1], "1"])
+def test_an_item_may_be_quoted_as_manifests_of_argo_quote_it(item):
+    records = [*ended("a step"), *opened("m", "map", b={"x": item})]
+    quoted = item if isinstance(item, str) else json.dumps(item)
+    address = find("m.map_variable_placeholder.s", *records, iteration=given(x=quoted))
+    assert address.scope.find("x").value == item
+
+
+def test_an_item_that_is_text_is_found_before_one_that_is_a_number():
+    records = [*ended("a step"), *opened("m", "map", b={"x": 1}, c={"x": "1"})]
+    address = find("m.map_variable_placeholder.s", *records, iteration=given(x="1"))
+    assert address.path == "m.c.s"
 
 
 def test_a_branch_that_has_not_started_is_refused_with_those_that_have():
