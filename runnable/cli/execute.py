@@ -99,16 +99,19 @@ def retry(
             log_level=log_level.name,
             resume=run_id,
         )
-        run_file(Path(file), options, answer)
+        run_file(Path(file), options, answer, summarised=True)
 
 
-def run_file(file: Path, options: "Options", answer: Answer) -> None:
+def run_file(
+    file: Path, options: "Options", answer: Answer, *, summarised: bool = False
+) -> None:
     """Run a script or a YAML pipeline, and answer with what has come of it.
 
     Args:
         file: The file.
         options: Used where a script says nothing itself.
         answer: Where to say so.
+        summarised: Summarise runs of scripts as well, which print results themselves.
 
     Raises:
         FailedError: If there is no such file, or the script executes nothing.
@@ -140,9 +143,22 @@ def run_file(file: Path, options: "Options", answer: Answer) -> None:
         finally:
             for run_log in logs:
                 answer.give(_described(run_log))
-                # A YAML pipeline was summed up already.
-                answer.note(f"run {run_log.run_id}: {run_log.status}" * is_script(file))
+            # A YAML pipeline was summed up already.
+            for run_log in logs if is_script(file) else ():
+                _report_run(run_log, answer, summarised=summarised)
     _check_success(file, logs)
+
+
+def _report_run(run_log: "RunLog", answer: Answer, *, summarised: bool) -> None:
+    """Report a run of a script: in full if it was asked for, or if it failed."""
+    from runnable.report import summarise
+
+    if run_log.status != defaults.SUCCESS:
+        answer.complain(summarise(run_log))
+    elif summarised:
+        answer.say(summarise(run_log))
+    else:
+        answer.note(f"run {run_log.run_id}: {run_log.status}")
 
 
 def _check_success(file: Path, logs: "list[RunLog]") -> None:

@@ -87,6 +87,11 @@ class Answer:
         if text and not self.as_json and sys.stderr.isatty():
             show(text, sys.stderr)
 
+    def complain(self, text: str) -> None:
+        """Print text on standard error, unless a program is listening."""
+        if not self.as_json:
+            show(text, sys.stderr)
+
     def give(self, value: object) -> None:
         """Print a value as one line of JSON, if a program is listening."""
         if self.as_json:
@@ -179,7 +184,7 @@ def _explained(error: BaseException, run_id: str) -> tuple[str, Exit]:
         case ExecutionFailedError():
             cause = error.__cause__
             location = _location(cause) if cause is not None else ""
-            return f"{error}{location}", Exit.FAILED
+            return f"{error}{location}{again}", Exit.FAILED
         case RunnableError():
             return str(error), Exit.USAGE
         case Terminated():

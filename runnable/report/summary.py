@@ -6,6 +6,7 @@ from itertools import islice
 from runnable.datastore import ObjectParameter, RunLog, StepLog
 from runnable.defaults import FAIL
 from runnable.graph import TERMINAL_NAMES
+from runnable.system.moments import local_text
 
 _MOST_LINES = 60
 
@@ -89,6 +90,10 @@ def _steps(run_log: RunLog) -> Iterator[tuple[str, str]]:
 
 def _seconds(step: StepLog) -> str:
     total = sum(attempt.duration.total_seconds() for attempt in step.attempts)
+    latest = step.attempts[-1] if step.attempts else None
+    if latest is not None and latest.start_time and not latest.end_time:
+        since = local_text(latest.start_time)
+        return f"{total:.2f} s, and since {since}" if total else f"since {since}"
     return f"{total:.2f} s" if step.attempts else " " * 6
 
 

@@ -1,6 +1,7 @@
 """`runnable execute`: what a script comes to, for the shell."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -39,7 +40,12 @@ def test_exit_statuses(body, arguments, code, text):
     finished = execute("execute", "script.py")
     assert finished.returncode == code, finished.stderr
     assert text in finished.stderr
-    assert len(finished.stderr.splitlines()) == (1 if code else 0)
+    lines = finished.stderr.splitlines()
+    if "bad data" in text:
+        assert "  s  FAIL" in finished.stderr
+        assert re.search(r"`runnable retry \S+` resumes it$", lines[-1])
+    else:
+        assert len(lines) == (1 if code else 0)
     assert finished.stdout == ("done\n" if code == 0 else "")
 
 
@@ -104,9 +110,12 @@ def test_a_run_is_retried_by_the_script_that_began_it(how):
     assert finished.returncode == 1
     assert "ValueError: not yet" in finished.stderr
     assert finished.stdout == ""
+    assert "second  FAIL" in finished.stderr
     Path("mended").touch()
     finished = execute("retry", "r1")
-    assert (finished.returncode, finished.stdout) == (0, "second\n"), finished.stderr
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stdout.startswith("second\nRun r1: SUCCESS\n")
+    assert "3 attempts" in finished.stdout
 
 
 def test_runs_that_cannot_be_retried():
@@ -207,7 +216,8 @@ def test_a_failure_that_the_script_has_caught_is_no_success():
     Path("script.py").write_text(script)
     finished = execute("execute", "script.py")
     assert finished.returncode == 1
-    assert finished.stderr == "runnable: failed: run r1\n"
+    assert finished.stderr.startswith("Run r1: FAIL\n")
+    assert finished.stderr.endswith("runnable: failed: run r1\n")
 
 
 def test_a_handled_failure_within_a_step_is_no_failure():

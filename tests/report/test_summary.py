@@ -14,6 +14,7 @@ from runnable import (
     pickled,
     summarise,
 )
+from runnable.datastore import RunLog, StepAttempt, StepLog
 
 
 def test_the_summary_has_the_outcome_and_the_locations():
@@ -69,3 +70,19 @@ def test_tries_and_branches_are_counted_and_long_lists_are_cut(in_memory):
     assert "more than 60 steps; see the run log" in lines[-1]
     assert len(lines) < 70
     assert not [line for line in lines if "success" in line]
+
+
+def test_a_step_that_is_active_shows_since_when():
+    attempt = StepAttempt(
+        attempt_number=1, start_time="2026-01-31 10:00:00.000000", status="PROCESSING"
+    )
+    step = StepLog(
+        name="s",
+        internal_name="s",
+        step_type="task",
+        status="PROCESSING",
+        attempts=[attempt],
+    )
+    text = summarise(RunLog(run_id="r1", status="PROCESSING", steps={"s": step}))
+    assert "since 2026-01-31 10:00:00" in text
+    assert "0.00 s" not in text
