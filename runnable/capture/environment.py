@@ -69,7 +69,7 @@ class OverlaidEnvironment(_Base):
         return sum(1 for _ in self)
 
     def copy(self) -> dict[str, str]:
-        """Return a copy, which outside of the step is one of the real environment."""
+        """Return a copy, which after the step is one of the real environment."""
         step = current_step()
         if step is None:
             return dict(self)
@@ -93,16 +93,17 @@ class _CopyOfStep(dict[str, str]):
 
     def keys(self) -> "dict_keys[str, str]":
         """Return the names."""
-        return super().keys() if self._is_seen() else self._real.keys()
+        return dict.fromkeys(self, "").keys()
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.keys())
+        names = super().__iter__()
+        return iter([it for it in names if self._is_shown(it) or it in self._real])
 
     def __getitem__(self, key: str) -> str:
-        return super().__getitem__(key) if self._is_seen() else self._real[key]
+        return super().__getitem__(key) if self._is_shown(key) else self._real[key]
 
-    def _is_seen(self) -> bool:
-        return current_step() is self._step
+    def _is_shown(self, key: str) -> bool:
+        return key not in self._step.names or not self._step.output.is_over
 
 
 def environment_of_step() -> dict[str, str]:

@@ -45,6 +45,11 @@ class Endable(Protocol):
 class Sink(Protocol):
     """Receives the output of a step."""
 
+    @property
+    def is_over(self) -> bool:
+        """True after the step has ended."""
+        ...
+
     def write(self, text: str, target: TextIO, /) -> object:
         """Keep a piece of output, and pass it on to the stream it was meant for."""
         ...

@@ -4,11 +4,13 @@ import os
 import subprocess
 import sys
 import unittest.mock
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from runnable import Pipeline, PythonTask
 from runnable.capture import active_run
+from runnable.secrets import BaseSecrets
 
 
 def run(function, in_memory, **more):
@@ -90,6 +92,33 @@ def test_a_patch_of_the_environment_that_outlives_its_step(in_step, monkeypatch)
     assert dict(os.environ) == before
     assert seen["RUNNABLE_RUN_ID"] == "r1"
     assert "RUNNABLE_RUN_ID" not in os.environ
+
+
+def test_a_copy_of_the_environment_is_usable_in_threads_of_the_task(in_memory):
+    def look():
+        copy = os.environ.copy()
+        copy["MINE"] = "1"
+        with ThreadPoolExecutor(1) as pool:
+            future = pool.submit(lambda: (copy["MINE"], copy["RUNNABLE_RUN_ID"]))
+            return list(future.result())
+
+    assert run(look, in_memory) == ["1", "r1"]
+
+
+def test_a_patch_that_a_later_step_stops_restores_no_secret(monkeypatch):
+    patch = unittest.mock.patch.dict(os.environ, {"PATCHED": "1"})
+    before = dict(os.environ)
+    first = PythonTask(name="a", function=patch.start, secrets=["SECRET_OF_A"])
+    second = PythonTask(name="b", function=patch.stop)
+
+    class Secrets(BaseSecrets):
+        service_name: str = "of-a-test"
+
+        def get(self, name):
+            return "secret-of-a"
+
+    Pipeline(steps=[first, second]).execute(services={"secrets": Secrets()})
+    assert dict(os.environ) == before
 
 
 def test_a_copy_of_the_environment_is_what_the_step_sees(monkeypatch):

@@ -134,6 +134,11 @@ class OutputLog:
                 self.keep(live.close())
 
     @property
+    def is_over(self) -> bool:
+        """True after the attempt has ended."""
+        return self._is_released
+
+    @property
     def is_long(self) -> bool:
         """True if there is more than is kept in memory."""
         return self._file is not None
