@@ -2,7 +2,7 @@
 
 import asyncio
 import weakref
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
 from typing import Any, TypeVar, cast
 
@@ -35,15 +35,17 @@ class LoopRuntime:
 
     def __init__(self, threads: Threads, io_threads: Threads) -> None:
         self._threads, self._io_threads = threads, io_threads
-        self._tasks: weakref.WeakSet[asyncio.Task[Any]] = weakref.WeakSet()
+        # Most runs start none.
+        self._tasks: weakref.WeakSet[asyncio.Task[Any]] | None = None
 
     @property
     def tasks(self) -> list["asyncio.Task[Any]"]:
         """The tasks that it has started, and that have not ended."""
-        return [task for task in self._tasks if not task.done()]
+        return [task for task in self._tasks or () if not task.done()]
 
-    def _task(self, work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
-        task = asyncio.create_task(work)
+    def _noted(self, task: "asyncio.Task[T]") -> "asyncio.Task[T]":
+        if self._tasks is None:
+            self._tasks = weakref.WeakSet()
         self._tasks.add(task)
         return task
 
@@ -53,8 +55,8 @@ class LoopRuntime:
             if timeout_seconds is None:
                 return await self._made(call)
             # At once: its time does not begin when a thread is free.
-            made = self._task(self._made(call, urgent=True))
-            return await _in_time(made, timeout_seconds, call)
+            made = asyncio.create_task(self._made(call, urgent=True))
+            return await _in_time(self._noted(made), timeout_seconds, call)
         except asyncio.CancelledError as error:
             current = asyncio.current_task()
             if current is None or current.cancelling():
@@ -111,15 +113,14 @@ class LoopRuntime:
         if limit == 1:
             async for branch in branches:
                 # A task: a branch keeps what it sets in contexts to itself.
-                await self._task(branch())
+                await self._noted(asyncio.create_task(branch()))
             return
         room = asyncio.Semaphore(limit)
         try:
             async with asyncio.TaskGroup() as group:
                 await room.acquire()
                 async for branch in branches:
-                    task = group.create_task(branch())
-                    self._tasks.add(task)
+                    task = self._noted(group.create_task(branch()))
                     task.add_done_callback(lambda _: room.release())
                     await room.acquire()
         except BaseExceptionGroup as errors:
