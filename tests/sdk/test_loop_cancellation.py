@@ -25,7 +25,17 @@ pytestmark = pytest.mark.filterwarnings(
 )
 
 
+STARTED = []
+"""Tasks that have begun."""
+
+
+@pytest.fixture(autouse=True)
+def _none_has_started():
+    STARTED.clear()
+
+
 async def wait_for_ever():
+    STARTED.append("coroutine")
     try:
         await asyncio.Event().wait()
     finally:
@@ -33,12 +43,14 @@ async def wait_for_ever():
 
 
 async def events():
+    STARTED.append("generator")
     for number in range(100):
         yield {"type": "n", "n": number}
         await asyncio.sleep(0.01)
 
 
 def wait_in_a_thread(seconds=20.0):
+    STARTED.append("thread")
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         time.sleep(0.01)
@@ -84,13 +96,14 @@ def closed_under(make_coroutine):
     return left
 
 
-async def begin(pipeline, container):
+async def begin(pipeline, container, tasks=1):
     running = asyncio.ensure_future(
         pipeline.execute_async(
             run_id="r1", parameters={"xs": [1, 2]}, container=container
         )
     )
-    await asyncio.sleep(0.2)
+    while len(STARTED) < tasks:
+        await asyncio.sleep(0.01)
     running._log_destroy_pending = False
     return running
 
@@ -103,7 +116,8 @@ def test_it_is_recorded_and_releases_everything(kind, caplog):
     app, pipeline = App(), Pipeline(steps=[STEPS[kind](), task(print, "after")])
     stream, environment = sys.stdout, type(os.environ)
     with caplog.at_level(logging.CRITICAL, "asyncio"):
-        left = closed_under(lambda: begin(pipeline, app))
+        tasks = 2 if kind in {"parallel", "map"} else 1
+        left = closed_under(lambda: begin(pipeline, app, tasks))
     assert sys.stdout is stream
     assert type(os.environ) is environment
     run_log = get_run_log("r1")
@@ -128,6 +142,7 @@ def test_it_can_be_resumed(caplog):
 
     async def once():
         attempts.append(1)
+        STARTED.append("once")
         if len(attempts) == 1:
             await asyncio.Event().wait()
         return 5
