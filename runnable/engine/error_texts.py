@@ -29,7 +29,7 @@ def short_text(text: str, masker: Masker, most: int = MOST_OF_MESSAGE) -> str:
 
     Example:
         >>> short_text("a" * 5000 + "b" * 5000, Masker(), 20)
-        'aaaaaaaaaa\\n[9,980 characters are left out here]\\nbbbbbbbbbb'
+        'aaaaaaaaaa\n[9,980 characters are left out here]\nbbbbbbbbbb'
     """
     text = masker.text(text)  # as a whole: a part of a secret is not recognised
     if len(text) <= most:

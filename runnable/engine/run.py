@@ -1,8 +1,8 @@
 """Run one pipeline or job, from its first record to its last."""
 
 import logging
-from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import ParamSpec
 
@@ -72,7 +72,8 @@ async def run(
         status, succeeded = defaults.CANCELLED, False
         try:
             _notify_opened(opened, env)
-            with _concludable(context, env), active_run():
+            _set_conclude(context, partial(_conclude_lost, env))
+            with active_run():
                 succeeded = await run_graph(graph, scope, env)
             if env.workers.were_started:
                 # Waits for processes to end: not on an event loop, if it can be helped.
@@ -183,6 +184,7 @@ async def _conclude(
     env: RunEnvironment, status: str, problems: list[Exception]
 ) -> RunLog | None:
     """Record the end of a run, and read its log back."""
+    _set_conclude(env.context, None)
     _collect(problems, env.workers.close)
     store = env.services.run_log_store
     await env.ask(store, _record_end, env.recorder, status, problems)
@@ -191,16 +193,11 @@ async def _conclude(
     return await env.ask(store, _read_back, env, problems)
 
 
-@contextmanager
-def _concludable(context: RunContext, env: RunEnvironment) -> Generator[None]:
-    """Have the run concluded if its event loop is closed within the block."""
+def _set_conclude(context: RunContext, conclude: Callable[[], None] | None) -> None:
+    """Set what records the end of the run if its event loop is closed."""
     run = context.run
     assert run is not None  # noqa: S101 - it is current
-    run.conclude = partial(_conclude_lost, env)
-    try:
-        yield
-    finally:
-        run.conclude = None
+    run.conclude = conclude
 
 
 def _conclude_lost(env: RunEnvironment) -> None:

@@ -32,6 +32,17 @@ class LoopCancellation:
         runtime: Its runtime, which knows its other tasks.
     """
 
+    __slots__ = (
+        "_before",
+        "_loop",
+        "_over",
+        "_requested",
+        "_run",
+        "_runs",
+        "_runtime",
+        "_task",
+    )
+
     def __init__(self, run: Run, runtime: LoopRuntime) -> None:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - it is awaited on a loop

@@ -17,7 +17,7 @@ def make_own_folder(folder: Path) -> None:
         >>> folder = getfixture("tmp_path") / "logs"
         >>> make_own_folder(folder)
         >>> (folder / ".gitignore").read_text()
-        '*\\n'
+        '*\n'
     """
     if folder.exists():
         return
