@@ -410,6 +410,8 @@ def _checked(name: str) -> str:
 def _as_file_name(text: str) -> str:
     # Readable where possible, never two names for one file, never too long for one.
     name = quote(text, safe=" ")
+    if name in {".", ".."}:
+        name = name.replace(".", "%2E")  # folders of every file system, and no names
     if len(name) > _LONGEST_NAME:
         digest = hashlib.sha256(text.encode()).hexdigest()[:16]
         return f"{name[:_LONGEST_NAME]}~{digest}"

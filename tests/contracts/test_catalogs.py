@@ -316,7 +316,8 @@ def test_a_failed_write_leaves_nothing(keeping):
     with pytest.raises(RuntimeError, match="on fire"):
         keeping.put_object("s", "o.pickle", fail, run_id="r1")
     assert list(keeping.names("r1")) == []
-    assert not [path for path in Path(".catalog").rglob("*") if path.is_file()]
+    kept = [path.name for path in Path(".catalog").rglob("*") if path.is_file()]
+    assert kept in ([], [".gitignore"])
 
 
 def test_a_stored_file_is_not_copied_again(keeping, folder, monkeypatch):
