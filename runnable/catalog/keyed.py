@@ -270,11 +270,7 @@ class KeyedCatalog(BaseCatalog):
 
     def put_text(self, name: str, text: str, *, run_id: str) -> None:
         """Store a text, such as an execution log, under a name of its own."""
-        content = text.encode("utf-8", "backslashreplace")
-        root = self._root(run_id)
-        with self.upload(root) as upload:
-            upload.file.write(content)
-            upload.keep(f"{root}/{_checked(name)}", hashlib.sha256(content).hexdigest())
+        self.put_long_text(name, [text], run_id=run_id)
 
     def put_long_text(self, name: str, pieces: Iterable[str], *, run_id: str) -> None:
         """Store a text, of which one piece is in memory at a time."""

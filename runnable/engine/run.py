@@ -204,18 +204,22 @@ def _conclude_lost(env: RunEnvironment) -> None:
     """Record the end of a run that can never continue: its event loop is closed."""
     problems: list[Exception] = []
     _collect(problems, env.workers.close)
-    end_open, reason = env.recorder.end_open, "its event loop was closed"
-    _collect(problems, end_open, defaults.CANCELLED, reason)
-    _record_end(env.recorder, defaults.CANCELLED, problems)
+    reason = "its event loop was closed"
+    _record_end(env.recorder, defaults.CANCELLED, problems, reason)
     _read_back(env, problems)
     for problem in problems:
         logger.error("Run %r: not recorded, after %s: %s", env.run_id, reason, problem)
 
 
-def _record_end(recorder: Recorder, status: str, problems: list[Exception]) -> None:
+def _record_end(
+    recorder: Recorder,
+    status: str,
+    problems: list[Exception],
+    reason: str = "it was left behind",
+) -> None:
     # Calls that could not be interrupted in time can record nothing from here on.
     if not recorder.is_over:
-        _collect(problems, recorder.end_open, status, "it was left behind")
+        _collect(problems, recorder.end_open, status, reason)
         _collect(problems, recorder.record, RunFinished(at=now(), status=status))
 
 

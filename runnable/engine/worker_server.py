@@ -218,11 +218,9 @@ def _run(
     context.set_subscribers([partial(_forward, line)])
     try:
         succeeded = _run_here(common, assignment, line)
-    except _TerminatedError:
+    except (Exception, _TerminatedError):
         raise
-    except BaseException as error:
-        if isinstance(error, Exception):
-            raise
+    except BaseException as error:  # noqa: BLE001 - sent, and raised there
         raised = _sendable(error)  # the task's own: it ends the run, as in a thread
     sys.stdout.flush()
     sys.stderr.flush()

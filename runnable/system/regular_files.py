@@ -1,5 +1,6 @@
 """Open files that are files: a named pipe in their place would block for ever."""
 
+import errno
 import os
 import stat
 from collections.abc import Callable
@@ -31,27 +32,19 @@ def open_file(path: str | os.PathLike[str]) -> BinaryIO:
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError:
-        check_is_file(Path(path).stat().st_mode, path)  # a socket cannot be opened
+    except OSError as error:
+        if error.errno in {errno.ENXIO, errno.EOPNOTSUPP}:  # as sockets answer
+            _check_is_file(Path(path).stat().st_mode, path)
         raise
     try:
-        check_is_file(os.fstat(descriptor).st_mode, path)
+        _check_is_file(os.fstat(descriptor).st_mode, path)
         return os.fdopen(descriptor, "rb")
     except BaseException:
         os.close(descriptor)
         raise
 
 
-def check_is_file(mode: int, path: str | os.PathLike[str]) -> None:
-    """Raise an error if something is no regular file.
-
-    Args:
-        mode: As `os.stat` returns it.
-        path: For the error.
-
-    Raises:
-        NoRegularFileError: If it is a named pipe, a socket, a device or a folder.
-    """
+def _check_is_file(mode: int, path: str | os.PathLike[str]) -> None:
     for is_kind, kind in _KINDS:
         if is_kind(mode):
             raise NoRegularFileError(f"{os.fspath(path)} is {kind}, not a file")

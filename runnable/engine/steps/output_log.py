@@ -47,7 +47,6 @@ class OutputLog:
         "_file",
         "_in_file",
         "_is_muted",
-        "_is_released",
         "_left_out",
         "_live",
         "_lock",
@@ -55,6 +54,7 @@ class OutputLog:
         "_path",
         "_pieces",
         "_recent",
+        "is_over",
     )
 
     def __init__(self, path: str, masker: Masker, console: Console = "plain") -> None:
@@ -67,7 +67,9 @@ class OutputLog:
         self._file: TextIO | None = None
         self._in_file = 0
         self._left_out = 0
-        self._is_muted = self._is_released = False
+        self._is_muted = False
+        self.is_over = False
+        """True after the attempt has ended."""
         self._live: dict[int, _Live] | None = None
         # A finalizer may print while this very thread prints.
         self._lock = threading.RLock()
@@ -112,7 +114,7 @@ class OutputLog:
         number = len(self._pieces)
         text = "".join(self._pieces[:number])
         room = max(0, MOST_KEPT - self._in_file)
-        if not self._is_released and room:
+        if not self.is_over and room:
             self._write_to_file(text[:room])
         rest = text[room:]
         self._left_out += max(0, len(rest) - _PIECE)
@@ -132,11 +134,6 @@ class OutputLog:
         with self._lock:
             for live in (self._live or {}).values():
                 self.keep(live.close())
-
-    @property
-    def is_over(self) -> bool:
-        """True after the attempt has ended."""
-        return self._is_released
 
     @property
     def is_long(self) -> bool:
@@ -166,7 +163,7 @@ class OutputLog:
     def release(self) -> None:
         """Forget everything; later output is shown, and not kept."""
         with self._lock, contextlib.suppress(OSError):
-            self._is_released = True
+            self.is_over = True
             self._pieces.clear()
             if self._file is not None:
                 self._file.close()

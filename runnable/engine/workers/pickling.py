@@ -49,7 +49,7 @@ def _pickler() -> type[pickle.Pickler]:
 
 
 def _reduced(
-    function: Callable[..., object],
+    function: Function,
 ) -> tuple[Function, tuple[object, ...]] | None:
     """Return how a wrapper is rebuilt that pickle takes for something importable."""
     module = getattr(function, "__module__", None)
