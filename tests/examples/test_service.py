@@ -147,6 +147,15 @@ def test_requests_that_are_refused(client):
 BOB = {"X-Tenant": "bob"}
 
 
+def many_connections(running):
+    """Return a client that has any number of requests open at once."""
+    headers = {"X-Tenant": "ada"}
+    limits = httpx.Limits(max_connections=None)
+    return httpx.AsyncClient(
+        base_url=running.url, headers=headers, timeout=60, limits=limits
+    )
+
+
 def hung_up_on(client, path, prompt):
     with pytest.raises(httpx.ReadTimeout):
         client.post(path, json={"prompt": prompt}, timeout=0.3)
@@ -175,11 +184,7 @@ def test_more_than_wait_are_refused_clearly(client, running):
     slow = [begin_slow_run(client) for _ in range(16)]
 
     async def ask_many():
-        headers = {"X-Tenant": "ada"}
-        limits = httpx.Limits(max_connections=None)
-        async with httpx.AsyncClient(
-            base_url=running.url, headers=headers, timeout=60, limits=limits
-        ) as asking:
+        async with many_connections(running) as asking:
             many = [
                 asyncio.create_task(asking.post("/answers", json={"prompt": "one"}))
                 for _ in range(70)
@@ -231,11 +236,7 @@ def test_of_many_at_once_each_is_answered_or_refused(client, running):
         return answer.status_code
 
     async def ask_all():
-        headers = {"X-Tenant": "ada"}
-        limits = httpx.Limits(max_connections=None)
-        async with httpx.AsyncClient(
-            base_url=running.url, headers=headers, timeout=60, limits=limits
-        ) as asking:
+        async with many_connections(running) as asking:
             return await asyncio.gather(*(ask(asking) for _ in range(60)))
 
     assert set(asyncio.run(ask_all())) == {200}

@@ -21,6 +21,7 @@ import json
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
@@ -120,7 +121,19 @@ def who_asks(
 
 Asking = Annotated[Tenant, Depends(who_asks)]
 Shared = Annotated[AppContainer, Depends(container_of)]
-TakesTurns = Annotated[Turns, Depends(turns_of)]
+
+
+@dataclass
+class Asker:
+    """Who asks, by which request, and what all requests share."""
+
+    tenant: Asking
+    shared: Shared
+    turns: Annotated[Turns, Depends(turns_of)]
+    request: Request
+
+
+AnyAsker = Annotated[Asker, Depends()]
 router = APIRouter()
 
 
@@ -138,14 +151,9 @@ def shown(run_log: RunLog) -> dict[str, object]:
 
 
 @router.post("/answers")
-async def ask(
-    question: Question,
-    tenant: Asking,
-    shared: Shared,
-    turns: TakesTurns,
-    request: Request,
-) -> dict[str, object]:
+async def ask(question: Question, asker: AnyAsker) -> dict[str, object]:
     """Run the pipeline in a thread of the server."""
+    tenant, shared = asker.tenant, asker.shared
     run_id = f"answer-{uuid.uuid4().hex}"
 
     def execute() -> RunLog:
@@ -157,7 +165,7 @@ async def ask(
         )
 
     async def in_thread() -> RunLog:
-        async with turns.of(tenant.name):
+        async with asker.turns.of(tenant.name):
             thread = asyncio.create_task(asyncio.to_thread(execute))
             try:
                 return await asyncio.shield(thread)
@@ -166,28 +174,23 @@ async def ask(
                     shared.runs().cancel(run_id)
                     await asyncio.wait({thread}, timeout=0.05)
 
-    return shown(await while_connected(request, in_thread()))
+    return shown(await while_connected(asker.request, in_thread()))
 
 
 @router.post("/answers/async")
-async def ask_async(
-    question: Question,
-    tenant: Asking,
-    shared: Shared,
-    turns: TakesTurns,
-    request: Request,
-) -> dict[str, object]:
+async def ask_async(question: Question, asker: AnyAsker) -> dict[str, object]:
     """Run the pipeline on the event loop."""
+    tenant, shared = asker.tenant, asker.shared
 
     async def on_the_loop() -> RunLog:
         parameters = question.model_dump()
-        async with turns.of(tenant.name):
+        async with asker.turns.of(tenant.name):
             with shared.override_providers(**tenant.services):  # for this request only
                 return await PIPELINE.execute_async(
                     parameters=parameters, container=shared
                 )
 
-    return shown(await while_connected(request, on_the_loop()))
+    return shown(await while_connected(asker.request, on_the_loop()))
 
 
 async def while_connected(request: Request, running: Coroutine[object, object, T]) -> T:
@@ -214,14 +217,9 @@ async def hung_up(request: Request) -> None:
 
 
 @router.post("/answers/stream")
-async def stream(
-    question: Question,
-    tenant: Asking,
-    shared: Shared,
-    turns: TakesTurns,
-    request: Request,
-) -> StreamingResponse:
+async def stream(question: Question, asker: AnyAsker) -> StreamingResponse:
     """Run the pipeline, and send what happens as server-sent events."""
+    tenant, shared = asker.tenant, asker.shared
     turn = AsyncExitStack()
     events = PIPELINE.execute_streaming(
         parameters=question.model_dump(),
@@ -232,14 +230,14 @@ async def stream(
 
     async def begin() -> dict[str, object]:
         try:
-            await turn.enter_async_context(turns.of(tenant.name))
+            await turn.enter_async_context(asker.turns.of(tenant.name))
             turn.push_async_callback(events.aclose)
             return await anext(events)  # what is refused gets that for an answer
         except BaseException:
             await turn.aclose()
             raise
 
-    first = await while_connected(request, begin())
+    first = await while_connected(asker.request, begin())
     lines = as_lines(first, events, turn)
     return StreamingResponse(lines, media_type="text/event-stream")
 
