@@ -35,7 +35,7 @@ from runnable.datastore.numbered_journal import NumberedJournal
 from runnable.datastore.store import BaseRunLogStore, Journal
 from runnable.journal import Record
 from runnable.system.errors import StoreAccessError
-from runnable.system.own_folder import make_own_folder
+from runnable.system.own_folder import ignore_file, make_own_folder
 from runnable.system.run_ids import check_run_id
 from runnable.system.working_directory import absolute
 
@@ -287,8 +287,8 @@ class SqliteRunLogStore(SqlRunLogStore):
         self._file = absolute(self.location)
 
     def own_files(self) -> list[str]:
-        """Return the file of the database."""
-        return [str(self._file)]
+        """Return the file of the database, and what keeps git from its folder."""
+        return [str(self._file), *ignore_file(self._file.parent)]
 
     def open(self) -> sa.Engine:
         """Open the file; make it if there is none."""

@@ -3,6 +3,8 @@
 import contextlib
 from pathlib import Path
 
+_IGNORE_ALL = "*\n"
+
 
 def make_own_folder(folder: Path) -> None:
     r"""Make a folder that git ignores; one that exists stays as it is.
@@ -26,4 +28,22 @@ def make_own_folder(folder: Path) -> None:
         contextlib.suppress(FileExistsError),
         (folder / ".gitignore").open("x", encoding="utf-8") as file,
     ):
-        file.write("*\n")
+        file.write(_IGNORE_ALL)
+
+
+def ignore_file(folder: Path) -> list[str]:
+    """Return the file by which git ignores a folder, if `make_own_folder` wrote it.
+
+    Example:
+        >>> folder = getfixture("tmp_path") / "logs"
+        >>> make_own_folder(folder)
+        >>> [Path(file).name for file in ignore_file(folder)]
+        ['.gitignore']
+        >>> ignore_file(folder.parent)
+        []
+    """
+    file = folder / ".gitignore"
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        if file.read_text(encoding="utf-8") == _IGNORE_ALL:
+            return [str(file)]
+    return []
