@@ -26,6 +26,7 @@ The tree of their classes::
     │   ├── WorkerError
     │   ├── ReturnsError
     │   ├── ValueNotStorableError
+    │   ├── ValueTooLongError
     │   ├── ObjectNotPicklableError, ObjectNotLoadableError
     │   ├── CommandCallError
     │   ├── SecretNotFoundError
@@ -108,6 +109,7 @@ if TYPE_CHECKING:
         ReductionError,
         ReturnsError,
         ValueNotStorableError,
+        ValueTooLongError,
     )
     from runnable.secrets.errors import (
         SecretNotFoundError,
@@ -170,6 +172,7 @@ __all__ = [
     "StreamEndError",
     "TerminalNodeError",
     "ValueNotStorableError",
+    "ValueTooLongError",
     "WorkerError",
     "did_you_mean",
 ]
@@ -231,6 +234,7 @@ _HOMES = {
         "ReductionError",
         "ReturnsError",
         "ValueNotStorableError",
+        "ValueTooLongError",
     ],
     "runnable.secrets.errors": [
         "SecretNotFoundError",

@@ -57,6 +57,7 @@ EXAMPLES = [
     (exceptions.WorkerError("text"), "text"),
     (exceptions.ReturnsError("f", ["a", "b"], 1), "declares 2: a, b"),
     (exceptions.ValueNotStorableError("a.b", "set"), "a.b is a set"),
+    (exceptions.ValueTooLongError("x", "list", 1000), "more than 1,000 characters"),
     (
         exceptions.ObjectNotPicklableError("x", "lock", "TypeError: no"),
         "'x' is a lock that cannot be pickled (TypeError: no)",

@@ -10,6 +10,7 @@ import pickle
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
+from runnable.datastore.long_values import is_long
 from runnable.datastore.parameters import from_plain, to_plain
 from runnable.datastore.run_log import BranchLog, StepLog
 from runnable.journal import AnyParameter, CodeIdentity, ObjectLoader, StoredObject
@@ -23,29 +24,61 @@ _SHOWN = 3
 _PARAMETERS = ("input_parameters", "output_parameters")
 
 
-def pack_branch(branch: State) -> bytes:
-    """Pack the state of a branch, and of the steps in it."""
+class SharedValues:
+    """Long values that many steps are given: they are packed with none of them."""
+
+    def __init__(self) -> None:
+        self._shared: dict[int, AnyParameter] = {}
+
+    def add(self, parameter: AnyParameter) -> None:
+        """Share a parameter from now on, if its value is long."""
+        if id(parameter) not in self._shared and is_long(parameter):
+            self._shared[id(parameter)] = parameter
+
+    def pack(self, parameters: Mapping[str, AnyParameter]) -> tuple[State, State]:
+        """Return the plain form of parameters, and the numbers of the shared ones."""
+        shared = {
+            name: id(it) for name, it in parameters.items() if id(it) in self._shared
+        }
+        own = {name: it for name, it in parameters.items() if name not in shared}
+        return to_plain(own), shared
+
+    def unpack(self, packed: tuple[State, State]) -> dict[str, AnyParameter]:
+        """Reverse `pack`."""
+        own, shared = packed
+        return from_plain(own) | {name: self._shared[it] for name, it in shared.items()}
+
+
+def pack_branch(branch: State, shared: SharedValues) -> bytes:
+    """Pack the state of a branch, and of the steps in it.
+
+    Args:
+        branch: Its fields.
+        shared: Values that are not packed with it.
+    """
     plain = {
         **branch,
-        "parameters": to_plain(branch["parameters"]),
-        "steps": {path: _plain_step(it) for path, it in branch["steps"].items()},
+        "parameters": shared.pack(branch["parameters"]),
+        "steps": {
+            path: _plain_step(it, shared) for path, it in branch["steps"].items()
+        },
     }
     return pickle.dumps(plain, pickle.HIGHEST_PROTOCOL)
 
 
-def _plain_step(step: State) -> State:
+def _plain_step(step: State, shared: SharedValues) -> State:
     return {
         **step,
-        "attempts": [_plain_attempt(attempt) for attempt in step["attempts"]],
+        "attempts": [_plain_attempt(attempt, shared) for attempt in step["attempts"]],
         "branches": {
-            path: it if isinstance(it, bytes) else pack_branch(it)
+            path: it if isinstance(it, bytes) else pack_branch(it, shared)
             for path, it in step["branches"].items()
         },
     }
 
 
-def _plain_attempt(attempt: State) -> State:
-    plain = {key: to_plain(attempt[key]) for key in _PARAMETERS if key in attempt}
+def _plain_attempt(attempt: State, shared: SharedValues) -> State:
+    plain = {key: shared.pack(attempt[key]) for key in _PARAMETERS if key in attempt}
     derived = {"code_identities", "user_defined_metrics"}
     return {key: it for key, it in (attempt | plain).items() if key not in derived}
 
@@ -55,11 +88,12 @@ class Unpacker(NamedTuple):
 
     code: list[CodeIdentity]
     loader: ObjectLoader | None
+    shared: SharedValues
 
     def steps(self, steps: Mapping[str, State]) -> "FrozenMapping[StepLog]":
         """Make what a run log has as its steps."""
         packed = {
-            path: pickle.dumps(_plain_step(step), pickle.HIGHEST_PROTOCOL)
+            path: pickle.dumps(_plain_step(step, self.shared), pickle.HIGHEST_PROTOCOL)
             for path, step in steps.items()
         }
         return FrozenMapping(packed, self._step_log)
@@ -97,8 +131,8 @@ class Unpacker(NamedTuple):
             attempt.get("output_parameters", {})
         )
 
-    def _bound(self, plain: Mapping[str, Any]) -> dict[str, AnyParameter]:
-        parameters = from_plain(plain)
+    def _bound(self, packed: tuple[State, State]) -> dict[str, AnyParameter]:
+        parameters = self.shared.unpack(packed)
         bind_all(parameters, self.loader)
         return parameters
 

@@ -49,6 +49,7 @@ class StepAttempt(_Record):
     """The error, in one line; empty if there was none."""
     traceback: str = ""
     input_parameters: dict[str, Parameter] = {}
+    """What the task was given; empty until the attempt has ended."""
     output_parameters: dict[str, Parameter] = {}
     user_defined_metrics: dict[str, Parameter] = {}
     retry_indicator: str = ""
@@ -115,9 +116,9 @@ class BranchLog(_Record):
 
     internal_name: str
     status: str = defaults.PROCESSING
+    parameters: dict[str, Parameter] = {}
     steps: Logs[StepLog] = {}
     """By full path of the step."""
-    parameters: dict[str, Parameter] = {}
 
 
 class JobLog(_Record):
@@ -143,11 +144,11 @@ class RunLog(_Record):
     dag_hash: str | None = None
     tag: str = ""
     status: str = defaults.FAIL
+    parameters: dict[str, Parameter] = {}
+    """The parameters of the root scope, as they are at the end."""
     steps: Logs[StepLog] = {}
     """Root steps by name, in the order in which they started."""
     job: JobLog | None = None
-    parameters: dict[str, Parameter] = {}
-    """The parameters of the root scope, as they are at the end."""
     run_config: dict[str, JsonValue] = {}
 
     def all_steps(self) -> Iterator[StepLog]:

@@ -6,11 +6,12 @@ plain dictionaries, so that a record costs little; the models are built, and val
 once at the end.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from runnable import defaults
 from runnable.datastore.packed_branches import (
+    SharedValues,
     Unpacker,
     bind_all,
     metrics_of,
@@ -47,6 +48,7 @@ class RunLogView:
         self, records: Iterable[Record], loader: ObjectLoader | None = None
     ) -> None:
         self._loader = loader
+        self._shared = SharedValues()
         self._run_config: dict[str, Any] = {}
         self._code: list[CodeIdentity] = []
         self._job: dict[str, Any] | None = None
@@ -81,7 +83,7 @@ class RunLogView:
 
     @property
     def _unpacker(self) -> Unpacker:
-        return Unpacker(self._code, self._loader)
+        return Unpacker(self._code, self._loader, self._shared)
 
     def run_changed(self, record: Record) -> None:
         """Note the configuration and the code version of the run."""
@@ -114,12 +116,11 @@ class RunLogView:
         started = step.started
         if not started.attempt:
             return
-        scope = self._scope(parent(step.path))
         log["attempts"].append({
             "attempt_number": started.attempt,
             "start_time": started.at,
             "status": defaults.PROCESSING,
-            "input_parameters": scope.given() | scope.parameters,
+            "input_parameters": {},
             "retry_indicator": str(self._run_config.get("retry_indicator", "")),
             "code_identities": self._code,
         })
@@ -163,12 +164,22 @@ class RunLogView:
             "output_parameters": dict(record.outputs),
             "user_defined_metrics": metrics_of(record.outputs),
         }
-        if record.read:
-            outside = self._outside(parent(step.path))
-            attempt["input_parameters"] |= {name: outside[name] for name in record.read}
+        attempt["input_parameters"] = {
+            name: found
+            for name in record.read
+            if (found := self._input(parent(step.path), name)) is not None
+        }
 
-    def _outside(self, branch: str) -> Mapping[str, AnyParameter]:
-        return self._state.visible(parent(parent(branch)))
+    def _input(self, branch: str, name: str) -> AnyParameter | None:
+        """Return the parameter that a step of a branch was given under a name."""
+        at = branch
+        while True:
+            found = self._scope(at).find(name)
+            if found is not None and (at != branch or not at):
+                self._shared.add(found)
+            if found is not None or not at:
+                return found
+            at = parent(parent(at))
 
     def branch_started(self, branch: ScopeState) -> None:
         """Open the log of the branch, also of one that is tried again."""
@@ -190,7 +201,7 @@ class RunLogView:
         for path in log["steps"]:
             del self._steps[path]
         branches = self._steps[parent(branch.path)]["branches"]
-        branches[branch.path] = pack_branch(log)
+        branches[branch.path] = pack_branch(log, self._shared)
 
 
 def run_log_of(

@@ -4,6 +4,7 @@
 that joins a run, and in worker processes.
 """
 
+import logging
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -16,12 +17,15 @@ from runnable.datastore import CatalogLoader, CodeVersions, Journal
 from runnable.engine.recorder import Recorder
 from runnable.engine.runtimes import Runtime
 from runnable.engine.workers.pool import Workers
+from runnable.events import Warned
 from runnable.executor import DEFAULT_OPTIONS, ExecutionOptions
 from runnable.graph import Interrupt
 from runnable.journal import Record, RunState, StepFinished, StepStarted
 from runnable.scope import find_run
 from runnable.scope.injection import Provide, inject
 from runnable.secrets import Masker
+
+logger = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -117,6 +121,10 @@ class RunEnvironment:
     """The branch and the hash that each file was put with last, by name."""
     followed: FollowedSteps = field(default_factory=FollowedSteps)
     """Steps of the run that other processes run."""
+    long_returns: dict[tuple[str, str], str] = field(
+        default_factory=dict[tuple[str, str], str]
+    )
+    """By command and name of a long value, the step for which it was warned of."""
     left_behind: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
     """The names of files that failed attempts have put, by the path of the step."""
 
@@ -139,6 +147,16 @@ class RunEnvironment:
     def state(self) -> RunState:
         """The state of the run, as recorded."""
         return self.recorder.state
+
+    def warn(self, path: str, text: str) -> None:
+        """Warn of something that a step does; in the log, and in the events of the run.
+
+        Args:
+            path: Of the step.
+            text: What is odd, and what to do.
+        """
+        logger.warning("Step %r: %s", path, text)
+        self.recorder.notify(Warned(path, text))
 
     async def off_loop(
         self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs

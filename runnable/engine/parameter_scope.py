@@ -45,10 +45,6 @@ class ParameterScope:
                 return found
         return None
 
-    def has_own(self, name: str) -> bool:
-        """Return True if a name is set in this branch itself."""
-        return name in self.parameters or name in self.variables
-
     def visible(self) -> dict[str, AnyParameter]:
         """Return everything that can be found here."""
         found: dict[str, AnyParameter] = {}

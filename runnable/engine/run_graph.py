@@ -1,6 +1,5 @@
 """Run graphs: that of a pipeline, and those of the branches of its steps."""
 
-import logging
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
@@ -32,7 +31,6 @@ from runnable.engine.steps.step import (
 from runnable.engine.steps.values import reduced
 from runnable.engine.worker_client import RemoteBranches
 from runnable.errors import RunError
-from runnable.events import Warned
 from runnable.graph import (
     KEEP_LIST,
     CompositeNode,
@@ -43,8 +41,6 @@ from runnable.graph import (
     join,
 )
 from runnable.journal import Finish, Reuse, RunNode, ScopeState, StepState
-
-logger = logging.getLogger(__name__)
 
 _KEPT_ERRORS = 100
 _MANY = 32
@@ -268,6 +264,5 @@ def merge(
         },
     }
     for conflict in gathered.conflicts:
-        logger.warning("Step %r: %s", attempt.path, conflict)
-        env.recorder.notify(Warned(attempt.path, conflict))
+        env.warn(attempt.path, conflict)
     attempt.message = "; ".join(gathered.conflicts)

@@ -27,6 +27,7 @@ from runnable.journal.records import (
 from runnable.journal.scope_tree import ScopeState, StepState
 from runnable.journal.state import Retention, RunState, UnknownPathError
 from runnable.journal.traversal import Finish, Outcome, diagram
+from runnable.journal.value_size import is_longer
 from runnable.journal.view import RunView
 
 __all__ = [
@@ -64,4 +65,5 @@ __all__ = [
     "StoredObject",
     "UnknownPathError",
     "diagram",
+    "is_longer",
 ]

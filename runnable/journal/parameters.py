@@ -12,7 +12,10 @@ from pydantic import (
     computed_field,
 )
 
+from runnable.journal.value_size import in_short
+
 _SHOWN_CHARACTERS = 10
+_SHOWN_JSON = 200
 
 
 class _Parameter(BaseModel):
@@ -28,10 +31,9 @@ class _JsonValued(_Parameter):
     @computed_field  # type: ignore[prop-decorator]  # mypy knows no decorated property
     @property
     def description(self) -> JsonValue:
-        """The value; long text is cut."""
-        if isinstance(self.value, str) and len(self.value) > _SHOWN_CHARACTERS:
-            return self.value[:_SHOWN_CHARACTERS] + "..."
-        return self.value
+        """The value; of a long one, its beginning or how many items it has."""
+        is_text = isinstance(self.value, str)
+        return in_short(self.value, _SHOWN_CHARACTERS if is_text else _SHOWN_JSON)
 
     def get_value(self) -> JsonValue:
         """Return the value."""

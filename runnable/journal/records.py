@@ -122,7 +122,7 @@ class StepFinished(NamedTuple):
     message: str = ""
     traceback: str = ""
     read: tuple[str, ...] = ()
-    """Names of parameters that it was given from outside the branch it is in."""
+    """Names of the parameters that it was given, those of outer branches included."""
     masked: tuple[str, ...] = ()
     """Names of outputs that contained secrets; their values are not recorded."""
     cached_from: str = ""

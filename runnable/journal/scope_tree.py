@@ -98,7 +98,15 @@ class ScopeState:
 
     def given(self) -> dict[str, AnyParameter]:
         """Return the variables as parameters."""
-        return {
-            name: JsonParameter.model_construct(value=it, text=self.texts.get(name))
-            for name, it in self.variables.items()
-        }
+        return {name: self._variable(name) for name in self.variables}
+
+    def find(self, name: str) -> AnyParameter | None:
+        """Return the parameter or the variable of a name, if there is one here."""
+        found = self.parameters.get(name)
+        if found is None and name in self.variables:
+            found = self._variable(name)
+        return found
+
+    def _variable(self, name: str) -> JsonParameter:
+        value, text = self.variables[name], self.texts.get(name)
+        return JsonParameter.model_construct(value=value, text=text)

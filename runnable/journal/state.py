@@ -238,13 +238,13 @@ class RunState:
         self._closed(step, scope)
         if record.status != defaults.CANCELLED:
             step.status, step.tries = record.status, step.tries + 1
-        scope.parameters.update(record.outputs)
         if record.status == defaults.FAIL:
             step.message = scope.reason = record.message
         if self._retention is not Retention.LATEST:
             step.outputs, step.unrecorded = record.outputs, tuple(record.masked)
         if self._view is not None:
             self._view.step_finished(step, record)
+        scope.parameters.update(record.outputs)
 
     def _branch_started(self, record: BranchStarted) -> None:
         path = record.path

@@ -19,7 +19,7 @@ class RunView(Protocol):
         """An attempt has started; `step.started` is its record."""
 
     def step_finished(self, step: StepState, record: StepFinished) -> None:
-        """An attempt has ended."""
+        """An attempt has ended; its outputs are not yet parameters of its scope."""
 
     def branch_started(self, branch: ScopeState) -> None:
         """A branch has started, or started again."""

@@ -92,6 +92,23 @@ class ValueNotStorableError(RunError):
         )
 
 
+class ValueTooLongError(RunError):
+    """A returned value is too long to be recorded as JSON."""
+
+    def __init__(self, name: str, kind: str, most: int) -> None:
+        super().__init__(name, kind, most)
+        self.name = name
+        self.kind = kind
+        self.most = most
+
+    def __str__(self) -> str:
+        return (
+            f"{self.name} is a {self.kind} whose JSON has more than {self.most:,} "
+            f"characters. Declare it with pickled({self.name!r}), or write it to a "
+            "file that the catalog keeps."
+        )
+
+
 class ReturnsError(RunError):
     """A function returned more or fewer values than its task declares."""
 

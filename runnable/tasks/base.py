@@ -1,6 +1,6 @@
 """Base class of task types: a command, secrets, returns, and the call to make."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
 from types import MappingProxyType
 from typing import Annotated, NamedTuple, Protocol
@@ -40,6 +40,8 @@ class Call(NamedTuple):
     stop: Callable[[], object] | None = None
     """Ends the call from another thread, if it is not enough to raise an exception in
     its own: it makes the function raise or return soon."""
+    given: Collection[str] | None = None
+    """Names of the parameters that it is given; all that were loaded if None."""
 
 
 class BaseTaskType(BaseModel):

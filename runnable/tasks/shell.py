@@ -64,8 +64,9 @@ class ShellTaskType(BaseTaskType):
 
     def bind(self, offers: Mapping[str, Offer]) -> Call:
         """Return the call that runs the command."""
-        running = _Command(self, _variables(self.command, offers))
-        return Call(running.run, stop=running.stop)
+        variables = _variables(self.command, offers)
+        running = _Command(self, variables)
+        return Call(running.run, stop=running.stop, given=variables.keys())
 
 
 def _variables(command: str, offers: Mapping[str, Offer]) -> dict[str, str]:

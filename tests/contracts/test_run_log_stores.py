@@ -44,6 +44,7 @@ RECORDS = [
     ),
     StepStarted(at="2026-01-31 10:00:01.000000", path="a", name="a", step_type="task"),
     StepFinished(
+        read=("x",),
         at="2026-01-31 10:00:02.000000",
         path="a",
         status="SUCCESS",

@@ -28,14 +28,6 @@ def test_visible_parameters_are_those_that_find_returns():
         assert visible == {name: scope.find(name) for name in visible}
 
 
-def test_own_names_are_those_of_the_branch():
-    _, branch, inner = nested()
-    assert branch.has_own("item")
-    assert branch.has_own("y")
-    assert not branch.has_own("x")
-    assert not inner.has_own("y")
-
-
 def test_a_parameter_shadows_the_variable_of_its_branch():
     _, branch, _ = nested()
     branch.parameters.update(parameters(item="set"))

@@ -20,7 +20,7 @@ class Attempt:
     put: list[DataCatalog] = field(default_factory=list[DataCatalog])
     got: list[DataCatalog] = field(default_factory=list[DataCatalog])
     read: list[str] = field(default_factory=list[str])
-    """Names of parameters that it was given from outside its branch."""
+    """Names of the parameters that it was given."""
     cache_key: str = ""
     """Key of its result for steps that would do the same."""
     cached_from: str = ""

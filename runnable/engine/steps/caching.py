@@ -11,7 +11,7 @@ import glob
 import hashlib
 import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from pydantic import JsonValue
@@ -27,32 +27,13 @@ from runnable.datastore.parameters import to_plain
 from runnable.engine.parameter_scope import ParameterScope
 from runnable.graph import NO_FILES, TaskNode
 from runnable.journal import StoredObject
-from runnable.parameters import Offer, to_json
+from runnable.parameters import to_json
 from runnable.tasks import BaseTaskType, Call
 
 logger = logging.getLogger(__name__)
 
 _FORMAT = 2
 """Part of every key: what another format has kept is not found."""
-
-
-class Used(Mapping[str, Offer]):
-    """Offers of parameters; knows which ones have been asked for."""
-
-    def __init__(self, offers: Mapping[str, Offer]) -> None:
-        self._offers = offers
-        self.names: set[str] = set()
-
-    def __getitem__(self, name: str) -> Offer:
-        offer = self._offers[name]
-        self.names.add(name)
-        return offer
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._offers)
-
-    def __len__(self) -> int:
-        return len(self._offers)
 
 
 class Reused(NamedTuple):
@@ -86,7 +67,7 @@ def key_of(
     node: TaskNode,
     task: BaseTaskType,
     call: Call,
-    used: Used,
+    names: Sequence[str],
     scope: ParameterScope,
     fetched: Sequence[DataCatalog],
     environment: Mapping[str, str],
@@ -97,7 +78,7 @@ def key_of(
         node: The step.
         task: What it runs.
         call: The call that it is about to make.
-        used: What it was offered.
+        names: Those of the parameters that it was given.
         scope: Where its parameters are.
         fetched: The files that it has got.
         environment: The variables that it sees of the branches it is in.
@@ -105,7 +86,7 @@ def key_of(
     Returns:
         64 hexadecimal digits; empty if it was given an object that is in memory only.
     """
-    found = {name: scope.find(name) for name in used.names}
+    found = {name: scope.find(name) for name in names}
     inputs = {name: it for name, it in found.items() if it is not None}
     given: JsonValue
     if callable(node.policy.cache):

@@ -1,6 +1,5 @@
 """Get, put and restore the files of an attempt; keep its execution log."""
 
-import logging
 from itertools import chain
 
 from runnable import defaults
@@ -9,11 +8,8 @@ from runnable.datastore import DataCatalog
 from runnable.engine.environment import RunEnvironment
 from runnable.engine.replaced_files import name_of_attempt
 from runnable.engine.steps.attempt import Attempt
-from runnable.events import Warned
 from runnable.graph import CatalogSettings, execution_log_name, parent
 from runnable.scope.service import Service
-
-logger = logging.getLogger(__name__)
 
 
 async def get_files(
@@ -104,8 +100,7 @@ def _warn_if_replaced(file: DataCatalog, attempt: Attempt, env: RunEnvironment) 
             f"{file.name!r} replaces a file of this name that branch {before[0]!r} has "
             "put; let each branch write a name of its own"
         )
-        logger.warning("Step %r: %s", attempt.path, text)
-        env.recorder.notify(Warned(attempt.path, text))
+        env.warn(attempt.path, text)
 
 
 async def close_attempt(attempt: Attempt, env: RunEnvironment) -> None:

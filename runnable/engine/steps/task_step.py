@@ -1,7 +1,5 @@
 """Run what a step without branches is for: its files, its task, its results."""
 
-from collections.abc import Mapping
-
 from runnable import defaults
 from runnable.catalog import PutBy
 from runnable.engine.environment import RunEnvironment
@@ -9,7 +7,7 @@ from runnable.engine.parameter_scope import ParameterScope
 from runnable.engine.replaced_files import name_of_attempt
 from runnable.engine.secret_values import masked, refuse_secrets
 from runnable.engine.steps.attempt import Attempt
-from runnable.engine.steps.caching import Used, key_of, recall
+from runnable.engine.steps.caching import key_of, recall
 from runnable.engine.steps.files import (
     get_files,
     keep_log,
@@ -20,7 +18,6 @@ from runnable.engine.steps.streaming import Yielded
 from runnable.engine.steps.values import Offers, outputs
 from runnable.errors import DefinitionError
 from runnable.graph import NO_FILES, ExecutableNode, Node, TaskNode
-from runnable.parameters import Offer
 from runnable.scope import StepScope, enter_step, restore
 from runnable.tasks import BaseTaskType, Call
 
@@ -67,9 +64,7 @@ async def _run_task(
         raise DefinitionError(f"step {node.name!r} runs a {kind}, not a BaseTaskType")
     step = await _step_scope(task, attempt, scope, env)
     yielded = Yielded(attempt.path, env.masker, env.recorder.notify)
-    offers: Mapping[str, Offer] = Offers(scope, env.loader, attempt.read)
-    if node.policy.cache:
-        offers = Used(offers)
+    offers = Offers(scope, env.loader, attempt.read)
     outer = enter_step(step)
     try:
         bound = (
@@ -77,8 +72,10 @@ async def _run_task(
             if env.stores_objects
             else task.bind(offers)
         )
-        if isinstance(offers, Used):
-            attempt.cache_key = _key_of(node, bound, offers, attempt, scope, env)
+        if bound.given is not None:
+            attempt.read = [name for name in attempt.read if name in bound.given]
+        if node.policy.cache:
+            attempt.cache_key = _key_of(node, bound, attempt, scope, env)
             if await _reuse(attempt, env):
                 return
         call = yielded.watch(bound)
@@ -126,7 +123,6 @@ async def _take(
 def _key_of(
     node: TaskNode,
     call: Call,
-    used: Used,
     attempt: Attempt,
     scope: ParameterScope,
     env: RunEnvironment,
@@ -135,7 +131,7 @@ def _key_of(
     # Variables that the run adds to the environment differ each time.
     of_run = env.context.environment()
     seen = {name: it for name, it in scope.environment.items() if name not in of_run}
-    return key_of(node, node.task, call, used, scope, attempt.got, seen)
+    return key_of(node, node.task, call, attempt.read, scope, attempt.got, seen)
 
 
 async def _reuse(attempt: Attempt, env: RunEnvironment) -> bool:

@@ -17,18 +17,24 @@ from runnable.engine.environment import RunEnvironment
 from runnable.engine.parameter_scope import ParameterScope
 from runnable.errors import RunnableError
 from runnable.graph import Reducer
-from runnable.journal import StoredObject
+from runnable.journal import StoredObject, is_longer
 from runnable.parameters import JsonValue, Offer, copy_json, to_json
 from runnable.parameters.errors import (
     ReductionError,
     ReturnsError,
     ValueNotStorableError,
+    ValueTooLongError,
 )
 from runnable.pickler import BasePickler
 from runnable.tasks import BaseTaskType, TaskReturns
 from runnable.tasks.returns import Kind
 
 T = TypeVar("T")
+WARNED_CHARACTERS = 1_000_000
+"""Returned values whose JSON is longer are warned of."""
+MOST_CHARACTERS = 50_000_000
+"""Returned values whose JSON is longer are refused: they would be held several times in
+the memory of each process that reads the run, and be parsed whole each time."""
 NO_TEXTS: Mapping[str, JsonValue] = MappingProxyType({})
 
 
@@ -62,7 +68,7 @@ class Offers(Mapping[str, Offer]):
     Args:
         scope: The scope.
         loader: Loads objects.
-        read: Gets the names that were asked for and come from outside the scope.
+        read: Gets the names of those that are loaded.
     """
 
     def __init__(
@@ -89,12 +95,18 @@ class Offers(Mapping[str, Offer]):
         parameter = self._scope.find(key)
         if parameter is None:
             return default
-        if not self._scope.has_own(key) and key not in self._read:
-            self._read.append(key)
+        load = partial(self._load, key, parameter)
         if isinstance(parameter, StoredObject):
-            return Offer(partial(self._loader, parameter), is_object=True)
+            return Offer(load, is_object=True)
+        return Offer(load, text=parameter.text)
+
+    def _load(self, name: str, parameter: AnyParameter) -> object:
+        if name not in self._read:
+            self._read.append(name)
+        if isinstance(parameter, StoredObject):
+            return self._loader(parameter)
         # A copy: what a task changes in place is its own.
-        return Offer(partial(copy_json, parameter.value), text=parameter.text)
+        return copy_json(parameter.value)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._scope.visible())
@@ -130,10 +142,34 @@ def outputs(
     if len(values) != len(declared):
         names = [one.name for one in declared]
         raise ReturnsError(task.command, names, len(values))
-    return {
+    made = {
         one.name: _parameter(one, value, path, env)
         for one, value in zip(declared, values, strict=True)
     }
+    for one, value in zip(declared, values, strict=True):
+        _warn_if_long(made[one.name], one.name, value, task.command, path, env)
+    return made
+
+
+def _warn_if_long(
+    made: AnyParameter,
+    name: str,
+    value: object,
+    command: str,
+    path: str,
+    env: RunEnvironment,
+) -> None:
+    """Warn, once for all branches, of a value that should not be JSON."""
+    if isinstance(made, StoredObject) or not is_longer(made.value, WARNED_CHARACTERS):
+        return
+    if env.long_returns.setdefault((command, name), path) == path:
+        kind = type(value).__qualname__
+        text = (
+            f"it returned {name!r}, a {kind} whose JSON has more than "
+            f"{WARNED_CHARACTERS:,} characters. Declare it with pickled({name!r}), "
+            "which is faster, and gives later steps the object itself; or write a file"
+        )
+        env.warn(path, text)
 
 
 def reduced(
@@ -191,6 +227,10 @@ def _parameter(
     if declared.kind == "object":
         return _store(declared.name, value, path, env)
     plain: JsonValue = to_json(value, declared.name)
+    if is_longer(plain, MOST_CHARACTERS):
+        raise ValueTooLongError(
+            declared.name, type(value).__qualname__, MOST_CHARACTERS
+        )
     if declared.kind == "metric":
         return MetricParameter.model_construct(value=plain)
     return JsonParameter.model_construct(value=plain)

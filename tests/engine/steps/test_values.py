@@ -16,10 +16,12 @@ from runnable import (
 from runnable.datastore import JsonParameter
 from runnable.engine.parameter_scope import ParameterScope
 from runnable.engine.steps.values import Offers, json_parameters
+from runnable.events import Warned, listening
 from runnable.exceptions import (
     ObjectNotLoadableError,
     ReturnsError,
     ValueNotStorableError,
+    ValueTooLongError,
 )
 
 
@@ -36,7 +38,7 @@ def test_initial_values_are_json_and_named_by_text():
         json_parameters({1: 2})
 
 
-def test_an_offer_is_a_copy_and_notes_outer_names():
+def test_an_offer_is_a_copy_and_notes_what_is_loaded():
     outer = ParameterScope("", {"x": JsonParameter(value=[1])})
     scope = ParameterScope("m.0", {"y": JsonParameter(value=2)}, outer=outer)
     read = []
@@ -44,7 +46,7 @@ def test_an_offer_is_a_copy_and_notes_outer_names():
     offers["x"].load().append(5)
     assert offers["x"].load() == [1]
     assert offers["y"].load() == 2
-    assert read == ["x"]
+    assert read == ["x", "y"]
     assert set(offers) == {"x", "y"}
     assert len(offers) == 2
     assert offers.get("z") is None
@@ -108,3 +110,30 @@ def test_of_several_objects_the_one_that_cannot_be_loaded_is_named():
         Pipeline(steps=[make, use]).execute(run_id="r1")
     with pytest.raises(ObjectNotLoadableError, match="no number"):
         get_run_log("r1").parameters["bad"].get_value()
+
+
+def test_a_long_value_is_warned_of_once(in_memory, caplog):
+    def make(n):
+        return [n] * 200_000, "short"
+
+    branch = PythonTask(name="s", function=make, returns=["rows", "text"])
+    step = Map(name="m", iterate_on="ns", iterate_as="n", branch=branch.as_pipeline())
+    seen = []
+    with listening(seen.append):
+        step.as_pipeline().execute(parameters={"ns": [1, 2]}, services=in_memory)
+    assert len([it for it in seen if isinstance(it, Warned)]) == 1
+    assert "returned 'rows', a list whose JSON has more than 1,000,000" in caplog.text
+    assert caplog.text.count("pickled('rows')") == 1
+
+
+def test_an_object_may_be_long(in_memory, caplog):
+    run_log = executed(lambda: [1.5] * 200_000, [pickled("rows")], in_memory)
+    assert run_log.status == "SUCCESS"
+    assert not caplog.text
+
+
+def test_a_value_that_is_too_long_is_refused(in_memory):
+    with pytest.raises(ExecutionFailedError) as caught:
+        executed(lambda: "x" * 50_000_001, ["text"], in_memory)
+    assert isinstance(caught.value.__cause__, ValueTooLongError)
+    assert "text is a str whose JSON has more than 50,000,000" in str(caught.value)
