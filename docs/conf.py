@@ -2,7 +2,9 @@
 
 # Now, as a program would: autodoc imports with `TYPE_CHECKING` set, which what
 # dependency-injector looks for, such as FastAPI, does not survive.
-import runnable.scope.injection  # noqa: F401
+import pydantic
+
+import runnable
 
 project = "runnable"
 author = "the authors of runnable"
@@ -24,3 +26,15 @@ autodoc_default_options = {
 default_role = "code"
 # Types of other libraries, and our private ones, have no page here.
 nitpick_ignore_regex = [("py:(class|obj)", ".*")]
+
+
+def _build_models(kind: type[pydantic.BaseModel]) -> None:
+    """Build models now: autodoc changes the annotations of those that are not built."""
+    for model in kind.__subclasses__():
+        model.model_rebuild()
+        _build_models(model)
+
+
+for name in runnable.__all__:
+    getattr(runnable, name)
+_build_models(pydantic.BaseModel)

@@ -1,7 +1,6 @@
 """Commands that run pipelines: `execute`, `retry`, and `check`, which does not."""
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
@@ -22,22 +21,26 @@ from runnable.cli.arguments import (
 from runnable.cli.outcome import Answer, Exit, FailedError, told_to_the_shell
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
+
+    from pydantic import JsonValue
 
     from runnable.datastore import RunLog
     from runnable.scope.options import Options
     from runnable.sdk.discovery import Planned
+    from runnable.sdk.references import Reference
 
-File = Annotated[
-    Path,
+Definition = Annotated[
+    str,
     typer.Argument(
-        help="A Python script that executes a pipeline, or a YAML file of one."
+        help="A YAML file, a Python script, the name of a module, or a function that "
+        "makes or executes a pipeline: package.module:function, or file.py:function."
     ),
 ]
 
 
 def execute(
-    file: File,
+    definition: Definition,
     run_id: Annotated[
         str, typer.Argument(help="Of this run; else RUNNABLE_RUN_ID, else a new one.")
     ] = "",
@@ -48,7 +51,7 @@ def execute(
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
-    """Run a script or a YAML pipeline; Ctrl-C and SIGTERM end its run, recorded."""
+    """Run a pipeline; Ctrl-C and SIGTERM end its run, recorded."""
     with told_to_the_shell(as_json=as_json, verbose=verbose) as answer:
         from runnable.scope.options import Options
 
@@ -60,7 +63,7 @@ def execute(
             parameters_file=str(parameters or ""),
             log_level=log_level.name,
         )
-        run_file(file, options, answer)
+        run_definition(importable(definition), options, answer)
 
 
 def retry(
@@ -71,7 +74,7 @@ def retry(
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
-    """Go on with a run where it stopped, by the file that began it."""
+    """Go on with a run where it stopped, by the program that began it."""
     with told_to_the_shell(as_json=as_json, verbose=verbose) as answer:
         from runnable.datastore.errors import RetryValidationError
         from runnable.scope.options import Options
@@ -84,31 +87,50 @@ def retry(
             answer.give(_described(run_log))
             return
         recorded = run_log.run_config
-        file = recorded.get("pipeline_definition_file") or recorded.get("script")
-        if not isinstance(file, str) or not Path(file).is_file():
+        definition = _definition_of(recorded)
+        if definition is None:
             why = (
-                f"there is no file {file} here, which began it; go to the working "
-                "directory that it was run from, or put it back"
-                if file
-                else "no script began it; execute its pipeline with resume="
+                "no program is recorded that began it; execute its pipeline with "
+                "resume=, or give the pipeline a reference="
             )
             raise RetryValidationError(run_id, why)
+        try:
+            reference = importable(definition)
+        except FailedError as error:
+            why = (
+                f"{error} here, which began it; go to the working directory that it "
+                "was run from, or put it back"
+            )
+            raise RetryValidationError(run_id, why) from None
         options = Options(
             configuration_file=str(config or recorded.get("configuration_file") or ""),
             tag=tag,
             log_level=log_level.name,
             resume=run_id,
         )
-        run_file(Path(file), options, answer, summarised=True)
+        run_definition(reference, options, answer, summarised=True)
 
 
-def run_file(
-    file: Path, options: "Options", answer: Answer, *, summarised: bool = False
+def _definition_of(recorded: "Mapping[str, JsonValue]") -> str | None:
+    """Return which definition began a run, if any is recorded."""
+    for name in ("reference", "pipeline_definition_file", "script"):
+        definition = recorded.get(name)
+        if isinstance(definition, str) and definition:
+            return definition
+    return None
+
+
+def run_definition(
+    reference: "Reference",
+    options: "Options",
+    answer: Answer,
+    *,
+    summarised: bool = False,
 ) -> None:
-    """Run a script or a YAML pipeline, and answer with what has come of it.
+    """Run what a reference names, and answer with what has come of it.
 
     Args:
-        file: The file.
+        reference: A YAML file, a script, a module or a function.
         options: Used where a script says nothing itself.
         answer: Where to say so.
         summarised: Summarise runs of scripts as well, which print results themselves.
@@ -120,7 +142,6 @@ def run_file(
     from runnable.scope.options import Launcher
     from runnable.secrets import Masker
 
-    make_importable(file)
     logs: list[RunLog] = []
 
     def began(run_id: str) -> None:
@@ -130,23 +151,31 @@ def run_file(
         logs.append(cast("RunLog", run_log))
 
     answer.masker = Masker()
-    launched = Launcher(options, ended, began=began, masker=answer.masker)
+    launched = Launcher(
+        options, ended, began=began, masker=answer.masker, reference=reference.text
+    )
+    summarised = summarised or reference.is_yaml
     with program_launched_by(launched):
         try:
-            if is_script(file):
-                call_script(file)
-            else:
-                _run_yaml(file, logs, answer)
+            _execute(reference.program(), logs)
         except SystemExit as left:
             if left.code:
                 raise  # with the status of the script's own
         finally:
             for run_log in logs:
                 answer.give(_described(run_log))
-            # A YAML pipeline was summed up already.
-            for run_log in logs if is_script(file) else ():
                 _report_run(run_log, answer, summarised=summarised)
-    _check_success(file, logs)
+    _check_success(reference.text, logs)
+
+
+def _execute(program: "Callable[[], object]", logs: "list[RunLog]") -> None:
+    """Call a program; execute what it returns, if it has executed nothing itself."""
+    from runnable.sdk.jobs import Job
+    from runnable.sdk.pipeline import Pipeline
+
+    returned = program()
+    if not logs and isinstance(returned, Pipeline | Job):
+        returned.execute()
 
 
 def _report_run(run_log: "RunLog", answer: Answer, *, summarised: bool) -> None:
@@ -161,12 +190,12 @@ def _report_run(run_log: "RunLog", answer: Answer, *, summarised: bool) -> None:
         answer.note(f"run {run_log.run_id}: {run_log.status}")
 
 
-def _check_success(file: Path, logs: "list[RunLog]") -> None:
+def _check_success(definition: str, logs: "list[RunLog]") -> None:
     """Refuse to call success what the script itself has let pass."""
     if not logs:
         raise FailedError(
-            f"{file} has run, and has executed no pipeline; let it call execute(), "
-            "also when it is the main script"
+            f"{definition} has run, and has executed no pipeline; let it call "
+            "execute(), also when it is the main script"
         )
     latest = {run_log.run_id: run_log.status for run_log in logs}
     failed = [run_id for run_id, it in latest.items() if it != defaults.SUCCESS]
@@ -174,37 +203,26 @@ def _check_success(file: Path, logs: "list[RunLog]") -> None:
         raise FailedError(f"failed: run {', '.join(failed)}", Exit.FAILED)
 
 
-def is_script(file: Path) -> bool:
-    """Return True for a Python script, False for a YAML file."""
-    return file.suffix == ".py"
+def importable(definition: str, import_path: "Sequence[str]" = ()) -> "Reference":
+    """Have imports look where a definition needs it, and in the working directory.
 
+    Args:
+        definition: A reference to it.
+        import_path: More folders to look in.
 
-def make_importable(file: Path | None) -> None:
-    """Have imports look where `python FILE` looks, and in the working directory."""
-    sys.path.insert(0, str(Path.cwd()))
-    if file is not None:
-        if not file.is_file():
-            raise FailedError(f"there is no file {file}")
-        sys.path.insert(0, str(file.parent.absolute()))
+    Raises:
+        FailedError: If there is no such file.
+    """
+    from runnable.errors import DefinitionError
+    from runnable.sdk.references import Reference
 
-
-def _run_yaml(file: Path, logs: "list[RunLog]", answer: Answer) -> None:
-    from runnable.report import summarise
-    from runnable.sdk import load_pipeline
-
+    sys.path[:0] = [str(Path.cwd()), *import_path]
     try:
-        load_pipeline(file).execute()
-    finally:
-        for run_log in logs:
-            answer.say(summarise(run_log))
-
-
-def call_script(file: Path, arguments: Sequence[str] = ()) -> None:
-    """Run a script as `python FILE` does."""
-    import runpy  # only who runs scripts
-
-    sys.argv[:] = [str(file), *arguments]
-    runpy.run_path(str(file), run_name="__main__")
+        reference = Reference.parse(definition)
+        sys.path[:0] = reference.folders()
+    except DefinitionError as error:
+        raise FailedError(str(error)) from error
+    return reference
 
 
 def _described(run_log: "RunLog") -> dict[str, object]:
@@ -229,7 +247,7 @@ def _described(run_log: "RunLog") -> dict[str, object]:
 
 
 def check(
-    file: File,
+    definition: Definition,
     config: Config = None,
     parameters: Parameters = None,
     as_json: AsJson = False,
@@ -246,16 +264,16 @@ def check(
             configuration_file=str(config or ""),
             parameters_file=str(parameters or ""),
         )
-        make_importable(file)
-        problems = list(dict.fromkeys(_problems(file, options, answer)))
+        reference = importable(definition)
+        problems = list(dict.fromkeys(_problems(reference, options, answer)))
         if problems:
             raise FailedError("\n".join(problems))
         answer.say("All is well.")
-        answer.give({"file": str(file), "problems": []})
+        answer.give({"file": definition, "problems": []})
 
 
-def _problems(file: Path, options: "Options", answer: Answer) -> list[str]:
-    """Report the problems of a pipeline file, and draw its graph."""
+def _problems(reference: "Reference", options: "Options", answer: Answer) -> list[str]:
+    """Report the problems of a definition, and draw its graphs."""
     from runnable.errors import RunnableError
     from runnable.report import draw
     from runnable.sdk import collect, rehearse
@@ -270,7 +288,7 @@ def _problems(file: Path, options: "Options", answer: Answer) -> list[str]:
         except RunnableError as error:
             problems.append(str(error))
 
-    program = program_of(file)
+    program = reference.program()
     stopped = collect(program, options, look_at, whole_process=True).stopped
     if stopped is not None:
         answer.say(
@@ -278,12 +296,3 @@ def _problems(file: Path, options: "Options", answer: Answer) -> list[str]:
             "would execute after that was not looked at)"
         )
     return problems
-
-
-def program_of(file: Path, arguments: Sequence[str] = ()) -> "Callable[[], object]":
-    """Return what executes the pipelines of a file."""
-    if is_script(file):
-        return lambda: call_script(file, arguments)
-    from runnable.sdk import load_pipeline
-
-    return load_pipeline(file).execute

@@ -1,7 +1,6 @@
 """Commands for orchestrators that run each step in its own process."""
 
 import enum
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,12 +17,10 @@ from runnable.cli.arguments import (
     Verbose,
     log_at,
 )
-from runnable.cli.execute import make_importable, program_of
+from runnable.cli.execute import Definition, importable
 from runnable.cli.outcome import Exit, FailedError, told_to_the_shell
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from runnable.engine import Iteration, SingleStepResult
     from runnable.scope.options import Options
     from runnable.sdk.discovery import Planned
@@ -43,13 +40,6 @@ class Direction(enum.StrEnum):
     IN = "in"
 
 
-Definition = Annotated[
-    str,
-    typer.Argument(
-        help="A YAML file, a Python script, or the name of a function, "
-        "package.module.function."
-    ),
-]
 StepName = Annotated[
     str, typer.Argument(help="The path of the step; % stands for a space.")
 ]
@@ -70,6 +60,10 @@ Arguments = Annotated[
     list[str] | None,
     typer.Option("--argument", hidden=True, help="Of the script; more than once."),
 ]
+ImportPath = Annotated[
+    list[str] | None,
+    typer.Option("--import-path", hidden=True, help="Has modules; more than once."),
+]
 
 
 def execute_single_node(
@@ -84,15 +78,17 @@ def execute_single_node(
     iter_variable: Iterations = "",
     join_only: Annotated[bool, typer.Option("--join-only", hidden=True)] = False,
     argument: Arguments = None,
+    import_path: ImportPath = None,
     verbose: Verbose = False,
 ) -> None:
     """Run one step of a run; its first step begins the run."""
     with told_to_the_shell(verbose=verbose):
         from runnable.sdk.single_step import SingleStepRequest, run_single_step
 
+        del mode  # the definition says it
         log_at(log_level)
         options = _options(run_id, config, parameters, log_level, tag)
-        program = _program(definition, mode, argument or ())
+        program = importable(definition, import_path or ()).program(argument or ())
         iteration = _iteration(iter_variable)
         asked = SingleStepRequest(
             program, step, iteration, options, join_only, is_alone=True
@@ -128,9 +124,10 @@ def fan(
             open_branches,
         )
 
+        del mode  # the definition says it
         log_at(log_level)
         options = _options(run_id, config, parameters, log_level, tag)
-        program, iteration = _program(definition, mode), _iteration(iter_variable)
+        program, iteration = importable(definition).program(), _iteration(iter_variable)
         asked = SingleStepRequest(program, step, iteration, options, is_alone=True)
         if direction is Direction.OUT:
             branches = open_branches(asked)
@@ -164,6 +161,7 @@ def execute_job(
     tag: Tag = "",
     job: Annotated[str, typer.Option(hidden=True)] = "",
     argument: Arguments = None,
+    import_path: ImportPath = None,
     verbose: Verbose = False,
 ) -> None:
     """Run the job that a function makes."""
@@ -176,7 +174,7 @@ def execute_job(
 
         log_at(log_level)
         options = _options(run_id, config, parameters, log_level, tag)
-        program = _program(definition, Mode.PYTHON, argument or ())
+        program = importable(definition, import_path or ()).program(argument or ())
 
         def is_it(planned: "Planned") -> bool:
             request = planned.request
@@ -186,22 +184,9 @@ def execute_job(
         request, planned_options, container = planned
         if not is_it(planned):
             raise FailedError(f"{definition} makes no such job")
-        here = replace(request, runs_here=True)
+        found_by = request.reference or definition
+        here = replace(request, runs_here=True, reference=found_by)
         execute(here, completed(options, planned_options), container)
-
-
-def _program(
-    definition: str, mode: Mode, arguments: Sequence[str] = ()
-) -> "Callable[[], object]":
-    """Return what executes the pipeline or the job of a definition."""
-    from runnable.sdk import function_named
-
-    file = Path(definition)
-    if (mode is Mode.YAML and file.suffix in {".yaml", ".yml"}) or file.is_file():
-        make_importable(file)
-        return program_of(file, arguments)
-    make_importable(None)
-    return function_named(definition)
 
 
 def _iteration(text: str) -> "Iteration":

@@ -109,6 +109,8 @@ class RunContext(BaseModel):
     log_level: str = ""
     """Handed to steps that run in another process."""
     execution_mode: Literal["python", "yaml"] = "python"
+    reference: str = ""
+    """Location of the definition, for another process; empty if it is not known."""
     is_retry: bool = False
     retry_indicator: str = ""
     code_ids: dict[str, str] = {}

@@ -17,7 +17,6 @@ from runnable.datastore import RunLog, StepFinished, StepStarted
 from runnable.datastore.errors import RunLogNotFoundError
 from runnable.engine.environment import RunEnvironment
 from runnable.engine.errors import ExecutionFailedError
-from runnable.engine.opening import script
 from runnable.engine.parameter_scope import Failure, ParameterScope
 from runnable.engine.recorder import now
 from runnable.engine.runtimes import Runtime
@@ -30,6 +29,7 @@ from runnable.executor import (
 )
 from runnable.graph import ExecutableNode, TaskNode, join
 from runnable.journal import StepState
+from runnable.system.main_program import import_path, main_reference
 from runnable.tasks import Call
 
 
@@ -112,16 +112,17 @@ async def _launch(
 
 def _reference(context: RunContext) -> PipelineReference:
     """Return where another process finds the definition of the pipeline or job."""
-    if context.execution_mode == "yaml":
-        file = getattr(context, "pipeline_definition_file", "")
-        return PipelineReference("yaml", file)
-    # A script with several pipelines needs the name of this one.
-    if path := script():
-        return PipelineReference("python", path, sys.argv[1:])
+    if context.reference:
+        mode = context.execution_mode
+        return PipelineReference(mode, context.reference, (), import_path())
+    if main := main_reference():
+        return PipelineReference("python", main, sys.argv[1:], import_path())
     kind = context.services.executor.service_name
     raise ConfigurationError(
-        f"the executor {kind!r} needs a pipeline in a YAML file, or in a script that "
-        "is run, as `python FILE`: another process reads it again"
+        f"the executor {kind!r} needs a definition that another process finds: a YAML "
+        "file; a script that is run as `python FILE`; or a function of a module that "
+        "executes it and needs no arguments. Else name a function that returns it, by "
+        "Pipeline(..., reference='package.module:function')"
     )
 
 

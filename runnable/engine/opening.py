@@ -7,10 +7,8 @@ What steps do must be unchanged; how they run may change. `RunState` decides whi
 are run again. Secrets that the run has read are read again, so that they stay masked.
 """
 
-import sys
 from collections.abc import Iterator, Mapping
 from functools import partial
-from pathlib import Path
 from typing import NamedTuple, cast
 
 from pydantic import JsonValue
@@ -38,7 +36,7 @@ from runnable.journal import (
 )
 from runnable.scope.clock import seconds
 from runnable.secrets.errors import SecretNotFoundError
-from runnable.system.working_directory import working_directory
+from runnable.system.main_program import main_reference, script
 from runnable.tasks import BaseTaskType
 
 _SHOWN = 20
@@ -160,6 +158,8 @@ def run_started(
     config = context.describe()
     if path := script():
         config["script"] = path
+    if not context.reference:
+        config["reference"] = main_reference()
     if graph is not None:
         config |= {"dag": graph.described, "dag_hash": graph.hash}
     # A nested run knows the secrets of the run around it.
@@ -179,20 +179,6 @@ def run_started(
         launches_steps=launches_steps,
         masked=hidden_names(parameters, recorded),
     )
-
-
-def script() -> str:
-    """Return the path of the script that this process runs; empty if it runs none."""
-    main = sys.modules.get("__main__")
-    file = getattr(main, "__file__", None)
-    if not isinstance(file, str) or not file.endswith(".py"):
-        return ""
-    here = working_directory()
-    path = (here or Path()) / file
-    if here is not None and path.is_relative_to(here):
-        return str(path.relative_to(here))
-    # A module outside this directory, run by -m, is a tool such as pytest.
-    return "" if getattr(main, "__spec__", None) else str(path)
 
 
 def _other_identities(context: RunContext) -> list[CodeIdentity]:

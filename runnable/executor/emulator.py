@@ -25,8 +25,8 @@ class _Launching(LocalOptions):
 class EmulatorExecutor(_Launching, BasePipelineExecutor):
     """Runs every task in a process of its own, by `runnable execute-single-node`.
 
-    What works so works where nothing but a command and the stores are shared. It needs
-    a pipeline in a YAML file, or in a script that is run.
+    What works so works where nothing but a command and the stores are shared. The other
+    processes find the pipeline by a reference; see `Pipeline.reference`.
     """
 
     service_name: str = "emulator"
@@ -76,6 +76,7 @@ def _options(request: StepRequest) -> Iterator[str]:
     }
     yield from (f"{name}={value}" for name, value in options.items() if value)
     yield from (f"--argument={it}" for it in request.reference.arguments)
+    yield from (f"--import-path={it}" for it in request.reference.import_path)
 
 
 class CommandProcess:

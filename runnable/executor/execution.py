@@ -15,9 +15,11 @@ class PipelineReference(NamedTuple):
 
     mode: Literal["yaml", "python"]
     definition: str
-    """A file, or the dotted name of a function."""
+    """A file, a module, or a function: `package.module:function`."""
     arguments: Sequence[str] = ()
     """Arguments of the script."""
+    import_path: Sequence[str] = ()
+    """Folders of this machine in which its modules are, beside the usual ones."""
 
 
 class StepRequest(NamedTuple):

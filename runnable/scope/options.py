@@ -93,6 +93,8 @@ class Launcher(NamedTuple):
     """Called with the id of each run that begins."""
     masker: SecretLearner | None = None
     """Receives the secrets that runs read."""
+    reference: str = ""
+    """What the program was found by."""
 
 
 class Setting(NamedTuple):

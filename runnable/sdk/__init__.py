@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     # The same names as below, where type checkers and editors see them.
     from runnable.graph import Backoff
     from runnable.sdk.composites import CompositeStep, Conditional, Loop, Map, Parallel
-    from runnable.sdk.discovery import collect, function_named
+    from runnable.sdk.discovery import collect
     from runnable.sdk.jobs import NotebookJob, PythonJob, ShellJob
     from runnable.sdk.pipeline import AsyncPipeline, Pipeline, Step
     from runnable.sdk.runs import delete_runs, get_run_log, has_crashed, list_runs
@@ -63,7 +63,6 @@ __all__ = [
     "TaskStep",
     "collect",
     "delete_runs",
-    "function_named",
     "get_run_log",
     "get_stream_queue",
     "has_crashed",
@@ -80,7 +79,6 @@ _ELSEWHERE = {
     "Backoff": "runnable.graph",
     "collect": "runnable.sdk.discovery",
     "delete_runs": "runnable.sdk.runs",
-    "function_named": "runnable.sdk.discovery",
     "get_run_log": "runnable.sdk.runs",
     "has_crashed": "runnable.sdk.runs",
     "list_runs": "runnable.sdk.runs",

@@ -6,7 +6,6 @@ one step gets the same pipeline as the one that began the run, whatever the prog
 looks like.
 """
 
-import importlib
 from collections.abc import Callable
 from typing import NamedTuple, cast
 
@@ -120,27 +119,3 @@ class _Collecting:
             raise _EnoughError(error) from error
         if enough:
             raise _EnoughError
-
-
-def function_named(name: str) -> Callable[[], object]:
-    """Import the function that makes or executes a pipeline.
-
-    Args:
-        name: Its module and its name, `package.module.function`.
-
-    Raises:
-        DefinitionError: If there is none.
-    """
-    module, _, function = name.rpartition(".")
-    if not module or function == "py":
-        raise DefinitionError(
-            f"there is no file {name!r}, and a function is named with its module: "
-            "package.module.function"
-        )
-    try:
-        found: object = getattr(importlib.import_module(module), function)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise DefinitionError(f"there is no function {name!r}: {error}") from error
-    if not callable(found):
-        raise DefinitionError(f"{name!r} is a {type(found).__name__}, not a function")
-    return found

@@ -31,6 +31,10 @@ class Job(TaskSettings):
         extra="ignore", arbitrary_types_allowed=True, defer_build=True
     )
 
+    reference: str = ""
+    """A function that returns or executes it, by which other processes find it; see
+    `Pipeline`."""
+
     @model_validator(mode="after")
     def _fetches_nothing(self) -> Self:
         if self.catalog is not None and self.catalog.get:
@@ -53,7 +57,8 @@ class Job(TaskSettings):
         needs = [
             Need("", name, task.command, hint=task.hint) for name in task.required()
         ]
-        return RunRequest(graph=Graph("job", {"job": node}), needs=needs)
+        graph = Graph("job", {"job": node})
+        return RunRequest(graph=graph, needs=needs, reference=self.reference)
 
     def execute(
         self,

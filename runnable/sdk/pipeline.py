@@ -189,6 +189,9 @@ class Pipeline(AnyPipeline):
     name: str = ""
     description: str = ""
     internal_branch_name: str = ""
+    reference: str = ""
+    """A function that returns or executes it, by which other processes find it:
+    `package.module:function` or `file.py:function`; found out if empty."""
 
     _graph: Graph = PrivateAttr()
     _request: RunRequest = PrivateAttr()
@@ -198,7 +201,9 @@ class Pipeline(AnyPipeline):
         super().model_post_init(context)
         self._graph = self._make_graph()
         needs = unprovided_parameters(self._graph)
-        self._request = RunRequest(graph=self._graph, needs=needs, file=self._file())
+        self._request = RunRequest(
+            graph=self._graph, needs=needs, file=self._file(), reference=self.reference
+        )
 
     def _make_graph(self) -> Graph:
         return _assemble(self)

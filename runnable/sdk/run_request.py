@@ -18,6 +18,8 @@ class RunRequest:
     """The parameters that the run has to start with."""
     file: str = ""
     """The file that describes the pipeline; empty if Python does."""
+    reference: str = ""
+    """Location of the definition for another process, if its author gave it."""
     runs_here: bool = False
     """True if this process was launched to run it, so it launches nothing."""
 
@@ -46,5 +48,9 @@ class RunRequest:
     def origin(self) -> Mapping[str, str]:
         """The definition, as the context records it."""
         if not self.file:
-            return {}
-        return {"execution_mode": "yaml", "pipeline_definition_file": self.file}
+            return {"reference": self.reference}
+        return {
+            "execution_mode": "yaml",
+            "pipeline_definition_file": self.file,
+            "reference": self.file,
+        }

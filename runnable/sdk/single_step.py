@@ -112,8 +112,7 @@ class _Search(Generic[T]):
         """Act, if it is the run's pipeline; return whether it is."""
         request, asked = planned.request, self._asked
         options = completed(asked.options, planned.options)
-        run_ids = {"", options.run_id}
-        if request.job is not None or planned.options.run_id not in run_ids:
+        if request.job is not None or _is_another(planned, options.run_id):
             return False
         state = read_state(options, planned.container)
         if state is None and asked.joins_only:
@@ -139,6 +138,15 @@ class _Search(Generic[T]):
         listed = "".join(f"\n    {line}" for line in self._nearest)
         why = f"no pipeline of the program is the run's; the nearest:{listed}"
         raise RetryValidationError(self._asked.options.run_id, why)
+
+
+def _is_another(planned: Planned, run_id: str) -> bool:
+    """Return True if a program would start another run, which there is already.
+
+    A run id that is not known may be one that the program makes each time.
+    """
+    own, options = planned.options.run_id, planned.options
+    return own not in {"", run_id} and bool(read_state(options, planned.container))
 
 
 def _do(asked: SingleStepRequest, action: Callable[[SingleStep], Awaitable[T]]) -> T:

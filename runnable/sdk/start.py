@@ -45,6 +45,7 @@ from runnable.scope import current_scope, enter_step, find_run, require_run, res
 from runnable.scope.launcher import NOBODY, launcher
 from runnable.scope.options import Options, RunSettings
 from runnable.scope.service import Service
+from runnable.sdk.caller import reference_of_caller
 from runnable.sdk.loop_cancellation import LoopCancellation
 from runnable.sdk.run_request import RunRequest
 from runnable.sdk.services import (
@@ -94,6 +95,9 @@ class PreparedRun(NamedTuple):
         if request.runs_here:
             options = options._replace(launcher=None)
         if options.launcher is not None:
+            if not request.origin["reference"]:
+                found = reference_of_caller() or self.context.reference
+                self.context.reference = found
             check_reference(self.context)
             if request.job is not None:
                 job, context = request.job, self.context
@@ -140,6 +144,8 @@ def prepared(
     services, made = make_services(settings, _ports(request))
     try:
         context = _make_context(request, run_id, settings, services)
+        if around is None and not context.reference:
+            context.reference = launcher().reference
         if around is not None:
             around.masker.share_with(context.masker)
             context.masker.share_values_with(around.masker)

@@ -133,6 +133,8 @@ class _Command:
             self._process = self._start(writing.fileno())
             process = stack.enter_context(self._process)
             writing.close()
+            if self._unwanted:  # just before it started
+                self.stop()
             try:
                 self._pass_on(process, reading)
                 return process.wait()

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -249,3 +250,27 @@ def test_many_at_once(parallelism, in_memory):
     run_log = run(step, in_memory, xs=list(range(40)))
     assert run_log.parameters["twice"].value == [2 * x for x in range(40)]
     assert threading.active_count() < 200
+
+
+async def test_a_command_that_starts_while_it_is_cancelled_is_ended(
+    in_memory, monkeypatch
+):
+    """It is cancelled when its process is there, and not yet known to its task."""
+    started, real = threading.Event(), subprocess.Popen
+
+    def start_slowly(*arguments, **settings):
+        process = real(*arguments, **settings)
+        if arguments[0][0] != "/bin/sh":
+            return process  # git
+        pids.append(process.pid)
+        loop.call_soon_threadsafe(running.cancel)
+        started.wait(0.3)
+        return process
+
+    pids, loop = [], asyncio.get_running_loop()
+    monkeypatch.setattr("runnable.tasks.shell.subprocess.Popen", start_slowly)
+    pipeline = Pipeline(steps=[shell("sleep 600")])
+    running = asyncio.create_task(pipeline.execute_async(services=in_memory))
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert not Path(f"/proc/{pids[0]}").exists() or _is_zombie(pids[0])

@@ -1,0 +1,100 @@
+"""Find the function that executes a pipeline, so that another process can call it.
+
+Theory of operation. The frames of the caller are looked at from the inside out. A
+function counts if it can be imported under its name and called without arguments; it
+is then called again by the other process, up to the same `execute`. Functions of other
+libraries on the way, such as those of a test runner, do not count.
+"""
+
+import inspect
+import os
+import sys
+import sysconfig
+from collections.abc import Iterator
+from importlib.machinery import PathFinder
+from pathlib import Path
+from types import FrameType, ModuleType
+
+from runnable.system.main_program import is_installed
+
+_OWN = {"runnable", "containers"}
+_NEVER_CALLED_AGAIN = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
+_STANDARD = sysconfig.get_path("stdlib")
+
+
+def reference_of_caller() -> str:
+    """Return a reference to the function that is executing a pipeline.
+
+    Returns:
+        `package.module:function`, or `path/of/file.py:function` for a module that is
+        found neither from the working directory nor among installed ones; empty if
+        there is no such function.
+    """
+    nearest = ""
+    for frame in _frames_of_users():
+        name: str = frame.f_globals.get("__name__", "")
+        package = name.partition(".")[0]
+        nearest = nearest or package
+        if package == nearest or not is_installed(frame.f_code.co_filename):
+            reference = _reference(name, frame)
+            if reference:
+                return reference
+    return ""
+
+
+def _frames_of_users() -> Iterator[FrameType]:
+    """Yield the frames around the library, from the inside out, up to the script."""
+    frame = inspect.currentframe()
+    while frame is not None:
+        name: str = frame.f_globals.get("__name__", "")
+        if name == "__main__":
+            return  # a script is run again as a whole
+        if name.partition(".")[0] not in _OWN and not _is_standard(frame):
+            yield frame
+        frame = frame.f_back
+
+
+def _is_standard(frame: FrameType) -> bool:
+    file = frame.f_code.co_filename
+    return file.startswith((_STANDARD, "<frozen")) and not is_installed(file)
+
+
+def _reference(name: str, frame: FrameType) -> str:
+    code, module = frame.f_code, sys.modules.get(name)
+    found = getattr(module, code.co_name, None)
+    function = inspect.unwrap(found) if callable(found) else None
+    if module is None or getattr(function, "__code__", None) is not code:
+        return ""
+    if code.co_flags & _NEVER_CALLED_AGAIN or not callable(found) or _needs(found):
+        return ""
+    return f"{_location(module)}:{code.co_name}"
+
+
+def _needs(function: object) -> bool:
+    """Return True if a function cannot be called without arguments."""
+    assert callable(function)  # noqa: S101 - its caller has looked
+    variable = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
+    return any(
+        it.default is it.empty and it.kind not in variable
+        for it in inspect.signature(function).parameters.values()
+    )
+
+
+def _location(module: ModuleType) -> str:
+    """Return the name of a module, or its file if it is not found by its name."""
+    file = module.__file__
+    package, here = module.__name__.partition(".")[0], str(Path.cwd())
+    extra = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    if file is None or is_installed(file):
+        return module.__name__
+    spec = PathFinder.find_spec(package, [here, *filter(None, extra)])
+    if spec is not None and _has(spec.origin, spec.submodule_search_locations, file):
+        return module.__name__
+    path = Path(file)
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
+def _has(origin: str | None, folders: list[str] | None, file: str) -> bool:
+    if folders is None:
+        return origin is not None and Path(origin) == Path(file)
+    return any(Path(file).is_relative_to(Path(folder).absolute()) for folder in folders)
