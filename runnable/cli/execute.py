@@ -154,7 +154,6 @@ def run_definition(
     launched = Launcher(
         options, ended, began=began, masker=answer.masker, reference=reference.text
     )
-    summarised = summarised or reference.is_yaml
     with program_launched_by(launched):
         try:
             _execute(reference.program(), logs)
@@ -164,7 +163,9 @@ def run_definition(
         finally:
             for run_log in logs:
                 answer.give(_described(run_log))
-                _report_run(run_log, answer, summarised=summarised)
+                _report_run(
+                    run_log, answer, summarised=summarised, is_yaml=reference.is_yaml
+                )
     _check_success(reference.text, logs)
 
 
@@ -178,14 +179,18 @@ def _execute(program: "Callable[[], object]", logs: "list[RunLog]") -> None:
         returned.execute()
 
 
-def _report_run(run_log: "RunLog", answer: Answer, *, summarised: bool) -> None:
+def _report_run(
+    run_log: "RunLog", answer: Answer, *, summarised: bool, is_yaml: bool
+) -> None:
     """Report a run of a script: in full if it was asked for, or if it failed."""
     from runnable.report import summarise
 
-    if run_log.status != defaults.SUCCESS:
-        answer.complain(summarise(run_log))
-    elif summarised:
+    # What a script prints itself is its result.
+    has_failed = run_log.status != defaults.SUCCESS
+    if is_yaml or (summarised and not has_failed):
         answer.say(summarise(run_log))
+    elif has_failed:
+        answer.complain(summarise(run_log))
     else:
         answer.note(f"run {run_log.run_id}: {run_log.status}")
 

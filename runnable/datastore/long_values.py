@@ -148,8 +148,10 @@ def _entries(log: object) -> Iterator[dict[str, Any]]:
                 yield from _entries(inner)
 
 
-def _values(logs: Mapping[str, Any] | list[Any]) -> Iterable[Any]:
-    return logs.values() if isinstance(logs, Mapping) else logs
+def _values(logs: object) -> Iterable[Any]:
+    if isinstance(logs, Mapping):
+        return cast("Mapping[str, Any]", logs).values()
+    return cast("Iterable[Any]", logs if isinstance(logs, list) else ())
 
 
 def _found(document: object, pointer: str) -> Any:

@@ -37,6 +37,7 @@ from runnable.journal import (
 from runnable.scope.clock import seconds
 from runnable.secrets.errors import SecretNotFoundError
 from runnable.system.main_program import main_reference, script
+from runnable.system.program_environment import program_environment
 from runnable.tasks import BaseTaskType
 
 _SHOWN = 20
@@ -160,6 +161,7 @@ def run_started(
         config["script"] = path
     if not context.reference:
         config["reference"] = main_reference()
+    config["environment"] = cast("JsonValue", program_environment())
     if graph is not None:
         config |= {"dag": graph.described, "dag_hash": graph.hash}
     # A nested run knows the secrets of the run around it.

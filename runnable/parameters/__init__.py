@@ -3,7 +3,7 @@
 from pydantic import JsonValue
 
 from runnable.parameters.binding import Binder, Offer, name_of
-from runnable.parameters.identity import identity_of
+from runnable.parameters.identity import identity_of, identity_with_helpers
 from runnable.parameters.reducers import as_reduction
 from runnable.parameters.sources import read_parameters_file
 from runnable.parameters.values import copy_json, json_or_text, shortened, to_json
@@ -15,6 +15,7 @@ __all__ = [
     "as_reduction",
     "copy_json",
     "identity_of",
+    "identity_with_helpers",
     "json_or_text",
     "name_of",
     "read_parameters_file",

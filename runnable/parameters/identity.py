@@ -12,6 +12,7 @@ from pydantic import JsonValue
 from runnable.errors import DefinitionError
 from runnable.parameters.binding import name_of
 from runnable.parameters.errors import ValueNotStorableError
+from runnable.parameters.helpers import helpers_of
 from runnable.parameters.values import to_json
 from runnable.scope.injection import is_marker
 
@@ -25,7 +26,7 @@ def identity_of(
     """Return what a function is made of: its code, and the values it holds.
 
     The code as it was loaded, since a file may have been changed after that. What the
-    function calls, and global variables, are not looked at.
+    function calls and global variables are not looked at; see `identity_with_helpers`.
 
     Args:
         function: Anything that can be called.
@@ -64,6 +65,30 @@ def identity_of(
         "closed": closed,
         "defaults": _defaults(inner, within),
     }
+
+
+def identity_with_helpers(function: Callable[..., object]) -> JsonValue:
+    """Return what a function is made of, and what it uses of the user's own modules.
+
+    Args:
+        function: Anything that can be called.
+
+    Raises:
+        DefinitionError: If it has bound a value that is no JSON.
+    """
+    helpers = helpers_of(function)
+    return {
+        "function": identity_of(function),
+        "helpers": [[name, _helper(it)] for name, it in helpers.functions],
+        "values": dict(helpers.values),
+    }
+
+
+def _helper(function: Callable[..., object]) -> JsonValue:
+    try:
+        return identity_of(function)
+    except DefinitionError:
+        return _code_of(function)  # it holds a lock, or a client
 
 
 def _held(

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from runnable.datastore import RunLog, StepLog
 from runnable.graph import TERMINAL_NAMES
+from runnable.report.provenance import cached_from, packages_of, provenance
 
 _ABSENT = "-"
 
@@ -27,8 +28,8 @@ def compare(first: RunLog, second: RunLog) -> list[Difference]:
         second: Another one.
 
     Returns:
-        Status, parameters, metrics, steps, services and versions of the code, as far as
-        they differ. What one run does not have is `-`.
+        Status, parameters, metrics, steps, services, and the versions of the code, of
+        Python and of packages, as far as they differ. What a run does not have is `-`.
 
     Example:
         >>> runs = [RunLog(run_id="r1", status="FAIL"),
@@ -57,8 +58,12 @@ def _facts(run_log: RunLog) -> Iterator[tuple[str, object]]:
     for step in run_log.all_steps():
         if step.step_type in TERMINAL_NAMES:
             continue
-        yield f"step {step.internal_name}", step.status
+        cached = f", cached, from {source}" if (source := cached_from(step)) else ""
+        yield f"step {step.internal_name}", f"{step.status}{cached}"
         yield from _of_step(step)
+    yield from provenance(run_log).items()
+    for name, version in packages_of(run_log).items():
+        yield f"package {name}", version
     for kind, service in run_log.run_config.items():
         if isinstance(service, Mapping) and "service_name" in service:
             yield kind, {k: v for k, v in service.items() if k != "service_type"}
@@ -68,7 +73,5 @@ def _of_step(step: StepLog) -> Iterator[tuple[str, object]]:
     if not step.attempts:
         return
     yield f"attempts of {step.internal_name}", len(step.attempts)
-    for code in step.attempts[-1].code_identities:
-        yield "code", code.code_identifier
     for file in step.data_catalog:
         yield f"file {file.name} ({file.stage})", file.data_hash[:12]

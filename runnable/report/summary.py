@@ -6,6 +6,7 @@ from itertools import islice
 from runnable.datastore import ObjectParameter, RunLog, StepLog
 from runnable.defaults import FAIL
 from runnable.graph import TERMINAL_NAMES
+from runnable.report.provenance import cached_from, provenance
 from runnable.system.moments import local_text
 
 _MOST_LINES = 60
@@ -38,6 +39,7 @@ def summarise(run_log: RunLog) -> str:
     metrics = run_log.metrics()
     lines += _table("Metrics", [(name, _shown(it)) for name, it in metrics.items()])
     lines += _table("Artifacts", _artifacts(run_log))
+    lines += _table("Ran with", list(provenance(run_log).items()))
     lines += _table("Where things are", _locations(run_log))
     return "\n".join(lines)
 
@@ -83,6 +85,8 @@ def _steps(run_log: RunLog) -> Iterator[tuple[str, str]]:
         text = f"{step.status:8} {_seconds(step)}"
         if len(step.attempts) > 1:
             text += f"  {len(step.attempts)} attempts"
+        if cached := cached_from(step):
+            text += f"  cached, from {cached}"
         if step.branches:
             text += f"  {len(step.branches)} branch(es)"
         yield step.internal_name, text

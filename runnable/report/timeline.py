@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from runnable.datastore import AnyParameter, DataCatalog, RunLog, StepAttempt, StepLog
 from runnable.graph import TERMINAL_NAMES
+from runnable.report.provenance import cached_from, provenance
 from runnable.system.moments import local_text, moment_of
 
 _WIDTH = 40
@@ -31,6 +32,8 @@ class Bar(NamedTuple):
     """Local time; empty for a step that never began."""
     details: Mapping[str, Mapping[str, str]]
     """Inputs, outputs, metrics and files, as text."""
+    cached: str
+    """The run whose result it has reused; empty if it has run."""
 
 
 class Timeline(NamedTuple):
@@ -42,6 +45,8 @@ class Timeline(NamedTuple):
     began: str
     seconds: float
     bars: Sequence[Bar]
+    ran_with: Mapping[str, str]
+    """The commit, Python and the machine, as far as they were recorded."""
 
 
 def timeline(run_log: RunLog) -> Timeline:
@@ -70,6 +75,7 @@ def timeline(run_log: RunLog) -> Timeline:
         _shown_time(began),
         seconds,
         [_bar(step, attempts, within, began) for step, attempts, within in spans],
+        provenance(run_log),
     )
 
 
@@ -144,6 +150,7 @@ def _bar(
         attempts[-1].message if attempts else step.message,
         _shown_time(first),
         _details(step, attempts),
+        cached_from(step),
     )
 
 
@@ -179,7 +186,7 @@ def as_text(drawn: Timeline) -> str:
         drawn: The timeline.
 
     Returns:
-        A title, and a line for each step.
+        A title, what it ran with, and a line for each step.
 
     Example:
         >>> print(as_text(timeline(RunLog(run_id="r1", status="SUCCESS"))))
@@ -188,9 +195,10 @@ def as_text(drawn: Timeline) -> str:
     title = f"{drawn.run_id}: {drawn.status}, {drawn.seconds:.2f} s"
     labels = [f"{'  ' * bar.depth}{bar.name}" for bar in drawn.bars]
     width = max(map(len, labels), default=0)
-    lines = [title]
+    lines = [title, *(f"{name} {text}" for name, text in drawn.ran_with.items())]
     for bar, label in zip(drawn.bars, labels, strict=True):
         tries = f"  {bar.attempts} attempts" if bar.attempts > 1 else ""
+        tries += f"  cached, from {bar.cached}" if bar.cached else ""
         picture = _picture(bar, drawn.seconds)
         lines.append(
             f"{label:{width}}  {picture}  {bar.status:8} {bar.seconds:.2f} s{tries}"

@@ -7,7 +7,6 @@ libraries on the way, such as those of a test runner, do not count.
 """
 
 import inspect
-import os
 import sys
 import sysconfig
 from collections.abc import Iterator
@@ -84,10 +83,9 @@ def _location(module: ModuleType) -> str:
     """Return the name of a module, or its file if it is not found by its name."""
     file = module.__file__
     package, here = module.__name__.partition(".")[0], str(Path.cwd())
-    extra = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     if file is None or is_installed(file):
         return module.__name__
-    spec = PathFinder.find_spec(package, [here, *filter(None, extra)])
+    spec = PathFinder.find_spec(package, [here])
     if spec is not None and _has(spec.origin, spec.submodule_search_locations, file):
         return module.__name__
     path = Path(file)

@@ -8,7 +8,7 @@ from functools import cached_property
 from pydantic import Field, JsonValue
 
 from runnable.errors import DefinitionError, did_you_mean
-from runnable.parameters import Binder, Offer, identity_of, name_of
+from runnable.parameters import Binder, Offer, identity_with_helpers, name_of
 from runnable.tasks.base import BaseTaskType, Call
 
 
@@ -57,7 +57,7 @@ class PythonTaskType(BaseTaskType):
 
     def identity(self) -> JsonValue:
         """Return also what the function is made of."""
-        return {**self.describe(), "function": identity_of(self.resolved)}
+        return {**self.describe(), "function": identity_with_helpers(self.resolved)}
 
     @property
     def hint(self) -> str:

@@ -140,7 +140,7 @@ def test_a_run_that_no_script_began():
     subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
     finished = execute("retry", "r1")
     assert finished.returncode == 2
-    assert "no script began it" in finished.stderr
+    assert "no program is recorded that began it" in finished.stderr
 
 
 def test_a_run_that_has_succeeded_is_left_alone():

@@ -32,7 +32,7 @@ from runnable.tasks import BaseTaskType, Call
 
 logger = logging.getLogger(__name__)
 
-_FORMAT = 2
+_FORMAT = 3
 """Part of every key: what another format has kept is not found."""
 
 
