@@ -7,7 +7,8 @@ line, written under a lock of its segment, which is where processes that join a 
 for each other, and where one that was thought to be gone sees that there is a next
 segment. After a kill, the last line may be cut, and is then no record: who writes next
 takes it away. `<run_id>.json` is the run log for people and other programs; it replaces
-an older one atomically when the run ends.
+an older one atomically when the run ends. Logs of version 0.50 are one such file, or
+the pieces in a folder `<run_id>`.
 """
 
 import glob
@@ -23,6 +24,7 @@ from pydantic import PrivateAttr
 
 from runnable import defaults
 from runnable.datastore.codec import DamagedLineError, decode
+from runnable.datastore.earlier_logs import BRANCH, ROOT, ends_of, join_pieces
 from runnable.datastore.errors import (
     RunLogContinuedError,
     RunLogDamagedError,
@@ -40,7 +42,7 @@ from runnable.datastore.segment_file import (
 )
 from runnable.datastore.snapshot import dump_run_log, load_run_log
 from runnable.datastore.store import BaseRunLogStore, Journal
-from runnable.journal import ObjectLoader, Record, RunFinished, RunStarted
+from runnable.journal import ObjectLoader, Record
 from runnable.system.atomic_files import replacing
 from runnable.system.errors import StoreAccessError
 from runnable.system.own_folder import make_own_folder
@@ -57,6 +59,7 @@ class FileSystemRunLogStore(BaseRunLogStore):
     Example:
         >>> folder = getfixture("tmp_path")
         >>> store = FileSystemRunLogStore(log_folder=str(folder))
+        >>> from runnable.journal import RunStarted
         >>> first = RunStarted("", "r1", "", "", {}, {}, [])
         >>> store.create("r1", first).close()
         >>> store.list_run_ids()
@@ -85,7 +88,8 @@ class FileSystemRunLogStore(BaseRunLogStore):
     def create(self, run_id: str, first: Record) -> Journal:
         """Create the journal of a new run, with its first record."""
         # A second segment is what a kill has left of a deletion.
-        taken = (self._snapshot(run_id), self._segment(run_id, 2))
+        earlier = f"{self._root}/{check_run_id(run_id)}/{ROOT}.json"
+        taken = (self._snapshot(run_id), self._segment(run_id, 2), earlier)
         if any(map(os.path.exists, taken)):
             raise RunLogExistsError(run_id, str(self._root))
         try:
@@ -209,9 +213,12 @@ class FileSystemRunLogStore(BaseRunLogStore):
         loader: ObjectLoader | None = None,
     ) -> RunLog:
         """Read the log of a run from its journal, or from its copy if there is none."""
-        snapshot = self._snapshot(run_id)
-        if not os.path.exists(self._segment(run_id, 1)) and os.path.isfile(snapshot):
-            return load_run_log(run_id, Path(snapshot))
+        if not os.path.exists(self._segment(run_id, 1)):
+            if os.path.isfile(snapshot := self._snapshot(run_id)):
+                return load_run_log(run_id, Path(snapshot))
+            if pieces := self._pieces(run_id):
+                content = {it.stem: it.read_bytes() for it in pieces}
+                return join_pieces(run_id, str(pieces[0].parent), content)
         return super().get_run_log_by_id(run_id, full, loader=loader)
 
     def finish(self, run_log: RunLog) -> None:
@@ -248,7 +255,8 @@ class FileSystemRunLogStore(BaseRunLogStore):
         """
         snapshot = self._snapshot(run_id)
         segments = [*self._segments(run_id)] or self._left(run_id)
-        if not segments and not os.path.exists(snapshot):
+        pieces = self._pieces(run_id)
+        if not segments and not os.path.exists(snapshot) and not pieces:
             raise RunLogNotFoundError(run_id, str(self._root))
         # The copy first, or it would stand for the run; and who has just finished the
         # run may have written it again.
@@ -259,6 +267,20 @@ class FileSystemRunLogStore(BaseRunLogStore):
             *(snapshot, state),
         ):
             Path(file).unlink(missing_ok=True)
+        # The first piece, without which the others are no run, goes last.
+        for piece in reversed(pieces):
+            piece.unlink(missing_ok=True)
+        if pieces:
+            with suppress(OSError):  # something else is in there
+                pieces[0].parent.rmdir()
+
+    def _pieces(self, run_id: str) -> list[Path]:
+        """List the files of a run log that version 0.50 wrote in pieces."""
+        folder = self._root / check_run_id(run_id)
+        root = folder / f"{ROOT}.json"
+        if not root.is_file():
+            return []
+        return [root, *sorted(folder.glob(f"{BRANCH}*.json"))]
 
     def _left(self, run_id: str) -> list[str]:
         pattern = f"{glob.escape(self._segment(run_id, 1)[:-12])}[0-9]*.jsonl"
@@ -268,17 +290,20 @@ class FileSystemRunLogStore(BaseRunLogStore):
         """Read the first record and the last one alone."""
         segments = [*self._segments(run_id)]
         if not segments:
-            log = self.get_run_log_by_id(run_id)  # of version 0.50
-            return _ends_of(log)
+            return ends_of(self.get_run_log_by_id(run_id))  # of version 0.50
         first = _decoded(first_line(segments[0]), run_id, segments[0])
         last = _decoded(last_line(segments[-1]), run_id, segments[-1])
         return first, last or first
 
     def list_run_ids(self) -> list[str]:
         """List the ids of all runs, sorted."""
-        files = self._root.iterdir() if self._root.is_dir() else ()
-        found = (_FILE_NAME.fullmatch(file.name) for file in files)
-        return sorted({match["run_id"] for match in found if match})
+        found: set[str] = set()
+        for entry in self._root.iterdir() if self._root.is_dir() else ():
+            if match := _FILE_NAME.fullmatch(entry.name):
+                found.add(match["run_id"])
+            elif (entry / f"{ROOT}.json").is_file():  # of version 0.50
+                found.add(entry.name)
+        return sorted(found)
 
     def key(self, run_id: str) -> str:
         """Return the identity of a run, by the real path of the folder."""
@@ -295,20 +320,6 @@ class FileSystemRunLogStore(BaseRunLogStore):
 
     def _snapshot(self, run_id: str) -> str:
         return f"{self._root}/{check_run_id(run_id)}.json"
-
-
-def _ends_of(log: RunLog) -> tuple[Record, Record | None]:
-    first = RunStarted(
-        at="",
-        run_id=log.run_id,
-        tag=log.tag,
-        dag_hash=log.dag_hash or "",
-        parameters={},
-        run_config=log.run_config,
-        code=[],
-    )
-    ended = log.status in {defaults.SUCCESS, defaults.FAIL, defaults.CANCELLED}
-    return first, RunFinished("", log.status) if ended else None
 
 
 def _decoded(line: bytes, run_id: str, segment: str) -> Record | None:

@@ -5,7 +5,8 @@ others follow by number. The server refuses to create an object that is there: s
 that start or continue a run at once, one succeeds, and a process that was thought to be
 gone cannot write any more. The first object also has random digits, which distinguish
 the run from a later one of the same id; a deletion replaces it first.
-`<run_id>/<run_id>.json` is for people, written when the run ends.
+`<run_id>/<run_id>.json` is for people, written when the run ends. Logs of version 0.50
+are this object alone, or `<run_id>/RunLog` and one for each branch.
 """
 
 import os
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from runnable.datastore.codec import DamagedLineError, decode, encode
+from runnable.datastore.earlier_logs import ROOT, ends_of, is_piece, join_pieces
 from runnable.datastore.errors import (
     RunLogContinuedError,
     RunLogDamagedError,
@@ -24,7 +26,7 @@ from runnable.datastore.run_log import RunLog
 from runnable.datastore.run_summary import RunSummary, Wanted, select
 from runnable.datastore.snapshot import dump_run_log
 from runnable.datastore.store import BaseRunLogStore, Journal
-from runnable.journal import Record
+from runnable.journal import ObjectLoader, Record
 from runnable.system.object_stores import Bucket, MinioPlace, S3Place
 from runnable.system.run_ids import check_run_id
 
@@ -45,6 +47,8 @@ class S3RunLogStore(S3Place, BaseRunLogStore):
     def create(self, run_id: str, first: Record) -> Journal:
         """Create the journal of a new run, with its first record."""
         content = encode(first) + os.urandom(8).hex().encode()
+        if self._pieces(run_id):
+            raise RunLogExistsError(run_id, self.location)
         if not self.objects.put_once(_key(run_id, 0), content):
             raise RunLogExistsError(run_id, self.location)
         return self._journal(run_id, 1)
@@ -120,9 +124,10 @@ class S3RunLogStore(S3Place, BaseRunLogStore):
 
     def ends(self, run_id: str) -> tuple[Record | None, Record | None]:
         """Read the first record and the last one alone."""
-        keys = self._keys(run_id)
-        if not keys:
-            return None, None
+        try:
+            keys = self._keys(run_id)
+        except RunLogNotFoundError:
+            return ends_of(self._earlier_log(run_id))
         first, last = (
             self._decode(run_id, key, self.objects.get(key))
             for key in (keys[0], keys[-1])
@@ -139,6 +144,41 @@ class S3RunLogStore(S3Place, BaseRunLogStore):
         run_id = run_log.run_id
         content = b"".join(dump_run_log(run_log))
         self.objects.put(f"{run_id}/{run_id}.json", content)
+        if not self._claim(run_id):  # the run was deleted meanwhile
+            self.objects.delete([f"{run_id}/{run_id}.json"])
+
+    def get_run_log_by_id(
+        self,
+        run_id: str,
+        full: bool = False,  # noqa: FBT001, FBT002 - positional since 0.50
+        *,
+        loader: ObjectLoader | None = None,
+    ) -> RunLog:
+        """Read the log of a run, also of one that version 0.50 has run."""
+        try:
+            return super().get_run_log_by_id(run_id, full, loader=loader)
+        except RunLogNotFoundError:
+            return self._earlier_log(run_id)
+
+    def _pieces(self, run_id: str) -> list[str]:
+        """List the objects of a run that version 0.50 has run: one, or several."""
+        names = list(self.objects.names(check_run_id(run_id)))
+        if any(name.startswith("journal/") for name in names):
+            return []
+        whole = [name for name in names if name == f"{run_id}.json"]
+        return whole or sorted(filter(is_piece, names))
+
+    def _earlier_log(self, run_id: str) -> RunLog:
+        pieces = self._pieces(run_id)
+        if not pieces:
+            raise RunLogNotFoundError(run_id, self.location)
+        content = {
+            ROOT if name == f"{run_id}.json" else name: self.objects.get(
+                f"{run_id}/{name}"
+            )
+            for name in pieces
+        }
+        return join_pieces(run_id, f"{self.location}, {run_id}", content)
 
     def save_state(self, run_id: str, content: bytes) -> None:
         """Save the state of a run in an object."""
