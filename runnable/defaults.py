@@ -1,5 +1,9 @@
 """Names that users and other programs rely on: variables, words, places."""
 
+from typing import TYPE_CHECKING
+
+from runnable.earlier_names import earlier_name
+
 RUNNABLE_CONFIGURATION_FILE = "RUNNABLE_CONFIGURATION_FILE"
 RUNNABLE_PARAMETERS_FILE = "RUNNABLE_PARAMETERS_FILE"
 RUNNABLE_RUN_TAG = "RUNNABLE_RUN_TAG"
@@ -37,3 +41,9 @@ DOTENV_FILE_LOCATION = ".env"
 LOG_LEVEL = "WARNING"
 LARGE_FILE_THRESHOLD_BYTES = 1024 * 1024 * 1024
 HASH_CHUNK_SIZE = 1024 * 1024
+
+
+if not TYPE_CHECKING:  # a checker reports names that are not there
+
+    def __getattr__(name: str) -> object:
+        return earlier_name(__name__, name)

@@ -1,5 +1,7 @@
 """Run logs: how records are stored, and how people and programs read them."""
 
+from typing import TYPE_CHECKING
+
 from runnable.datastore.code_versions import CodeVersions
 from runnable.datastore.parameters import (
     CatalogLoader,
@@ -17,6 +19,7 @@ from runnable.datastore.run_log import (
 from runnable.datastore.run_log_view import run_log_of
 from runnable.datastore.run_summary import RunSummary, Wanted
 from runnable.datastore.store import BaseRunLogStore, Journal
+from runnable.earlier_names import earlier_name
 from runnable.journal import (
     AnyParameter,
     BranchFinished,
@@ -75,3 +78,9 @@ __all__ = [
     "Wanted",
     "run_log_of",
 ]
+
+
+if not TYPE_CHECKING:  # a checker reports names that are not there
+
+    def __getattr__(name: str) -> object:
+        return earlier_name(__name__, name)

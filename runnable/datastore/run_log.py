@@ -1,6 +1,6 @@
 """The run log: what happened in one run, as users read it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Annotated, TypeVar
 
@@ -93,6 +93,36 @@ Logs = Annotated[
 you look at, rather than looking at it again."""
 
 
+def _files(steps: Iterable["StepLog"], stage: str) -> list[DataCatalog]:
+    files = (file for step in steps for file in step.data_catalog)
+    return [file for file in files if file.stage == stage]
+
+
+def _values(parameters: Mapping[str, Parameter]) -> list[tuple[str, object]]:
+    return [(name, it.value) for name, it in parameters.items()]
+
+
+def _summary(
+    attempts: Sequence[StepAttempt], files: Iterable[DataCatalog], status: str
+) -> dict[str, object]:
+    """Return the summary that version 0.50 prints of a step, by its words."""
+    attempt = attempts[-1] if attempts else StepAttempt(attempt_number=1)
+    put = [file.name for file in files if file.stage == "put"]
+    identities = [
+        f"{it.code_identifier_type}:{it.code_identifier}"
+        + ("" if it.code_identifier_dependable else " but is not dependable")
+        for it in attempt.code_identities
+    ]
+    return {
+        "Available parameters": _values(attempt.input_parameters),
+        "Output catalog content": put,
+        "Output parameters": _values(attempt.output_parameters),
+        "Metrics": _values(attempt.user_defined_metrics),
+        "Code identities": identities,
+        "status": status,
+    }
+
+
 class StepLog(_Record):
     """The record of one step."""
 
@@ -110,6 +140,20 @@ class StepLog(_Record):
     """By full path of the branch."""
     data_catalog: list[DataCatalog] = []
 
+    def get_data_catalogs_by_stage(self, stage: str = "put") -> list[DataCatalog]:
+        """Return the files that this step, and those in its branches, put or got.
+
+        Args:
+            stage: `put` or `get`.
+        """
+        return _files(_steps_in({self.internal_name: self}), stage)
+
+    def get_summary(self) -> dict[str, object]:
+        """Sum up the latest attempt, by the words of version 0.50."""
+        got = [file.name for file in self.data_catalog if file.stage == "get"]
+        summary = _summary(self.attempts, self.data_catalog, self.status)
+        return {"Name": self.name, "Input catalog content": got, **summary}
+
 
 class BranchLog(_Record):
     """The record of one branch of a composite step."""
@@ -119,6 +163,10 @@ class BranchLog(_Record):
     parameters: dict[str, Parameter] = {}
     steps: Logs[StepLog] = {}
     """By full path of the step."""
+
+    def get_data_catalogs_by_stage(self, stage: str = "put") -> list[DataCatalog]:
+        """Return the files that the steps of this branch put or got; see `StepLog`."""
+        return _files(_steps_in(self.steps), stage)
 
 
 class JobLog(_Record):
@@ -130,6 +178,10 @@ class JobLog(_Record):
     code_identities: list[CodeIdentity] = []
     attempts: list[StepAttempt] = []
     data_catalog: list[DataCatalog] = []
+
+    def get_summary(self) -> dict[str, object]:
+        """Sum up the latest attempt, by the words of version 0.50."""
+        return _summary(self.attempts, self.data_catalog, self.status)
 
 
 class RunLog(_Record):
@@ -154,6 +206,30 @@ class RunLog(_Record):
     def all_steps(self) -> Iterator[StepLog]:
         """Yield every step, those in branches after the step they belong to."""
         return _steps_in(self.steps)
+
+    def get_data_catalogs_by_stage(self, stage: str = "put") -> list[DataCatalog]:
+        """Return the files that steps put or got, those in branches included.
+
+        Args:
+            stage: `put` or `get`.
+        """
+        return _files(self.all_steps(), stage)
+
+    def get_summary(self) -> dict[str, object]:
+        """Sum up the run, by the words of version 0.50; see `runnable.summarise`."""
+        catalog, store = (
+            self.run_config.get(kind) for kind in ("catalog", "run_log_store")
+        )
+        return {
+            "Unique execution id": self.run_id,
+            "status": self.status,
+            "Catalog Location": catalog,
+            "Full Run log present at: ": store,
+            "Final Parameters": {
+                name: it.value for name, it in self.parameters.items()
+            },
+            "Collected metrics": self.metrics(),
+        }
 
     def metrics(self) -> dict[str, JsonValue]:
         """Return every metric by name, the latest of each name."""

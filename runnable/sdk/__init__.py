@@ -7,6 +7,8 @@ pay for branches, commands and jobs.
 import importlib
 from typing import TYPE_CHECKING
 
+from runnable.earlier_names import earlier_name
+
 if TYPE_CHECKING:
     # The same names as below, where type checkers and editors see them.
     from runnable.graph import Backoff
@@ -112,5 +114,4 @@ def __getattr__(name: str) -> object:
         value: object = getattr(home, name)
         globals()[name] = value
         return value
-    msg = f"module {__name__!r} has no attribute {name!r}"
-    raise AttributeError(msg)
+    return earlier_name(__name__, name)

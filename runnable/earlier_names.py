@@ -1,0 +1,69 @@
+"""Names of version 0.50 that moved, and where they are now.
+
+A package that had one of them asks here when a name is missing: the name is there, with
+a warning that says what to import instead.
+"""
+
+import importlib
+import warnings
+
+_MOVED = {
+    "runnable.telemetry": {
+        "OTEL_AVAILABLE": "runnable:OTEL_AVAILABLE",
+        "get_stream_queue": "runnable:get_stream_queue",
+        "set_stream_queue": "runnable:set_stream_queue",
+        "truncate_value": "runnable:truncate_value",
+    },
+    "runnable.defaults": {
+        "IterableParameterModel": "runnable.engine:Iteration",
+        "LoopIndexModel": "runnable.engine.single_step.address:Given",
+        "MapVariableModel": "runnable.engine.single_step.address:Given",
+    },
+    "runnable.secrets": {
+        "DoNothingSecretManager": "runnable.secrets.do_nothing:DoNothingSecrets",
+        "EnvSecretsManager": "runnable.secrets.environment:EnvSecrets",
+    },
+    "runnable.catalog": {
+        "DoNothingCatalog": "runnable.catalog.do_nothing:DoNothingCatalog",
+    },
+    "runnable.pickler": {
+        "NativePickler": "runnable.pickler.native:NativePickler",
+    },
+    "runnable.datastore": {
+        "BufferRunLogstore": "runnable.datastore.memory:MemoryRunLogStore",
+    },
+    "runnable.sdk": {
+        "BaseJob": "runnable.sdk.jobs:Job",
+        "BaseTask": "runnable.sdk:TaskStep",
+        "BaseTraversal": "runnable.sdk:Step",
+    },
+}
+
+
+def earlier_name(module: str, name: str) -> object:
+    """Return what a name of version 0.50 stands for now, with a warning.
+
+    Args:
+        module: The name of the module that had it.
+        name: The name.
+
+    Raises:
+        AttributeError: If the module had no such name.
+
+    Example:
+        >>> import warnings
+        >>> with warnings.catch_warnings(record=True) as seen:
+        ...     warnings.simplefilter("always")
+        ...     earlier_name("runnable.pickler", "NativePickler").__name__
+        'NativePickler'
+        >>> print(seen[0].message)
+        runnable.pickler.NativePickler is now runnable.pickler.native.NativePickler
+    """
+    home = _MOVED.get(module, {}).get(name)
+    if home is None:
+        raise AttributeError(f"module {module!r} has no attribute {name!r}")
+    where, _, now = home.partition(":")
+    text = f"{module}.{name} is now {where}.{now}"
+    warnings.warn(text, DeprecationWarning, stacklevel=3)
+    found: object = getattr(importlib.import_module(where), now)
+    return found
