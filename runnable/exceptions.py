@@ -4,6 +4,7 @@ The tree of their classes::
 
     RunnableError
     ├── DefinitionError            the author of a pipeline must act
+    │   ├── SettingsError
     │   ├── GraphError             several findings about one graph
     │   ├── PipelineFileError      with the lines of the file
     │   ├── NodeNotFoundError, BranchNotFoundError
@@ -111,6 +112,7 @@ if TYPE_CHECKING:
         ValueNotStorableError,
         ValueTooLongError,
     )
+    from runnable.sdk.errors import SettingsError
     from runnable.secrets.errors import (
         SecretNotFoundError,
         SecretValueError,
@@ -165,6 +167,7 @@ __all__ = [
     "SecretNotFoundError",
     "SecretValueError",
     "ServiceNotFoundError",
+    "SettingsError",
     "StepLogNotFoundError",
     "StepTimeoutError",
     "StoreAccessError",
@@ -235,6 +238,9 @@ _HOMES = {
         "ReturnsError",
         "ValueNotStorableError",
         "ValueTooLongError",
+    ],
+    "runnable.sdk.errors": [
+        "SettingsError",
     ],
     "runnable.secrets.errors": [
         "SecretNotFoundError",

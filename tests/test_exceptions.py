@@ -11,6 +11,7 @@ from runnable.exceptions import RunnableError, did_you_mean
 EXAMPLES = [
     (exceptions.RunnableError("text"), "text"),
     (exceptions.DefinitionError("text"), "text"),
+    (exceptions.SettingsError("Stub 's'", ("a", "b")), "Stub 's': a; b"),
     (exceptions.GraphError("p", ["one"]), "pipeline 'p' cannot run: one"),
     (exceptions.GraphError("", ["one", "two"]), "for 2 reasons:\n  - one\n  - two"),
     (exceptions.NodeNotFoundError("lod", ["load"]), "Did you mean 'load'?"),

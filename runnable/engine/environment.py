@@ -121,10 +121,10 @@ class RunEnvironment:
     """The branch and the hash that each file was put with last, by name."""
     followed: FollowedSteps = field(default_factory=FollowedSteps)
     """Steps of the run that other processes run."""
-    long_returns: dict[tuple[str, str], str] = field(
-        default_factory=dict[tuple[str, str], str]
+    warned: dict[tuple[str, ...], str] = field(
+        default_factory=dict[tuple[str, ...], str]
     )
-    """By command and name of a long value, the step for which it was warned of."""
+    """The step for which something was warned of, by what it is."""
     left_behind: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
     """The names of files that failed attempts have put, by the path of the step."""
 
@@ -157,6 +157,17 @@ class RunEnvironment:
         """
         logger.warning("Step %r: %s", path, text)
         self.recorder.notify(Warned(path, text))
+
+    def warn_once(self, about: tuple[str, ...], path: str, text: str) -> None:
+        """Warn of something that many branches may do, for the first of them.
+
+        Args:
+            about: What it is, such as a command and a name.
+            path: Of the step.
+            text: What is odd, and what to do.
+        """
+        if self.warned.setdefault(about, path) == path:
+            self.warn(path, text)
 
     async def off_loop(
         self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs

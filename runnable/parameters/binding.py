@@ -113,6 +113,14 @@ class Binder:
             return _resolve_one_by_one(function)
 
     @property
+    def may_return_none(self) -> bool:
+        """Whether the annotation of what it returns has None among others."""
+        annotation = self._annotations.get("return")
+        if annotation in {typing.Any, object}:
+            return True
+        return types.NoneType in typing.get_args(annotation)
+
+    @property
     def hint(self) -> str:
         """How to hide a parameter that the caller of the function does not give."""
         if inspect.unwrap(self._function) is self._function or self._is_generic:

@@ -10,7 +10,6 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Self, cast
 
 from pydantic import (
-    BaseModel,
     ConfigDict,
     InstanceOf,
     PrivateAttr,
@@ -33,13 +32,14 @@ from runnable.graph import (
     unprovided_parameters,
 )
 from runnable.scope.options import Options
+from runnable.sdk.definition import Definition
 from runnable.sdk.run_request import RunRequest
 from runnable.sdk.services import AnyRunContainer
 from runnable.sdk.start import execute, execute_async
 from runnable.sdk.stream import EventStream
 
 
-class AnyPipeline(BaseModel, abc.ABC):
+class AnyPipeline(Definition, abc.ABC):
     """Base class of pipelines; breaks the cycle between `Step` and `Pipeline`."""
 
     model_config = ConfigDict(
@@ -51,7 +51,7 @@ class AnyPipeline(BaseModel, abc.ABC):
         """Return the graph of this pipeline."""
 
 
-class Step(BaseModel, abc.ABC):
+class Step(Definition, abc.ABC):
     """One step of a pipeline; each kind of step is a subclass."""
 
     model_config = ConfigDict(
@@ -79,8 +79,7 @@ class Step(BaseModel, abc.ABC):
             wrong = [str(key) for key in settings if key not in cls.model_fields]
             for key in wrong:
                 hint = did_you_mean(key, cls.model_fields)
-                step = f"step {settings.get('name', '')!r}"
-                raise ValueError(f"{step} has no setting {key!r}. {hint}")
+                raise ValueError(f"there is no setting {key!r}. {hint}")
         return settings
 
     @model_validator(mode="after")
@@ -90,12 +89,11 @@ class Step(BaseModel, abc.ABC):
             FAIL_NODE: self.terminate_with_failure,
         }
         if all(ends.values()):
-            raise ValueError(f"step {self.name!r} ends in success and in failure")
+            raise ValueError("it ends in success and in failure")
         for node, ends_there in ends.items():
             if ends_there and self.next_node not in {"", node}:
                 raise ValueError(
-                    f"step {self.name!r} ends the pipeline, and leads to "
-                    f"{self.next_node!r} as well"
+                    f"it ends the pipeline, and leads to {self.next_node!r} as well"
                 )
             if ends_there:
                 self.next_node = node

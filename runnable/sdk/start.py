@@ -33,7 +33,7 @@ from runnable.engine import (
 )
 from runnable.engine.errors import ExecutionCancelledError, ExecutionFailedError
 from runnable.errors import ConfigurationError
-from runnable.events import Subscriber, listeners, telemetry
+from runnable.events import Subscriber, event_log, listeners, telemetry
 from runnable.executor import BaseExecutor
 from runnable.graph import Need
 from runnable.parameters.errors import (
@@ -154,6 +154,8 @@ def prepared(
         with RunScope(context, container, before), _same_for_all(settings, services):
             for listener in listeners():
                 context.subscribe(listener)
+            if event_log.is_wanted():
+                context.subscribe(event_log.log_event)
             if spans := telemetry.subscriber(context):
                 context.subscribe(spans)
             if queue := get_stream_queue():

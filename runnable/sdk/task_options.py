@@ -14,6 +14,7 @@ from runnable.graph import (
     Policy,
     Workspace,
 )
+from runnable.sdk.definition import Definition
 from runnable.tasks import (
     AsyncPythonTaskType,
     BaseTaskType,
@@ -47,7 +48,7 @@ class Catalog(BaseModel):
         return CatalogSettings(tuple(self.get), tuple(self.put), self.store_copy)
 
 
-class TaskSettings(BaseModel):
+class TaskSettings(Definition):
     """The settings that every task has, as a step and as a job."""
 
     model_config = ConfigDict(arbitrary_types_allowed=True, defer_build=True)

@@ -36,6 +36,7 @@ from runnable.graph import (
     find_problems,
 )
 from runnable.scope.injection import Provide, inject
+from runnable.sdk.errors import SettingsError
 from runnable.sdk.pipeline import (
     AnyPipeline,
     GraphPipeline,
@@ -267,8 +268,9 @@ class _Reader:
     ) -> Step | None:
         try:
             return found.model_validate({"name": name, **settings})
-        except ValidationError as error:
-            for keys, problem in _explain(error, settings, found):
+        except SettingsError as error:
+            validation = cast("ValidationError", error.validation)  # just made
+            for keys, problem in _explain(validation, settings, found):
                 self._note(f"step {name!r}: {problem}", *at, *keys)
             return None
 

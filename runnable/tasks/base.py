@@ -112,6 +112,11 @@ class BaseTaskType(BaseModel):
         return [declared.name for declared in self.returns]
 
     @property
+    def may_return_none(self) -> bool:
+        """Whether None is what the author expects for the one thing that it returns."""
+        return True
+
+    @property
     def hint(self) -> str:
         """What to do if it does not need a parameter that it seems to need."""
         return ""

@@ -60,6 +60,11 @@ class PythonTaskType(BaseTaskType):
         return {**self.describe(), "function": identity_with_helpers(self.resolved)}
 
     @property
+    def may_return_none(self) -> bool:
+        """Whether the annotation of the function says that it may return None."""
+        return self.binder.may_return_none
+
+    @property
     def hint(self) -> str:
         """How to hide a parameter that a decorator supplies."""
         return self.binder.hint

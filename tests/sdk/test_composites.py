@@ -8,7 +8,6 @@ import threading
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
 
 from runnable import (
     AsyncPipeline,
@@ -37,6 +36,7 @@ from runnable.exceptions import (
     ParameterMissingError,
     ParametersMissingError,
     ReductionError,
+    SettingsError,
     StepLogNotFoundError,
     ValueNotStorableError,
 )
@@ -470,7 +470,7 @@ def test_the_number_is_in_the_environment_of_the_step(in_memory, monkeypatch):
 
 @pytest.mark.parametrize("limit", [0, -1])
 def test_a_loop_runs_at_least_once(limit):
-    with pytest.raises(ValidationError, match="max_iterations"):
+    with pytest.raises(SettingsError, match="max_iterations"):
         counting(max_iterations=limit)
 
 
@@ -568,27 +568,27 @@ def test_a_failure_path_may_have_branches(in_memory):
 
 
 def test_branches_are_pipelines_and_there_is_one():
-    with pytest.raises(ValidationError, match="at least one"):
+    with pytest.raises(SettingsError, match="at least one"):
         Parallel(name="p", branches={})
-    with pytest.raises(ValidationError, match="at least one"):
+    with pytest.raises(SettingsError, match="at least one"):
         Conditional(name="c", parameter="x", branches={})
-    with pytest.raises(ValidationError, match="write Stub"):
+    with pytest.raises(SettingsError, match="write Stub"):
         Parallel(name="p", branches={"a": Stub(name="s")})
-    with pytest.raises(ValidationError, match="default 'hed' is no branch"):
+    with pytest.raises(SettingsError, match="default 'hed' is no branch"):
         Conditional(
             name="c",
             parameter="x",
             branches={"head": Stub(name="s").as_pipeline()},
             default="hed",
         )
-    with pytest.raises(ValidationError, match="max_workers"):
+    with pytest.raises(SettingsError, match="max_workers"):
         squares(max_workers=0)
 
 
 def test_a_setting_that_is_misspelt_is_suggested():
-    with pytest.raises(ValidationError, match=r"step 's' has no setting 'retrys'. Did"):
+    with pytest.raises(SettingsError, match=r"'s': there is no setting 'retrys'. Did"):
         task("s", boom, retrys=2)
-    with pytest.raises(ValidationError, match="no setting 'iterate_one'"):
+    with pytest.raises(SettingsError, match="no setting 'iterate_one'"):
         Map(name="m", iterate_one="xs")
 
 

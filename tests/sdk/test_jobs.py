@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from runnable import (
     Catalog,
@@ -22,6 +22,7 @@ from runnable.exceptions import (
     DefinitionError,
     ParameterMissingError,
     RunLogExistsError,
+    SettingsError,
 )
 
 
@@ -98,7 +99,7 @@ def test_a_file_that_is_not_there_fails_the_job():
 def test_settings_that_a_job_refuses(in_memory):
     with pytest.raises(DefinitionError, match="cannot get files"):
         PythonJob(function=work, catalog=Catalog(get=["x"]))
-    with pytest.raises(ValidationError, match="retries"):
+    with pytest.raises(SettingsError, match="retries"):
         PythonJob(function=work, retries=-1)
     with pytest.raises(ParameterMissingError, match="needs parameter 'x'"):
         PythonJob(function=work).execute(services=in_memory)

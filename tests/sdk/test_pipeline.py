@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 import runnable
 from containers import RunContainer
@@ -38,6 +38,7 @@ from runnable.exceptions import (
     RunLogNotFoundError,
     SecretNotFoundError,
     ServiceNotFoundError,
+    SettingsError,
     ValueNotStorableError,
 )
 
@@ -487,23 +488,23 @@ class TestWrongDefinition:
 
     def test_terminal_nodes_are_no_steps(self):
         for node in (Success(), Fail()):
-            with pytest.raises(ValidationError):
+            with pytest.raises(SettingsError):
                 Pipeline(steps=[node])
 
     def test_a_step_ends_in_one_way(self):
-        with pytest.raises(ValidationError, match="ends in success and in failure"):
+        with pytest.raises(SettingsError, match="ends in success and in failure"):
             Stub(name="a", terminate_with_success=True, terminate_with_failure=True)
-        with pytest.raises(ValidationError, match="leads to 'b' as well"):
+        with pytest.raises(SettingsError, match="leads to 'b' as well"):
             Stub(name="a", terminate_with_success=True, next_node="b")
 
     def test_a_function_is_needed(self):
-        with pytest.raises(ValidationError, match="function"):
+        with pytest.raises(SettingsError, match="function"):
             PythonTask(name="a")
-        with pytest.raises(ValidationError, match="callable"):
+        with pytest.raises(SettingsError, match="callable"):
             PythonTask(name="a", function="print")
 
     def test_unknown_keywords_are_refused_except_on_stubs(self):
-        with pytest.raises(ValidationError, match="fuction"):
+        with pytest.raises(SettingsError, match="fuction"):
             PythonTask(name="a", function=one, fuction=one)
         assert Stub(name="a", what="ever").name == "a"
 

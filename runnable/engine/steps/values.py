@@ -142,6 +142,12 @@ def outputs(
     if len(values) != len(declared):
         names = [one.name for one in declared]
         raise ReturnsError(task.command, names, len(values))
+    if result is None and not task.may_return_none:
+        text = (
+            f"it returned None for {declared[0].name!r}; is a `return` missing? If "
+            "None is meant, annotate its function with it: `-> float | None`"
+        )
+        env.warn_once(("none", task.command), path, text)
     made = {
         one.name: _parameter(one, value, path, env)
         for one, value in zip(declared, values, strict=True)
@@ -162,14 +168,13 @@ def _warn_if_long(
     """Warn, once for all branches, of a value that should not be JSON."""
     if isinstance(made, StoredObject) or not is_longer(made.value, WARNED_CHARACTERS):
         return
-    if env.long_returns.setdefault((command, name), path) == path:
-        kind = type(value).__qualname__
-        text = (
-            f"it returned {name!r}, a {kind} whose JSON has more than "
-            f"{WARNED_CHARACTERS:,} characters. Declare it with pickled({name!r}), "
-            "which is faster, and gives later steps the object itself; or write a file"
-        )
-        env.warn(path, text)
+    kind = type(value).__qualname__
+    text = (
+        f"it returned {name!r}, a {kind} whose JSON has more than "
+        f"{WARNED_CHARACTERS:,} characters. Declare it with pickled({name!r}), "
+        "which is faster, and gives later steps the object itself; or write a file"
+    )
+    env.warn_once(("long", command, name), path, text)
 
 
 def reduced(

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
 from runnable import (
     Backoff,
@@ -20,7 +19,7 @@ from runnable import (
     PythonTask,
 )
 from runnable.engine.steps.retry import seconds_before_retry
-from runnable.exceptions import BindingError, StepTimeoutError
+from runnable.exceptions import BindingError, SettingsError, StepTimeoutError
 
 WAYS = pytest.mark.parametrize("way", ["execute", "execute_async"])
 
@@ -142,7 +141,7 @@ def test_delays_grow_and_stay_within_their_limits(initial, factor, most, jitter,
     [{"retries": -1}, {"retry_delay": -1}, {"timeout_seconds": 0}, {"retrys": 1}],
 )
 def test_policies_that_cannot_be(wrong):
-    with pytest.raises(ValidationError):
+    with pytest.raises(SettingsError):
         PythonTask(name="s", function=flaky(0), **wrong)
 
 
@@ -274,7 +273,7 @@ def test_a_long_delay_is_not_cut():
 
 @pytest.mark.parametrize("wrong", [{"initial": -1}, {"factor": 0.5}, {"jitter": -1}])
 def test_delays_that_cannot_be(wrong):
-    with pytest.raises(ValidationError):
+    with pytest.raises(SettingsError):
         PythonTask(name="s", function=flaky(0), retry_delay=Backoff(**wrong))
 
 

@@ -1,6 +1,7 @@
 """From parameters to offers, and from returned values to parameters."""
 
 import threading
+from typing import Any
 
 import pytest
 
@@ -137,3 +138,43 @@ def test_a_value_that_is_too_long_is_refused(in_memory):
         executed(lambda: "x" * 50_000_001, ["text"], in_memory)
     assert isinstance(caught.value.__cause__, ValueTooLongError)
     assert "text is a str whose JSON has more than 50,000,000" in str(caught.value)
+
+
+def forgets():
+    pass
+
+
+def knows() -> float | None:
+    return None
+
+
+def may_be_anything() -> Any:
+    return None
+
+
+def says_none() -> None:
+    return None
+
+
+@pytest.mark.parametrize(
+    ("function", "is_warned_of"),
+    [
+        (forgets, True),
+        (lambda: None, True),
+        (says_none, True),
+        (knows, False),
+        (may_be_anything, False),
+        (lambda: 0, False),
+    ],
+)
+def test_a_forgotten_return_is_warned_of(function, is_warned_of, in_memory, caplog):
+    run_log = executed(function, ["x"], in_memory)
+    assert run_log.status == "SUCCESS"
+    text = "Step 's': it returned None for 'x'; is a `return` missing?"
+    assert (text in caplog.text) == is_warned_of
+
+
+def test_none_among_others_is_meant(in_memory, caplog):
+    executed(lambda: (None, 1), ["x", "y"], in_memory)
+    executed(lambda: None, [], in_memory)
+    assert not caplog.text
