@@ -55,6 +55,7 @@ from runnable.sdk.services import (
     make_services,
     resolve_settings,
 )
+from runnable.sdk.short_tracebacks import shorten
 from runnable.sdk.stream_queue import QueueSubscriber, get_stream_queue
 from runnable.system.run_ids import check_run_id, make_run_id
 
@@ -226,6 +227,9 @@ def execute(
         try:
             with active.registered(ActiveRun(current, runtime.cancel)):
                 return run_by_hand(starting.start(runtime))
+        except ExecutionFailedError as error:
+            shorten(error)
+            raise
         except CallInterrupted:
             # Cancelled from outside; if it is the enclosing step, that ends, too.
             raise ExecutionCancelledError(current.context.run_id) from None
@@ -257,7 +261,11 @@ async def execute_async(
         ending = LoopCancellation(current, runtime)
         entry = ActiveRun(current, ending.request, ending.is_lost)
         with shared.active_runs.registered(entry), ending:
-            return await starting.start(runtime)
+            try:
+                return await starting.start(runtime)
+            except ExecutionFailedError as error:
+                shorten(error)
+                raise
 
 
 def _never_started() -> RunLog:

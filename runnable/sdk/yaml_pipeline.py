@@ -118,6 +118,7 @@ class _Reader:
         self._findings: list[tuple[str, str]] = []
         self._places: dict[tuple[str, ...], Keys] = {}
         """Locations of the steps in the file, by path."""
+        self._import_problems: set[str] = set()
         self._knows_edges = True
         """True if the successors of all steps are known."""
 
@@ -290,7 +291,13 @@ class _Reader:
             try:
                 step.make_task().required()
             except DefinitionError as error:
-                self._note(f"step {step.name!r}: {error}", *at, "command")
+                # A module that cannot be imported is one problem for all its steps.
+                cause = error.__cause__
+                known = cause is not None and repr(cause) in self._import_problems
+                if not known:
+                    self._note(f"step {step.name!r}: {error}", *at, "command")
+                if not isinstance(cause, AttributeError | None):
+                    self._import_problems.add(repr(cause))
                 return False
         return True
 

@@ -331,3 +331,17 @@ def test_the_default_of_a_conditional_may_be_a_graph():
         paths = [step.internal_name for step in run_log.all_steps()]
         assert ran in paths, paths
     jsonschema.validate(yaml.safe_load(text), pipeline_schema())
+
+
+def test_a_module_that_cannot_be_imported_is_one_problem():
+    Path("broken.py").write_text("def f(:\n")
+    steps = ", ".join(
+        f"s{n}: {{type: task, command: broken.f{n}, next: s{n + 1}}}" for n in range(3)
+    )
+    Path("p.yaml").write_text(
+        f"dag: {{start_at: s0, steps: {{{steps}, s3: {{type: stub, next: success}}}}}}"
+    )
+    with pytest.raises(PipelineFileError) as caught:
+        load_pipeline("p.yaml")
+    assert str(caught.value).count("SyntaxError") == 1
+    assert "step 's0'" in str(caught.value)
