@@ -279,19 +279,15 @@ def check(
 
 def _problems(reference: "Reference", options: "Options", answer: Answer) -> list[str]:
     """Report the problems of a definition, and draw its graphs."""
-    from runnable.errors import RunnableError
     from runnable.report import draw
-    from runnable.sdk import collect, rehearse
+    from runnable.sdk import collect, find_problems
 
     problems: list[str] = []
 
     def look_at(planned: "Planned") -> None:
         request = planned.request
         answer.say(draw(request.graph) if request.job is None else "a job")
-        try:
-            rehearse(*planned)
-        except RunnableError as error:
-            problems.append(str(error))
+        problems.extend(find_problems(*planned))
 
     program = reference.program()
     stopped = collect(program, options, look_at, whole_process=True).stopped

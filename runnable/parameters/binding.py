@@ -6,7 +6,7 @@ import inspect
 import sys
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from inspect import Parameter
 from typing import Any, Literal, NamedTuple, NotRequired, Required, TypeGuard, Union
@@ -167,6 +167,25 @@ class Binder:
         if self._takes_rest:
             keywords |= self._rest(offers)
         return positional, keywords
+
+    def problems(self, offers: Mapping[str, Offer]) -> Iterator[BindingError]:
+        """Yield what is wrong with values that are known, where others are not yet.
+
+        Args:
+            offers: Some of what may be bound, by name.
+        """
+        for parameter in self._named:
+            if (
+                parameter.default is not Parameter.empty
+                and parameter.name not in offers
+            ):
+                continue
+            try:
+                self._argument(parameter, offers)
+            except BindingError as error:
+                yield error
+            except ParameterMissingError:
+                pass  # an earlier step may provide it
 
     def _argument(self, parameter: Parameter, offers: Mapping[str, Offer]) -> object:
         name = parameter.name

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from runnable.sdk.discovery import collect
     from runnable.sdk.jobs import NotebookJob, PythonJob, ShellJob
     from runnable.sdk.pipeline import AsyncPipeline, Pipeline, Step
+    from runnable.sdk.rehearsal import find_problems
     from runnable.sdk.runs import delete_runs, get_run_log, has_crashed, list_runs
-    from runnable.sdk.start import rehearse
     from runnable.sdk.steps import (
         AsyncPythonTask,
         Fail,
@@ -65,6 +65,7 @@ __all__ = [
     "TaskStep",
     "collect",
     "delete_runs",
+    "find_problems",
     "get_run_log",
     "get_stream_queue",
     "has_crashed",
@@ -72,7 +73,6 @@ __all__ = [
     "load_pipeline",
     "metric",
     "pickled",
-    "rehearse",
     "set_stream_queue",
     "truncate_value",
 ]
@@ -88,7 +88,7 @@ _ELSEWHERE = {
     "set_stream_queue": "runnable.sdk.stream_queue",
     "truncate_value": "runnable.sdk.stream_queue",
     "load_pipeline": "runnable.sdk.yaml_pipeline",
-    "rehearse": "runnable.sdk.start",
+    "find_problems": "runnable.sdk.rehearsal",
     "Catalog": "runnable.sdk.task_options",
     "NotebookJob": "runnable.sdk.jobs",
     "PythonJob": "runnable.sdk.jobs",

@@ -139,10 +139,10 @@ def prepared(
             are listed.
         RetryValidationError: If a run cannot be resumed.
     """
-    settings, parameters = _resolved(request, options, container)
+    settings, parameters = resolved(request, options, container)
     run_id = check_run_id(settings.retry_run_id or settings.run_id or make_run_id())
     before, around = current_scope(), get_run_context()
-    services, made = make_services(settings, _ports(request))
+    services, made = make_services(settings, ports_of(request))
     try:
         context = _make_context(request, run_id, settings, services)
         if around is None and not context.reference:
@@ -168,34 +168,12 @@ def prepared(
         close_all(made)
 
 
-def _ports(request: RunRequest) -> Mapping[str, type[Service]]:
+def ports_of(request: RunRequest) -> Mapping[str, type[Service]]:
+    """Return the classes that the services of a run have, by kind."""
     return {**PORTS, request.context_type.executor_kind: request.executor_port}
 
 
-def rehearse(
-    request: RunRequest, options: Options, container: AnyRunContainer | None
-) -> None:
-    """Check whether something could be run, without running it.
-
-    Args:
-        request: What would be run.
-        options: The options of the caller.
-        container: Answers the run's markers, if it is not the default one.
-
-    Raises:
-        ConfigurationError: If a file, key or value of the configuration is wrong.
-        ParameterMissingError: If a parameter that a step needs is not provided.
-    """
-    settings, _ = _resolved(request, options, container)
-    services, made = make_services(settings, _ports(request))
-    try:
-        kind = request.context_type.executor_kind
-        cast("BaseExecutor", services[kind]).check(request.graph)
-    finally:
-        close_all(made)
-
-
-def _resolved(
+def resolved(
     request: RunRequest, options: Options, container: AnyRunContainer | None
 ) -> tuple[RunSettings, dict[str, AnyParameter]]:
     """Resolve the settings of a run, and check whether it can start."""

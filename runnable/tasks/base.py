@@ -8,6 +8,7 @@ from typing import Annotated, NamedTuple, Protocol
 from pydantic import BaseModel, BeforeValidator, ConfigDict, JsonValue
 
 from runnable.context import JobContext, PipelineContext
+from runnable.errors import RunnableError
 from runnable.events import Pause
 from runnable.parameters import Offer
 from runnable.scope.injection import Provide, inject
@@ -106,6 +107,18 @@ class BaseTaskType(BaseModel):
         Raises:
             DefinitionError: If something that it runs is not there.
         """
+
+    def check_given(self, offers: Mapping[str, Offer]) -> list[RunnableError]:
+        """Check values that the task will be given, without running it.
+
+        Args:
+            offers: Some of its parameters, by name; others are not known yet.
+
+        Returns:
+            An error for each value that it cannot use.
+        """
+        del offers
+        return []
 
     def provides(self) -> list[str]:
         """Return the names of the parameters that this task returns."""

@@ -7,7 +7,7 @@ from functools import cached_property
 
 from pydantic import Field, JsonValue
 
-from runnable.errors import DefinitionError, did_you_mean
+from runnable.errors import DefinitionError, RunnableError, did_you_mean
 from runnable.parameters import Binder, Offer, identity_with_helpers, name_of
 from runnable.tasks.base import BaseTaskType, Call
 
@@ -54,6 +54,10 @@ class PythonTaskType(BaseTaskType):
         """Choose and convert the arguments of the function."""
         args, kwargs = self.binder.bind(offers)
         return Call(self.resolved, args, kwargs, stream_end_type=self.stream_end_type)
+
+    def check_given(self, offers: Mapping[str, Offer]) -> list[RunnableError]:
+        """Check whether values can become arguments of the function."""
+        return [*self.binder.problems(offers)]
 
     def identity(self) -> JsonValue:
         """Return also what the function is made of."""

@@ -25,7 +25,7 @@ from pydantic import JsonValue, model_validator
 
 from runnable.capture import environment_of_step
 from runnable.concurrency import call_later
-from runnable.errors import DefinitionError
+from runnable.errors import DefinitionError, RunnableError
 from runnable.parameters import Offer, json_or_text
 from runnable.parameters.errors import BindingError
 from runnable.tasks.base import BaseTaskType, Call
@@ -67,6 +67,14 @@ class ShellTaskType(BaseTaskType):
         variables = _variables(self.command, offers)
         running = _Command(self, variables)
         return Call(running.run, stop=running.stop, given=variables.keys())
+
+    def check_given(self, offers: Mapping[str, Offer]) -> list[RunnableError]:
+        """Check whether values can become variables, as the command uses them."""
+        try:
+            _variables(self.command, offers)
+        except BindingError as error:
+            return [error]
+        return []
 
 
 def _variables(command: str, offers: Mapping[str, Offer]) -> dict[str, str]:
