@@ -23,8 +23,23 @@ if TYPE_CHECKING:
     from runnable.context import JobContext, PipelineContext
     from runnable.context.models import Executor
     from runnable.datastore import BaseRunLogStore
+    from runnable.engine.files_in_use import FilesInUse
+    from runnable.engine.workers.warm_pool import WarmWorkers
     from runnable.pickler import BasePickler
     from runnable.secrets import BaseSecrets, Masker
+
+
+def _make_warm_workers() -> "WarmWorkers":
+    # Here, since the engine may be what is being imported.
+    from runnable.engine.workers.warm_pool import WarmWorkers
+
+    return WarmWorkers()
+
+
+def _make_files_in_use() -> "FilesInUse":
+    from runnable.engine.files_in_use import FilesInUse
+
+    return FilesInUse()
 
 
 class RunContainer(containers.DeclarativeContainer):
@@ -72,6 +87,12 @@ class RunContainer(containers.DeclarativeContainer):
     threads: providers.Provider[Threads] = providers.ThreadSafeSingleton(Threads)
     io_threads: providers.Provider[Threads] = providers.ThreadSafeSingleton(
         Threads, limit=32
+    )
+    warm_workers: "providers.Provider[WarmWorkers]" = providers.ThreadSafeSingleton(
+        _make_warm_workers
+    )
+    files_in_use: "providers.Provider[FilesInUse]" = providers.ThreadSafeSingleton(
+        _make_files_in_use
     )
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from runnable.exceptions import ExecutionFailedError
     from runnable.report import summarise
     from runnable.scope.injection import Provide, inject
+    from runnable.scope.workdir import workdir
     from runnable.sdk import (
         AsyncPipeline,
         AsyncPythonTask,
@@ -80,12 +81,14 @@ __all__ = [
     "set_stream_queue",
     "summarise",
     "truncate_value",
+    "workdir",
 ]
 
 _HOMES = {
     "runnable.exceptions": ["ExecutionFailedError"],
     "runnable.scope.injection": ["Provide", "inject"],
     "runnable.report": ["summarise"],
+    "runnable.scope.workdir": ["workdir"],
     "runnable.sdk": [
         "AsyncPipeline",
         "AsyncPythonTask",

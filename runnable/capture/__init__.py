@@ -1,6 +1,15 @@
 """Process-wide streams, environment and logging, made to follow the current step."""
 
 from runnable.capture.activation import active_run
-from runnable.capture.environment import environment_of_step
+from runnable.capture.environment import (
+    environment_of_step,
+    real_environment,
+    replace_environment,
+)
 
-__all__ = ["active_run", "environment_of_step"]
+__all__ = [
+    "active_run",
+    "environment_of_step",
+    "real_environment",
+    "replace_environment",
+]

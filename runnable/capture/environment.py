@@ -111,6 +111,23 @@ def environment_of_step() -> dict[str, str]:
     return os.environ.copy()
 
 
+def real_environment() -> dict[str, str]:
+    """Return the environment of the process, as a program sees that is no step."""
+    names = _Base.__iter__(os.environ)
+    return {name: _Base.__getitem__(os.environ, name) for name in names}
+
+
+def replace_environment(variables: Mapping[str, str]) -> None:
+    """Set the environment of the process: for a worker that continues another run.
+
+    Args:
+        variables: All there are.
+    """
+    for name in real_environment().keys() - variables.keys():
+        del os.environ[name]
+    os.environ.update(variables)
+
+
 def overlay() -> None:
     """Let steps see their own variables."""
     if type(os.environ) is _Base:

@@ -92,6 +92,11 @@ class BaseCatalog(Service, abc.ABC):
         return moved
 
     @property
+    def compute_folder(self) -> Path:
+        """The folder in which tasks find and leave files."""
+        return self._compute_folder
+
+    @property
     def keeps_objects(self) -> bool:
         """True if objects can be stored; if not, a run keeps them in memory."""
         return True

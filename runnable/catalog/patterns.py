@@ -92,6 +92,25 @@ def matches(name: Sequence[str], parts: Sequence[str]) -> bool:
     return len(parts) in places
 
 
+def may_overlap(first: str, second: str) -> bool:
+    """Return True if one name may match both patterns.
+
+    Args:
+        first: A pattern.
+        second: Another one.
+
+    Example:
+        >>> may_overlap("*.csv", "a.csv"), may_overlap("a.csv", "b.csv")
+        (True, False)
+    """
+    one, other = parse(first), parse(second)
+    if is_literal(one):
+        return matches(one, other)
+    if is_literal(other):
+        return matches(other, one)
+    return len(one) == len(other) or _ANY_DEPTH in {*one, *other}
+
+
 def _fits(part: str, wanted: str) -> bool:
     return wanted == _ANY_DEPTH or fnmatchcase(part, wanted)
 

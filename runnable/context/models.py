@@ -119,6 +119,8 @@ class RunContext(BaseModel):
 
     object_serialisation: bool = True
     """Whether returned objects are stored; if not, they stay in memory."""
+    run_folder: str = ""
+    """The folder of the run, for worker processes; the engine knows it elsewhere."""
     return_objects: dict[str, object] = {}
     """The objects that stay in memory, by key."""
 
@@ -283,7 +285,7 @@ class JobContext(RunContext):
         return self.services.executor
 
 
-_NOT_RECORDED = ("return_objects", "variables", "services")
+_NOT_RECORDED = ("return_objects", "variables", "services", "run_folder")
 
 
 def _describe(service: object) -> JsonValue:

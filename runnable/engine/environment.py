@@ -14,9 +14,12 @@ from typing import NamedTuple, ParamSpec, TypeVar
 from runnable.concurrency import Heartbeats, Limiter, Runs, Threads
 from runnable.context import RunContext, Services
 from runnable.datastore import CatalogLoader, CodeVersions, Journal
+from runnable.engine.files_in_use import FilesInUse
 from runnable.engine.recorder import Recorder
+from runnable.engine.run_folder import RunFolder
 from runnable.engine.runtimes import Runtime
 from runnable.engine.workers.pool import Workers
+from runnable.engine.workers.warm_pool import WarmWorkers
 from runnable.events import Warned
 from runnable.executor import DEFAULT_OPTIONS, ExecutionOptions
 from runnable.graph import Interrupt
@@ -76,6 +79,10 @@ class Shared(NamedTuple):
     """The threads that call functions."""
     io_threads: Threads
     """The threads in which runs on event loops wait for stores."""
+    warm_workers: WarmWorkers
+    """Idle worker processes, for the next run that needs one."""
+    files_in_use: FilesInUse
+    """The files that active runs use in shared folders."""
 
 
 @inject
@@ -86,9 +93,19 @@ def shared_of_container(
     code_versions: CodeVersions = Provide["code_versions"],
     threads: Threads = Provide["threads"],
     io_threads: Threads = Provide["io_threads"],
+    warm_workers: WarmWorkers = Provide["warm_workers"],
+    files_in_use: FilesInUse = Provide["files_in_use"],
 ) -> Shared:
     """Return what the runs of the container in force share."""
-    return Shared(runs, heartbeats, code_versions, threads, io_threads)
+    return Shared(
+        runs,
+        heartbeats,
+        code_versions,
+        threads,
+        io_threads,
+        warm_workers,
+        files_in_use,
+    )
 
 
 @dataclass(slots=True, eq=False)
@@ -115,6 +132,8 @@ class RunEnvironment:
     """Whether objects may have to be loaded from the catalog."""
     workers: Workers = field(default_factory=Workers)
     """The worker processes of the run."""
+    run_folder: RunFolder = field(default_factory=RunFolder)
+    """Where tasks work that have the run's folder."""
     files: dict[str, tuple[str, str]] = field(
         default_factory=dict[str, tuple[str, str]]
     )
@@ -148,14 +167,22 @@ class RunEnvironment:
         """The state of the run, as recorded."""
         return self.recorder.state
 
+    def close(self) -> None:
+        """End worker processes and remove the folder; calling it again does nothing."""
+        self.workers.close()
+        self.run_folder.remove()
+
     def warn(self, path: str, text: str) -> None:
         """Warn of something that a step does; in the log, and in the events of the run.
 
         Args:
-            path: Of the step.
+            path: Of the step; empty for the run.
             text: What is odd, and what to do.
         """
-        logger.warning("Step %r: %s", path, text)
+        if path:
+            logger.warning("Step %r: %s", path, text)
+        else:
+            logger.warning("Run %r: %s", self.run_id, text)
         self.recorder.notify(Warned(path, text))
 
     def warn_once(self, about: tuple[str, ...], path: str, text: str) -> None:
@@ -218,8 +245,8 @@ def build_environment(
     *,
     options: ExecutionOptions = DEFAULT_OPTIONS,
     step_limit: Limiter | None = None,
-    interrupt: Interrupt = "raise",
     steps_apart: bool = False,
+    shared: Shared | None = None,
 ) -> RunEnvironment:
     """Make the environment of a run, of a single step, or of a worker process.
 
@@ -230,8 +257,8 @@ def build_environment(
         state: What is recorded already.
         options: How the executor wants steps to be run.
         step_limit: Limits how many tasks are active at once.
-        interrupt: What happens to functions in threads that are to end.
         steps_apart: Whether other steps run in other processes.
+        shared: What all runs of the container share; a worker process has none.
     """
     services, in_memory = context.services, context.return_objects
     stores_objects = context.object_serialisation and services.catalog.keeps_objects
@@ -248,10 +275,12 @@ def build_environment(
         ),
         objects=None if stores_objects else in_memory,
         step_limit=step_limit,
-        interrupt=interrupt,
+        interrupt=shared.active_runs.interrupt if shared is not None else "raise",
         steps_apart=steps_apart,
         is_recorded_here=is_local(services.run_log_store),
         stores_objects=stores_objects and state.count > 1,
+        run_folder=RunFolder(context.run_folder),
+        workers=Workers(shared.warm_workers if shared is not None else None),
     )
 
 

@@ -61,9 +61,10 @@ async def run(
         RetryValidationError: If a run cannot be resumed.
     """
     store, run_id = context.services.run_log_store, context.run_id
-    with RunLease(
-        store, shared.heartbeats, run_id, exclusive=context.is_retry
-    ) as lease:
+    with (
+        RunLease(store, shared.heartbeats, run_id, exclusive=context.is_retry) as lease,
+        shared.files_in_use.used_by(context, graph, options.workspace) as conflict,
+    ):
         opened, env = await _open(graph, parameters, runtime, context, shared, options)
         lease.beat_with(env.recorder)
         environment = context.environment()
@@ -72,6 +73,8 @@ async def run(
         status, succeeded = defaults.CANCELLED, False
         try:
             _notify_opened(opened, env)
+            if conflict:
+                env.warn("", conflict)
             _set_conclude(context, partial(_conclude_lost, env))
             with active_run():
                 succeeded = await run_graph(graph, scope, env)
@@ -128,7 +131,7 @@ async def _open(
         opened.state,
         options=options,
         step_limit=step_limit(shared, context),
-        interrupt=shared.active_runs.interrupt,
+        shared=shared,
     )
     return opened, env
 
@@ -185,7 +188,7 @@ async def _conclude(
 ) -> RunLog | None:
     """Record the end of a run, and read its log back."""
     _set_conclude(env.context, None)
-    _collect(problems, env.workers.close)
+    _collect(problems, env.close)
     store = env.services.run_log_store
     await env.ask(store, _record_end, env.recorder, status, problems)
     if env.state.count > _MANY_RECORDS:
@@ -203,7 +206,7 @@ def _set_conclude(context: RunContext, conclude: Callable[[], None] | None) -> N
 def _conclude_lost(env: RunEnvironment) -> None:
     """Record the end of a run that can never continue: its event loop is closed."""
     problems: list[Exception] = []
-    _collect(problems, env.workers.close)
+    _collect(problems, env.close)
     reason = "its event loop was closed"
     _record_end(env.recorder, defaults.CANCELLED, problems, reason)
     _read_back(env, problems)

@@ -160,6 +160,7 @@ class _Remote:
         with self._lock:
             if self._common is None:
                 outer, options = self._outer, self._env.options
+                self._env.context.run_folder = self._env.run_folder.path()
                 # Branches within branches have processors enough in threads.
                 overlap = Overlap("thread", options.overlap.max_workers)
                 common = Common(

@@ -5,6 +5,7 @@ Started by `workers.pool`; `worker_client` is the other end, and describes both.
 
 import codecs
 import contextlib
+import importlib
 import io
 import os
 import pickle
@@ -20,7 +21,7 @@ from multiprocessing.connection import Connection
 from types import FrameType
 from typing import TYPE_CHECKING, Protocol, TextIO, cast
 
-from runnable.capture import active_run
+from runnable.capture import active_run, replace_environment
 from runnable.concurrency import Limiter
 from runnable.context import RunScope
 from runnable.datastore import Record
@@ -32,6 +33,7 @@ from runnable.engine.runtimes import InlineRuntime, run_by_hand
 from runnable.engine.runtimes.base import GRACE_SECONDS
 from runnable.engine.steps.step import run_step
 from runnable.engine.workers import protocol
+from runnable.engine.workers.leftovers import Leftovers
 from runnable.engine.workers.pickling import dumps
 from runnable.errors import RunError
 from runnable.events import Event, TaskEvent, Warned
@@ -82,7 +84,11 @@ class _Line:
 
     def send(self, message: protocol.Message) -> None:
         """Send a message that needs no answer."""
-        self._transmit(dumps(message), answered=False)
+        self.send_pickled(dumps(message))
+
+    def send_pickled(self, content: bytes) -> None:
+        """Send a message that is pickled already."""
+        self._transmit(content, answered=False)
 
     def _transmit(self, content: bytes, *, answered: bool) -> frozenset[str]:
         answer: frozenset[str] = frozenset()
@@ -156,29 +162,59 @@ def serve(connection: Connection) -> None:
     threading.Thread(target=_end_with, args=(connection, busy), daemon=True).start()
     line = _Line(connection)
     sys.stdout, sys.stderr = (_text_stream(line, it) for it in ("stdout", "stderr"))
-    common: protocol.Common | None = None
+    serving = _Serving(line, busy)
     try:
         while True:
-            packet = cast("protocol.Packet", connection.recv())
-            try:
-                common = pickle.loads(packet.common) if packet.common else common
-                assignment = pickle.loads(packet.assignment)
-            except Exception as error:  # noqa: BLE001 - whatever users' objects raise
-                line.send(protocol.Refused(_explain("load its work", error)))
-                continue
-            busy.set()
-            done = _run(cast("protocol.Common", common), assignment, line)
-            busy.clear()
-            try:
-                line.send(done)
-            except (AttributeError, TypeError, pickle.PicklingError) as error:
-                line.send(protocol.Refused(_explain("send back what was made", error)))
+            packet = cast("protocol.Packet | protocol.Renewal", connection.recv())
+            if isinstance(packet, protocol.Renewal):
+                connection.send(serving.renew(packet))
+            else:
+                line.send_pickled(serving.run(packet))
     except _TerminatedError:
         # So that the other end, or whoever looks, sees the signal in its exit status.
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGTERM)
     except (EOFError, OSError, KeyboardInterrupt):
         sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
+
+
+class _Serving:
+    """What a worker keeps from one packet to the next."""
+
+    def __init__(self, line: _Line, busy: threading.Event) -> None:
+        self._line = line
+        self._busy = busy
+        self._common: protocol.Common | None = None
+        self._leftovers = Leftovers()
+
+    def run(self, packet: protocol.Packet) -> bytes:
+        """Run what a packet assigns; return how it went, pickled."""
+        started_ns = time.time_ns()
+        try:
+            if packet.common:
+                self._common = pickle.loads(packet.common)
+            assignment = pickle.loads(packet.assignment)
+        except Exception as error:  # noqa: BLE001 - whatever users' objects raise
+            return dumps(protocol.Refused(_explain("load its work", error)))
+        self._busy.set()
+        done = _run(cast("protocol.Common", self._common), assignment, self._line)
+        self._busy.clear()
+        self._leftovers.note(started_ns)
+        try:
+            return dumps(done)
+        except (AttributeError, TypeError, pickle.PicklingError) as error:
+            return dumps(protocol.Refused(_explain("send back what was made", error)))
+
+    def renew(self, renewal: protocol.Renewal) -> bool:
+        """Have what a new worker would have; return False if that cannot be."""
+        if self._leftovers.matter() or not renewal.folder:
+            return False
+        self._common = None
+        sys.path[:] = renewal.import_path
+        replace_environment(renewal.environment)
+        os.chdir(renewal.folder)
+        importlib.invalidate_caches()
+        return True
 
 
 def _end_with(connection: Connection, busy: threading.Event) -> None:
@@ -276,7 +312,7 @@ async def _execute(
         await run_step(work, scope, env)
         return scope.failure is None
     finally:
-        env.workers.close()
+        env.close()
 
 
 @contextlib.contextmanager

@@ -17,7 +17,8 @@ class LocalOptions(BaseModel):
     the step (`named`), or not at all (`none`). Execution logs have it in any case."""
     workspace: Workspace = "shared"
     """Where tasks work, unless they choose: in the caller's working directory
-    (`shared`), or each in a process and a directory of its own (`isolated`)."""
+    (`shared`), in a folder of the run that `runnable.workdir()` returns (`run`), or
+    each in a process and a directory of its own (`isolated`)."""
 
     @property
     def options(self) -> ExecutionOptions:

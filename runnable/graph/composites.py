@@ -1,13 +1,13 @@
 """Nodes that have branches, each of them a graph of its own."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal, NamedTuple
 
 from pydantic import JsonValue
 
 from runnable.defaults import LOOP_PLACEHOLDER, MAP_PLACEHOLDER
-from runnable.graph.nodes import Graph, Node, StepNode
+from runnable.graph.nodes import Graph, Node, StepNode, Workspace
 from runnable.graph.paths import BranchNames
 
 Parallelism = Literal["thread", "process", "none"]
@@ -44,6 +44,11 @@ class CompositeNode(StepNode):
             "is_composite": True,
             **self.overlap.describe(),
         }
+
+    def file_patterns(self) -> Iterator[tuple[str, Workspace | None]]:
+        """Yield what the steps of its branches get and put."""
+        for graph in self.branches.values():
+            yield from graph.file_patterns
 
     def asks(self) -> tuple[str, ...]:
         """Return the names of the parameters that the node itself needs."""

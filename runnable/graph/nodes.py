@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, ClassVar, Literal, NamedTuple, Protocol
@@ -15,6 +15,11 @@ SUCCESS_NODE = "success"
 FAIL_NODE = "fail"
 TERMINAL_NAMES = (SUCCESS_NODE, FAIL_NODE)
 """Every graph has these two nodes, under these names."""
+
+
+Workspace = Literal["shared", "run", "isolated"]
+"""Where a task works with files: in the working directory, in a folder of its run, or in
+a process and a directory of its own."""
 
 
 class AnyTask(Protocol):
@@ -66,6 +71,10 @@ class Node:
     name: str
     """Unique within its graph."""
 
+    def file_patterns(self) -> Iterator[tuple[str, Workspace | None]]:
+        """Yield the patterns of files that it gets and puts, and where it works."""
+        yield from ()
+
     def describe(self) -> dict[str, JsonValue]:
         """Return what the run log records of the node."""
         return {"node_type": self.node_type, "name": self.name}
@@ -99,11 +108,6 @@ class Backoff(NamedTuple):
     """Never longer than this, before jitter."""
     jitter: Annotated[float, Field(ge=0)] = 0.0
     """At most this much more, at random, so that not all try at the same moment."""
-
-
-Workspace = Literal["shared", "isolated"]
-"""The working directory of a task: the caller's, or one of its own, which it has in a
-process of its own."""
 
 
 Interrupt = Literal["raise", "abandon"]
@@ -184,6 +188,11 @@ class ExecutableNode(StepNode):
             **self.policy.describe(),
         }
 
+    def file_patterns(self) -> Iterator[tuple[str, Workspace | None]]:
+        """Yield what it gets and puts."""
+        for pattern in self.catalog.get + self.catalog.put if self.catalog else ():
+            yield pattern, self.policy.workspace
+
 
 class StubNode(ExecutableNode):
     """Stands in for a task: does nothing, and succeeds."""
@@ -245,6 +254,11 @@ class Graph:
             "description": self.description,
             "nodes": {name: node.describe() for name, node in self.nodes.items()},
         }
+
+    @cached_property
+    def file_patterns(self) -> tuple[tuple[str, Workspace | None], ...]:
+        """The patterns that steps get and put, at any depth, with their workspaces."""
+        return tuple(it for node in self.nodes.values() for it in node.file_patterns())
 
     @cached_property
     def hash(self) -> str:

@@ -8,8 +8,6 @@ its version seldom changes between two runs of one project.
 
 import functools
 import inspect
-import sys
-import sysconfig
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple, cast
@@ -18,10 +16,8 @@ from pydantic import JsonValue
 
 from runnable.parameters.errors import ValueNotStorableError
 from runnable.parameters.values import to_json
-from runnable.system.main_program import is_installed
+from runnable.system.main_program import is_users_own
 
-_OWN = {"runnable", "containers"}
-_STANDARD = sysconfig.get_path("stdlib")
 _CACHING = type(functools.cache(len))
 _PLAIN = (str, int, float, bool, list, tuple, dict, set, frozenset, type(None))
 _MOST = 2_000
@@ -78,14 +74,14 @@ def _add_plain(values: dict[str, JsonValue], name: str, value: object) -> None:
 def _used(thing: object) -> Iterator[tuple[str, object]]:
     """Yield what a function, or a class, uses itself, with its dotted name."""
     for function in _functions_in(thing):
-        if not _is_own(getattr(function, "__module__", None)):
+        if not is_users_own(getattr(function, "__module__", None)):
             continue
         names = set(_names(function.__code__))
         for name in sorted(names & function.__globals__.keys()):
             yield from _followed(function, name, names)
         for cell in function.__closure__ or ():
             held = _content(cell)
-            if callable(held) and _is_own(getattr(held, "__module__", None)):
+            if callable(held) and is_users_own(getattr(held, "__module__", None)):
                 yield _dotted(held), held
 
 
@@ -96,7 +92,7 @@ def _followed(
     found = function.__globals__[name]
     if not isinstance(found, types.ModuleType):
         yield from _own(found, f"{function.__module__}.{name}")
-    elif _is_own(found.__name__):
+    elif is_users_own(found.__name__):
         for inner in sorted(names & vars(found).keys()):
             yield from _own(vars(found)[inner], f"{found.__name__}.{inner}")
 
@@ -104,7 +100,7 @@ def _followed(
 def _own(value: object, name: str) -> Iterator[tuple[str, object]]:
     if not callable(value):
         yield name, value
-    elif _is_own(getattr(value, "__module__", None)):
+    elif is_users_own(getattr(value, "__module__", None)):
         yield _dotted(value), value
 
 
@@ -121,7 +117,7 @@ def _functions_in(thing: object) -> Iterator[types.FunctionType]:
         return
     kind = thing if isinstance(thing, type) else type(thing)
     for base in inspect.getmro(kind):
-        if _is_own(base.__module__):
+        if is_users_own(base.__module__):
             members = (_plain_member(it) for it in vars(base).values())
             yield from (it for it in members if isinstance(it, types.FunctionType))
 
@@ -149,14 +145,3 @@ def _content(cell: types.CellType) -> object:
 def _dotted(thing: object) -> str:
     module = getattr(thing, "__module__", "")
     return f"{module}.{getattr(thing, '__qualname__', type(thing).__qualname__)}"
-
-
-def _is_own(name: object) -> bool:
-    """Return True for a module of the user's own, by its name."""
-    module = sys.modules.get(name) if isinstance(name, str) else None
-    if module is None or module.__name__.partition(".")[0] in _OWN:
-        return False
-    file = getattr(module, "__file__", None)
-    if file is None:  # a notebook, or what python -c runs
-        return module.__name__ == "__main__"
-    return not is_installed(file) and not file.startswith(_STANDARD)

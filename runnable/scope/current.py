@@ -69,6 +69,9 @@ class StepScope(NamedTuple):
     names: frozenset[str]
     """The names that these variables had at first, which stay the step's own."""
     output: Sink
+    folder: str = ""
+    """The folder of the run, if the step works there; empty for the working
+    directory."""
 
 
 def steady_seconds() -> float:

@@ -11,7 +11,7 @@ from typing import cast
 
 from pydantic import JsonValue
 
-from runnable.catalog import patterns
+from runnable.catalog.patterns import may_overlap
 from runnable.datastore import AnyParameter
 from runnable.engine import json_parameters
 from runnable.engine.fan_out.fan_out import fan_out
@@ -111,20 +111,10 @@ def _of_files(graph: Graph) -> Iterator[str]:
     put = [name for _, it in steps if it.catalog for name in it.catalog.put]
     for path, node in steps:
         for pattern in node.catalog.get if node.catalog else ():
-            if not any(_may_match(pattern, other) for other in put):
+            if not any(may_overlap(pattern, other) for other in put):
                 puts = ", ".join(map(repr, dict.fromkeys(put))) or "nothing"
                 why = f"no step puts such a file; they put {puts}"
                 yield f"step {path!r} gets {pattern!r} from the catalog, and {why}"
-
-
-def _may_match(get: str, put: str) -> bool:
-    """Return True if one name may match both patterns."""
-    got, kept = patterns.parse(get), patterns.parse(put)
-    if patterns.is_literal(kept):
-        return patterns.matches(kept, got)
-    if patterns.is_literal(got):
-        return patterns.matches(got, kept)
-    return len(got) == len(kept) or "**" in (*got, *kept)
 
 
 def _of_values(

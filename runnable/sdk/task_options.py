@@ -65,8 +65,10 @@ class TaskSettings(Definition):
     timeout_seconds: Annotated[float, Field(gt=0)] | None = None
     """How long each try may take; any time if None."""
     workspace: Workspace | None = None
-    """`isolated` for a process and a working directory of its own, into which the
-    catalog gets files and from which it puts them; the executor's choice if None."""
+    """Where it works, and where the catalog gets files and puts them from: `shared`,
+    in the working directory; `run`, in a folder of the run, which
+    `runnable.workdir()` returns; `isolated`, in a process and a working directory of
+    its own. The executor's choice if None."""
 
     interrupt: Interrupt | None = None
     """How a function in a thread is interrupted when `timeout_seconds` are over, or

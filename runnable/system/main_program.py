@@ -6,6 +6,9 @@ from pathlib import Path
 
 from runnable.system.working_directory import working_directory
 
+_OWN = {"runnable", "containers"}
+_STANDARD = sysconfig.get_path("stdlib")
+
 
 def script() -> str:
     """Return the path of the script that this process runs; empty if it runs none.
@@ -51,6 +54,25 @@ def import_path() -> list[str]:
         and folder != here
         and Path(folder).is_dir()
     ]
+
+
+def is_users_own(name: object) -> bool:
+    """Return True for a module of the user's project, by its name.
+
+    Args:
+        name: Of a module that was imported; anything else is none.
+
+    Example:
+        >>> is_users_own("json"), is_users_own("pydantic"), is_users_own(None)
+        (False, False, False)
+    """
+    module = sys.modules.get(name) if isinstance(name, str) else None
+    if module is None or module.__name__.partition(".")[0] in _OWN:
+        return False
+    file = getattr(module, "__file__", None)
+    if file is None:  # a notebook, or what python -c runs
+        return module.__name__ == "__main__"
+    return not is_installed(file) and not file.startswith(_STANDARD)
 
 
 def is_installed(file: str) -> bool:

@@ -25,8 +25,8 @@ from runnable.graph import shortened_name
 from runnable.parameters import Offer
 from runnable.scope import StepScope
 from runnable.scope.injection import Provide, inject
+from runnable.scope.workdir import workdir
 from runnable.secrets import Masker
-from runnable.system.working_directory import absolute
 from runnable.tasks.base import BaseTaskType, Call
 
 _ENGINE_ARGUMENTS = frozenset({
@@ -128,7 +128,7 @@ class _Notebook:
         return tuple(values) if names else None
 
     def _working_directory(self) -> str:
-        return str(self._task.optional_ploomber_args.get("cwd") or absolute("."))
+        return str(self._task.optional_ploomber_args.get("cwd") or workdir())
 
 
 class Keep:

@@ -28,6 +28,7 @@ from runnable.concurrency import call_later
 from runnable.errors import DefinitionError, RunnableError
 from runnable.parameters import Offer, json_or_text
 from runnable.parameters.errors import BindingError
+from runnable.scope import current_step
 from runnable.tasks.base import BaseTaskType, Call
 from runnable.tasks.errors import CommandCallError
 
@@ -113,6 +114,8 @@ class _Command:
     def __init__(self, task: ShellTaskType, variables: Mapping[str, str]) -> None:
         self._task = task
         self._variables = variables
+        step = current_step()
+        self._folder = (step.folder if step is not None else "") or None
         self._process: subprocess.Popen[bytes] | None = None
         self._unwanted = False
         self._errors = _Passing(sys.stderr)
@@ -160,6 +163,7 @@ class _Command:
         return subprocess.Popen(  # noqa: S603 - the author's own command
             ["/bin/sh", "-c", command],
             env=environment,
+            cwd=self._folder,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

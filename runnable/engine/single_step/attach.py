@@ -95,7 +95,7 @@ async def attached(
     except UnrecordedError as error:
         raise unwrapped(error) from error
     finally:
-        env.workers.close()
+        env.close()
         env.recorder.close()
     _finish_run(address, env)
 
@@ -123,7 +123,7 @@ def _environment(
         state,
         options=options._replace(launcher=None),
         step_limit=step_limit(shared, context),
-        interrupt=shared.active_runs.interrupt,
+        shared=shared,
         steps_apart=True,
     )
 

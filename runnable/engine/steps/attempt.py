@@ -29,5 +29,7 @@ class Attempt:
     error: BaseException | None = None
     abandoned: "list[Future[object]]" = field(default_factory=list[Future[object]])
     """Calls that were left to end by themselves."""
+    folder: str = ""
+    """The folder of the run, if the step works there."""
     replaced: list[str] = field(default_factory=list[str])
     """The names of files that it has replaced."""

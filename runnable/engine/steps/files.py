@@ -3,13 +3,19 @@
 from itertools import chain
 
 from runnable import defaults
-from runnable.catalog import PutBy
+from runnable.catalog import BaseCatalog, PutBy
 from runnable.datastore import DataCatalog
 from runnable.engine.environment import RunEnvironment
 from runnable.engine.replaced_files import name_of_attempt
 from runnable.engine.steps.attempt import Attempt
 from runnable.graph import CatalogSettings, execution_log_name, parent
 from runnable.scope.service import Service
+
+
+def catalog_of(attempt: Attempt, env: RunEnvironment) -> BaseCatalog:
+    """Return the catalog, with the folder in which a step works."""
+    catalog = env.services.catalog
+    return catalog.in_folder(attempt.folder) if attempt.folder else catalog
 
 
 async def get_files(
@@ -27,7 +33,7 @@ async def get_files(
     """
     for pattern in files.get:
         attempt.got += await env.off_loop(
-            env.services.catalog.get_files, pattern, run_id=env.run_id
+            catalog_of(attempt, env).get_files, pattern, run_id=env.run_id
         )
 
 
@@ -70,7 +76,7 @@ async def _put(
     by = PutBy(name, left, attempt.replaced, env.masker.hides, own)
     for pattern in files.put:
         kept = await env.off_loop(
-            env.services.catalog.put_files,
+            catalog_of(attempt, env).put_files,
             pattern,
             run_id=env.run_id,
             store_copy=files.store_copy,

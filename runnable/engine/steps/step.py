@@ -32,7 +32,7 @@ from runnable.engine.steps.output_log import OutputLog
 from runnable.engine.steps.retry import is_worth_another_try, wait_before_retry
 from runnable.engine.steps.task_step import run_executable
 from runnable.engine.worker_client import RemoteStep
-from runnable.graph import ExecutableNode, Node, StepNode, TaskNode, join
+from runnable.graph import ExecutableNode, Node, StepNode, TaskNode, Workspace, join
 
 Body = Callable[[], Awaitable[None]]
 """Does what an attempt is for; raises if the step has failed."""
@@ -49,7 +49,7 @@ async def run_step(node: Node, scope: ParameterScope, env: RunEnvironment) -> No
     if isinstance(node, ExecutableNode) and env.options.launcher is not None:
         await _limited(node, env, partial(launch_step, node, scope, env))
         return
-    if isinstance(node, TaskNode) and _is_isolated(node, env):
+    if isinstance(node, TaskNode) and _workspace(node, env) == "isolated":
         await _run_isolated(node, scope, env)
         return
     path = join(scope.path, node.name)
@@ -58,6 +58,8 @@ async def run_step(node: Node, scope: ParameterScope, env: RunEnvironment) -> No
     while True:
         number, tries = number + 1, tries + 1
         attempt = new_attempt(path, number, env)
+        if isinstance(node, ExecutableNode) and _workspace(node, env) == "run":
+            attempt.folder = env.run_folder.path()
         body = partial(run_executable, node, attempt, scope, env)
         # A place for each attempt: it is free while this step waits for the next one.
         if env.step_limit is None:
@@ -101,8 +103,9 @@ async def _run_isolated(
         await wait_before_retry(node.policy.delay, step.tries, env.runtime)
 
 
-def _is_isolated(node: TaskNode, env: RunEnvironment) -> bool:
-    return (node.policy.workspace or env.options.workspace) == "isolated"
+def _workspace(node: ExecutableNode, env: RunEnvironment) -> Workspace:
+    chosen = node.policy.workspace if isinstance(node, TaskNode) else None
+    return chosen or env.options.workspace
 
 
 def new_attempt(path: str, number: int, env: RunEnvironment) -> Attempt:

@@ -9,6 +9,7 @@ from runnable.engine.secret_values import masked, refuse_secrets
 from runnable.engine.steps.attempt import Attempt
 from runnable.engine.steps.caching import key_of, recall
 from runnable.engine.steps.files import (
+    catalog_of,
     get_files,
     keep_log,
     put_files,
@@ -103,7 +104,10 @@ async def _step_scope(
         **secrets,
     }
     names = frozenset(variables)
-    return StepScope(attempt.path, attempt.number, variables, names, attempt.output)
+    folder = attempt.folder
+    return StepScope(
+        attempt.path, attempt.number, variables, names, attempt.output, folder
+    )
 
 
 async def _take(
@@ -140,7 +144,7 @@ async def _reuse(attempt: Attempt, env: RunEnvironment) -> bool:
         return False
     name = name_of_attempt(attempt.path, attempt.number)
     by = PutBy(name, None, attempt.replaced)
-    catalog = env.services.catalog
+    catalog = catalog_of(attempt, env)
     reused = await env.off_loop(recall, attempt.cache_key, env.run_id, catalog, by)
     if reused is None:
         return False

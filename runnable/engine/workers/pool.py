@@ -6,7 +6,9 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 from runnable.concurrency import call_later
 from runnable.engine.runtimes.base import GRACE_SECONDS
@@ -47,7 +49,7 @@ class Worker:
                 start_new_session=True,
             )
         # The worker may work in another directory.
-        self.send(_absolute_import_path())
+        self.send(absolute_import_path())
         self.stopped = False
         self.common: bytes | None = None
         """The shared part of the job, as it was sent last."""
@@ -101,6 +103,11 @@ class Worker:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)
 
+    def forget(self) -> None:
+        """Leave it to the process that started it: this one was forked from that."""
+        self._connection.close()
+        self._process.returncode = 0  # it is not waited for here
+
     def end_reason(self) -> str:
         """Wait for its end, and return how it ended: by which signal or status."""
         self.close()
@@ -108,7 +115,8 @@ class Worker:
         return f"signal {-code}" if code < 0 else f"exit status {code}"
 
 
-def _absolute_import_path() -> list[str]:
+def absolute_import_path() -> list[str]:
+    """Return `sys.path` as it is meant from any working directory."""
     here = working_directory()
     return [
         os.path.join(here or "", it)  # noqa: PTH118 - of strings
@@ -117,14 +125,31 @@ def _absolute_import_path() -> list[str]:
     ]
 
 
+class IdleWorkers(Protocol):
+    """Keeps idle workers for other runs."""
+
+    def take(self) -> Worker | None:
+        """Return one that is as good as a new one, if there is one."""
+        ...
+
+    def give_back(self, workers: Sequence[Worker]) -> Sequence[Worker]:
+        """Keep idle ones; return those that are not kept."""
+        ...
+
+
 class Workers:
-    """The worker processes of one run."""
+    """The worker processes of one run.
 
-    __slots__ = ("_all", "_idle")
+    Args:
+        others: Has idle ones of earlier runs, and gets those of this one at its end.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_all", "_idle", "_others")
+
+    def __init__(self, others: IdleWorkers | None = None) -> None:
         self._all: list[Worker] = []
         self._idle: list[Worker] = []
+        self._others = others
 
     @property
     def were_started(self) -> bool:
@@ -136,7 +161,8 @@ class Workers:
         try:
             return self._idle.pop()
         except IndexError:
-            worker = Worker()
+            warm = self._others.take() if self._others is not None else None
+            worker = warm or Worker()
             self._all.append(worker)
             return worker
 
@@ -145,8 +171,12 @@ class Workers:
         self._idle.append(worker)
 
     def close(self) -> None:
-        """Let all of them end; calling it again does nothing."""
+        """Let all of them end or go; calling it again does nothing."""
         workers, self._all = self._all, []
+        if self._others is not None:
+            idle = [it for it in workers if it in self._idle and not it.stopped]
+            closed = self._others.give_back(idle)
+            workers = [it for it in workers if it not in idle or it in closed]
         with contextlib.ExitStack() as stack:
             for worker in workers:
                 stack.callback(worker.close)

@@ -43,6 +43,15 @@ class Assignment(NamedTuple):
     """The working directory, if it is not that of the worker."""
 
 
+class Renewal(NamedTuple):
+    """To a worker of an earlier run: be as a new one. The answer is a bool."""
+
+    import_path: list[str]
+    environment: Mapping[str, str]
+    folder: str
+    """The working directory; empty if it is gone."""
+
+
 class Packet(NamedTuple):
     """To a worker: an assignment, pickled."""
 
