@@ -18,8 +18,8 @@ TERMINAL_NAMES = (SUCCESS_NODE, FAIL_NODE)
 
 
 Workspace = Literal["shared", "run", "isolated"]
-"""Where a task works with files: in the working directory, in a folder of its run, or in
-a process and a directory of its own."""
+"""Where a task works with files: in the working directory, in a folder of its run, or
+in a process and a directory of its own."""
 
 
 class AnyTask(Protocol):

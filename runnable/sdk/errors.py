@@ -5,8 +5,8 @@ from pydantic import ValidationError
 from runnable.errors import DefinitionError
 
 
-class SettingsError(DefinitionError):
-    """A step, a pipeline or a job has settings that cannot be."""
+class SettingsError(DefinitionError, ValueError):
+    """A step, a pipeline or a job has settings that cannot be; a ValueError, too."""
 
     validation: ValidationError | None = None
     """The finding of pydantic; None after pickling."""

@@ -268,7 +268,8 @@ class _Reader:
         self, found: type[Step], name: str, settings: dict[str, object], at: Keys
     ) -> Step | None:
         try:
-            return found.model_validate({"name": name, **settings})
+            given: dict[str, Any] = {"name": name, **settings}
+            return found(**given)
         except SettingsError as error:
             validation = cast("ValidationError", error.validation)  # just made
             for keys, problem in _explain(validation, settings, found):

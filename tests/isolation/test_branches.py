@@ -14,6 +14,7 @@ import pytest
 from containers import container
 from runnable import (
     AsyncPythonTask,
+    ExecutionFailedError,
     Loop,
     Map,
     Parallel,
@@ -326,7 +327,7 @@ def test_the_suite_notices_if_branches_share_a_scope(monkeypatch):
         return scope
 
     monkeypatch.setattr(run_graph, "_scope_of", share)
-    with pytest.raises(AssertionError):
+    with pytest.raises((AssertionError, ExecutionFailedError)):
         for number in range(20):
             options = arguments(number, {"type": "do-nothing"})
             check(PIPELINE.execute(**options), number)
