@@ -12,6 +12,7 @@ import inspect
 import runpy
 import sys
 from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -101,7 +102,7 @@ class Reference(NamedTuple):
         if self.function:
             return self._called(_function_of(self._imported(), self.function))
         if self.file is not None:
-            return lambda: _run_script(str(self.file), arguments)
+            return partial(_run_script, self.file, arguments)
         return self._dotted(arguments)
 
     def _imported(self) -> object:
@@ -187,10 +188,10 @@ def _function_of(module: object, name: str) -> Callable[[], object]:
     return cast("Callable[[], object]", found)
 
 
-def _run_script(file: str, arguments: Sequence[str]) -> None:
-    """Run a script as `python FILE` does."""
-    sys.argv[:] = [file, *arguments]
-    runpy.run_path(file, run_name="__main__")
+def _run_script(file: Path, arguments: Sequence[str]) -> None:
+    """Run a script as `python FILE` does, which makes `__file__` absolute."""
+    sys.argv[:] = [str(file), *arguments]
+    runpy.run_path(str(file.absolute()), run_name="__main__")
 
 
 def _run_module(module: str, arguments: Sequence[str]) -> None:
