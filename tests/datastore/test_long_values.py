@@ -123,3 +123,23 @@ def test_a_value_may_look_like_a_reference(in_memory):
     step = task("s", lambda: value, "parameters")
     run_log = step.as_pipeline().execute(services=in_memory)
     read_back(run_log)
+
+
+def test_journal_and_copy_are_linear_in_what_was_returned():
+    """Twice as many steps that return as much, and are given one value, take twice."""
+
+    def sizes(steps, run_id):
+        def make(number):
+            def work(big):
+                return [number * 10_000 + it for it in range(1000)]
+
+            return task(f"s{number}", work, f"x{number}")
+
+        pipeline = Pipeline(steps=[make(number) for number in range(steps)])
+        pipeline.execute(run_id=run_id, parameters={"big": LONG})
+        files = Path(".run_log_store").glob(f"{run_id}.*")
+        return sum(file.stat().st_size for file in files)
+
+    base = sizes(1, "r1")
+    some, twice = sizes(21, "r21") - base, sizes(41, "r41") - base
+    assert 1.9 < twice / some < 2.1
