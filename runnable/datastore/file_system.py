@@ -42,7 +42,7 @@ from runnable.datastore.segment_file import (
 )
 from runnable.datastore.snapshot import dump_run_log, load_run_log
 from runnable.datastore.store import BaseRunLogStore, Journal
-from runnable.journal import ObjectLoader, Record
+from runnable.journal import Record
 from runnable.system.atomic_files import replacing
 from runnable.system.errors import StoreAccessError
 from runnable.system.own_folder import make_own_folder
@@ -205,21 +205,14 @@ class FileSystemRunLogStore(BaseRunLogStore):
             except DamagedLineError as error:
                 raise RunLogDamagedError(run_id, segment, str(error)) from error
 
-    def get_run_log_by_id(
-        self,
-        run_id: str,
-        full: bool = False,  # noqa: FBT001, FBT002 - positional since 0.50
-        *,
-        loader: ObjectLoader | None = None,
-    ) -> RunLog:
-        """Read the log of a run from its journal, or from its copy if there is none."""
-        if not os.path.exists(self._segment(run_id, 1)):
-            if os.path.isfile(snapshot := self._snapshot(run_id)):
-                return load_run_log(run_id, Path(snapshot))
-            if pieces := self._pieces(run_id):
-                content = {it.stem: it.read_bytes() for it in pieces}
-                return join_pieces(run_id, str(pieces[0].parent), content)
-        return super().get_run_log_by_id(run_id, full, loader=loader)
+    def earlier_log(self, run_id: str) -> RunLog | None:
+        """Read a log that has no journal: one that version 0.50 has written."""
+        if os.path.isfile(snapshot := self._snapshot(run_id)):
+            return load_run_log(run_id, Path(snapshot))
+        if pieces := self._pieces(run_id):
+            content = {it.stem: it.read_bytes() for it in pieces}
+            return join_pieces(run_id, str(pieces[0].parent), content)
+        return None
 
     def finish(self, run_log: RunLog) -> None:
         """Write the copy that people and other programs read."""

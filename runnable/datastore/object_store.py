@@ -26,7 +26,7 @@ from runnable.datastore.run_log import RunLog
 from runnable.datastore.run_summary import RunSummary, Wanted, select
 from runnable.datastore.snapshot import dump_run_log
 from runnable.datastore.store import BaseRunLogStore, Journal
-from runnable.journal import ObjectLoader, Record
+from runnable.journal import Record
 from runnable.system.object_stores import Bucket, MinioPlace, S3Place
 from runnable.system.run_ids import check_run_id
 
@@ -127,7 +127,7 @@ class S3RunLogStore(S3Place, BaseRunLogStore):
         try:
             keys = self._keys(run_id)
         except RunLogNotFoundError:
-            return ends_of(self._earlier_log(run_id))
+            return ends_of(self.get_run_log_by_id(run_id))
         first, last = (
             self._decode(run_id, key, self.objects.get(key))
             for key in (keys[0], keys[-1])
@@ -147,19 +147,6 @@ class S3RunLogStore(S3Place, BaseRunLogStore):
         if not self._claim(run_id):  # the run was deleted meanwhile
             self.objects.delete([f"{run_id}/{run_id}.json"])
 
-    def get_run_log_by_id(
-        self,
-        run_id: str,
-        full: bool = False,  # noqa: FBT001, FBT002 - positional since 0.50
-        *,
-        loader: ObjectLoader | None = None,
-    ) -> RunLog:
-        """Read the log of a run, also of one that version 0.50 has run."""
-        try:
-            return super().get_run_log_by_id(run_id, full, loader=loader)
-        except RunLogNotFoundError:
-            return self._earlier_log(run_id)
-
     def _pieces(self, run_id: str) -> list[str]:
         """List the objects of a run that version 0.50 has run: one, or several."""
         names = list(self.objects.names(check_run_id(run_id)))
@@ -168,10 +155,11 @@ class S3RunLogStore(S3Place, BaseRunLogStore):
         whole = [name for name in names if name == f"{run_id}.json"]
         return whole or sorted(filter(is_piece, names))
 
-    def _earlier_log(self, run_id: str) -> RunLog:
+    def earlier_log(self, run_id: str) -> RunLog | None:
+        """Read a log that has no journal: one that version 0.50 has written."""
         pieces = self._pieces(run_id)
         if not pieces:
-            raise RunLogNotFoundError(run_id, self.location)
+            return None
         content = {
             ROOT if name == f"{run_id}.json" else name: self.objects.get(
                 f"{run_id}/{name}"

@@ -260,11 +260,25 @@ class BaseRunLogStore(Service, abc.ABC):
         del full
         try:
             return run_log_of(run_id, self.read(run_id), loader)
+        except RunLogNotFoundError:
+            earlier = self.earlier_log(run_id)
+            if earlier is None:
+                raise
+            return earlier
         except UnknownPathError as error:
             raise RunLogDamagedError(run_id, "its journal", str(error)) from None
         except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
             why = f"its records do not fit together: {error}"
             raise RunLogDamagedError(run_id, "its journal", why) from error
+
+    def earlier_log(self, run_id: str) -> RunLog | None:
+        """Return a run log that has no journal; a store may have some of version 0.50.
+
+        Args:
+            run_id: The id of the run.
+        """
+        del run_id
+        return None
 
     def finish(self, run_log: RunLog) -> None:
         """Take note of the log of a run that has ended; a store may keep a copy."""
