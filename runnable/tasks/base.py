@@ -11,6 +11,7 @@ from runnable.context import JobContext, PipelineContext
 from runnable.errors import RunnableError
 from runnable.events import Pause
 from runnable.parameters import Offer
+from runnable.scope import StepScope
 from runnable.scope.injection import Provide, inject
 from runnable.tasks.returns import TaskReturns, as_returns
 
@@ -73,6 +74,15 @@ class BaseTaskType(BaseModel):
         self, *, run_context: PipelineContext | JobContext = Provide["run_context"]
     ) -> PipelineContext | JobContext:
         return run_context
+
+    @property
+    def _folder(self) -> str:
+        """The folder of the run, if the step works there; else empty."""
+        return self._injected_folder()
+
+    @inject
+    def _injected_folder(self, *, step: StepScope | None = Provide["step"]) -> str:
+        return step.folder if step is not None else ""
 
     def bind(self, offers: Mapping[str, Offer]) -> Call:
         """Return the call that runs this task.

@@ -25,8 +25,8 @@ from runnable.graph import shortened_name
 from runnable.parameters import Offer
 from runnable.scope import StepScope
 from runnable.scope.injection import Provide, inject
-from runnable.scope.workdir import workdir
 from runnable.secrets import Masker
+from runnable.system.working_directory import absolute
 from runnable.tasks.base import BaseTaskType, Call
 
 _ENGINE_ARGUMENTS = frozenset({
@@ -90,6 +90,12 @@ class NotebookTaskType(BaseTaskType):
         project = Path(environment_of_step().get(defaults.CALLER_DIRECTORY, ""))
         return project / self.command
 
+    @property
+    def working_directory(self) -> str:
+        """Where the kernel works."""
+        chosen = self.optional_ploomber_args.get("cwd") or self._folder
+        return str(chosen or absolute("."))
+
     def bind(self, offers: Mapping[str, Offer]) -> Call:
         """Return the call that runs the notebook."""
         variables = {
@@ -122,13 +128,10 @@ class _Notebook:
             self._task.path,
             self._parameters,
             names,
-            self._working_directory(),
+            self._task.working_directory,
             _keep(self._task.command),
         )
         return tuple(values) if names else None
-
-    def _working_directory(self) -> str:
-        return str(self._task.optional_ploomber_args.get("cwd") or workdir())
 
 
 class Keep:

@@ -28,7 +28,6 @@ from runnable.concurrency import call_later
 from runnable.errors import DefinitionError, RunnableError
 from runnable.parameters import Offer, json_or_text
 from runnable.parameters.errors import BindingError
-from runnable.scope import current_step
 from runnable.tasks.base import BaseTaskType, Call
 from runnable.tasks.errors import CommandCallError
 
@@ -66,7 +65,7 @@ class ShellTaskType(BaseTaskType):
     def bind(self, offers: Mapping[str, Offer]) -> Call:
         """Return the call that runs the command."""
         variables = _variables(self.command, offers)
-        running = _Command(self, variables)
+        running = _Command(self, variables, self._folder)
         return Call(running.run, stop=running.stop, given=variables.keys())
 
     def check_given(self, offers: Mapping[str, Offer]) -> list[RunnableError]:
@@ -111,11 +110,12 @@ def _why_not(text: str) -> str:
 class _Command:
     """One run of a command."""
 
-    def __init__(self, task: ShellTaskType, variables: Mapping[str, str]) -> None:
+    def __init__(
+        self, task: ShellTaskType, variables: Mapping[str, str], folder: str
+    ) -> None:
         self._task = task
         self._variables = variables
-        step = current_step()
-        self._folder = (step.folder if step is not None else "") or None
+        self._folder = folder or None
         self._process: subprocess.Popen[bytes] | None = None
         self._unwanted = False
         self._errors = _Passing(sys.stderr)

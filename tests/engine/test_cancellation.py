@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from containers import container
 from runnable import (
     AsyncPythonTask,
     ExecutionFailedError,
@@ -325,6 +326,8 @@ def test_nothing_is_left_behind(in_memory):
         once(parallelism)
     gc.collect()
     assert len(os.listdir("/proc/self/fd")) == before
+    assert len(_children()) <= os.cpu_count()  # those that wait for the next run
+    container.warm_workers().close()
     assert _children() == []
     until(
         lambda: not [it for it in threading.enumerate() if it.name == "runnable worker"]
