@@ -24,16 +24,16 @@ if TYPE_CHECKING:
     from runnable.context.models import Executor
     from runnable.datastore import BaseRunLogStore
     from runnable.engine.files_in_use import FilesInUse
-    from runnable.engine.workers.warm_pool import WarmWorkers
+    from runnable.engine.workers.fork_server import ForkServer
     from runnable.pickler import BasePickler
     from runnable.secrets import BaseSecrets, Masker
 
 
-def _make_warm_workers() -> "WarmWorkers":
+def _make_fork_server() -> "ForkServer":
     # Here, since the engine may be what is being imported.
-    from runnable.engine.workers.warm_pool import WarmWorkers
+    from runnable.engine.workers.fork_server import ForkServer
 
-    return WarmWorkers()
+    return ForkServer()
 
 
 def _make_files_in_use() -> "FilesInUse":
@@ -88,8 +88,8 @@ class RunContainer(containers.DeclarativeContainer):
     io_threads: providers.Provider[Threads] = providers.ThreadSafeSingleton(
         Threads, limit=32
     )
-    warm_workers: "providers.Provider[WarmWorkers]" = providers.ThreadSafeSingleton(
-        _make_warm_workers
+    fork_server: "providers.Provider[ForkServer]" = providers.ThreadSafeSingleton(
+        _make_fork_server
     )
     files_in_use: "providers.Provider[FilesInUse]" = providers.ThreadSafeSingleton(
         _make_files_in_use

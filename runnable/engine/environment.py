@@ -18,8 +18,8 @@ from runnable.engine.files_in_use import FilesInUse
 from runnable.engine.recorder import Recorder
 from runnable.engine.run_folder import RunFolder
 from runnable.engine.runtimes import Runtime
+from runnable.engine.workers.fork_server import ForkServer
 from runnable.engine.workers.pool import Workers
-from runnable.engine.workers.warm_pool import WarmWorkers
 from runnable.events import Warned
 from runnable.executor import DEFAULT_OPTIONS, ExecutionOptions
 from runnable.graph import Interrupt
@@ -79,8 +79,8 @@ class Shared(NamedTuple):
     """The threads that call functions."""
     io_threads: Threads
     """The threads in which runs on event loops wait for stores."""
-    warm_workers: WarmWorkers
-    """Idle worker processes, for the next run that needs one."""
+    fork_server: ForkServer
+    """Forks the worker processes of runs."""
     files_in_use: FilesInUse
     """The files that active runs use in shared folders."""
 
@@ -93,7 +93,7 @@ def shared_of_container(
     code_versions: CodeVersions = Provide["code_versions"],
     threads: Threads = Provide["threads"],
     io_threads: Threads = Provide["io_threads"],
-    warm_workers: WarmWorkers = Provide["warm_workers"],
+    fork_server: ForkServer = Provide["fork_server"],
     files_in_use: FilesInUse = Provide["files_in_use"],
 ) -> Shared:
     """Return what the runs of the container in force share."""
@@ -103,7 +103,7 @@ def shared_of_container(
         code_versions,
         threads,
         io_threads,
-        warm_workers,
+        fork_server,
         files_in_use,
     )
 
@@ -280,7 +280,7 @@ def build_environment(
         is_recorded_here=is_local(services.run_log_store),
         stores_objects=stores_objects and state.count > 1,
         run_folder=RunFolder(context.run_folder),
-        workers=Workers(shared.warm_workers if shared is not None else None),
+        workers=Workers(shared.fork_server if shared is not None else None),
     )
 
 

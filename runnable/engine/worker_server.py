@@ -5,7 +5,6 @@ Started by `workers.pool`; `worker_client` is the other end, and describes both.
 
 import codecs
 import contextlib
-import importlib
 import io
 import os
 import pickle
@@ -33,7 +32,6 @@ from runnable.engine.runtimes import InlineRuntime, run_by_hand
 from runnable.engine.runtimes.base import GRACE_SECONDS
 from runnable.engine.steps.step import run_step
 from runnable.engine.workers import protocol
-from runnable.engine.workers.leftovers import Leftovers
 from runnable.engine.workers.pickling import dumps
 from runnable.errors import RunError
 from runnable.events import Event, TaskEvent, Warned
@@ -151,6 +149,18 @@ class _Container(Protocol):
     def __call__(self) -> object: ...
 
 
+def work(descriptor: int) -> None:
+    """Be a worker, until the connection is closed.
+
+    Args:
+        descriptor: The connection to the process that has the run.
+    """
+    connection = Connection(descriptor)
+    with contextlib.suppress(EOFError, OSError):
+        begin(cast("protocol.Beginning", connection.recv()))
+        serve(connection)
+
+
 def serve(connection: Connection) -> None:
     """Run branches and steps until the connection is closed.
 
@@ -165,11 +175,8 @@ def serve(connection: Connection) -> None:
     serving = _Serving(line, busy)
     try:
         while True:
-            packet = cast("protocol.Packet | protocol.Renewal", connection.recv())
-            if isinstance(packet, protocol.Renewal):
-                connection.send(serving.renew(packet))
-            else:
-                line.send_pickled(serving.run(packet))
+            packet = cast("protocol.Packet", connection.recv())
+            line.send_pickled(serving.run(packet))
     except _TerminatedError:
         # So that the other end, or whoever looks, sees the signal in its exit status.
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -185,11 +192,9 @@ class _Serving:
         self._line = line
         self._busy = busy
         self._common: protocol.Common | None = None
-        self._leftovers = Leftovers()
 
     def run(self, packet: protocol.Packet) -> bytes:
         """Run what a packet assigns; return how it went, pickled."""
-        started_ns = time.time_ns()
         try:
             if packet.common:
                 self._common = pickle.loads(packet.common)
@@ -199,22 +204,22 @@ class _Serving:
         self._busy.set()
         done = _run(cast("protocol.Common", self._common), assignment, self._line)
         self._busy.clear()
-        self._leftovers.note(started_ns)
         try:
             return dumps(done)
         except (AttributeError, TypeError, pickle.PicklingError) as error:
             return dumps(protocol.Refused(_explain("send back what was made", error)))
 
-    def renew(self, renewal: protocol.Renewal) -> bool:
-        """Have what a new worker would have; return False if that cannot be."""
-        if self._leftovers.matter() or not renewal.folder:
-            return False
-        self._common = None
-        sys.path[:] = renewal.import_path
-        replace_environment(renewal.environment)
-        os.chdir(renewal.folder)
-        importlib.invalidate_caches()
-        return True
+
+def begin(beginning: protocol.Beginning) -> None:
+    """Have what the process has that wants the work, where it does now.
+
+    Args:
+        beginning: Its import path, environment and working directory.
+    """
+    sys.path[:] = beginning.import_path
+    replace_environment(beginning.environment)
+    if beginning.folder:
+        os.chdir(beginning.folder)
 
 
 def _end_with(connection: Connection, busy: threading.Event) -> None:

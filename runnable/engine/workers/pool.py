@@ -6,24 +6,13 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Protocol
 
+from runnable.capture import real_environment
 from runnable.concurrency import call_later
 from runnable.engine.runtimes.base import GRACE_SECONDS
+from runnable.engine.workers.fork_server import ForkServer, absolute_import_path
+from runnable.engine.workers.protocol import Beginning
 from runnable.system.working_directory import working_directory
-
-_BOOT = """
-import sys
-from multiprocessing.connection import Connection
-connection = Connection(int(sys.argv[1]))
-sys.path[:] = connection.recv()
-from runnable.system.fast_import import import_markers
-import_markers()
-from runnable.engine.worker_server import serve
-serve(connection)
-"""
 
 _PIECE_SECONDS = 1.0
 
@@ -33,23 +22,21 @@ class WorkerGoneError(Exception):
 
 
 class Worker:
-    """One process; it runs one branch at a time."""
+    """One process; it runs one branch at a time.
 
-    def __init__(self) -> None:
+    Args:
+        server: Forks it.
+    """
+
+    def __init__(self, server: ForkServer) -> None:
         from multiprocessing.connection import Connection  # only who starts one pays
 
         ours, theirs = socket.socketpair()
         with theirs:
             self._connection = Connection(ours.detach())
-            self._process = subprocess.Popen(  # noqa: S603 - this interpreter
-                [sys.executable, "-c", _BOOT, str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                # A Ctrl-C at the terminal is for the run, which stops its workers.
-                start_new_session=True,
-            )
-        # The worker may work in another directory.
-        self.send(absolute_import_path())
+            self._process = server.fork(theirs)
+        folder = str(working_directory() or "")
+        self.send(Beginning(absolute_import_path(), real_environment(), folder))
         self.stopped = False
         self.common: bytes | None = None
         """The shared part of the job, as it was sent last."""
@@ -103,53 +90,27 @@ class Worker:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)
 
-    def forget(self) -> None:
-        """Leave it to the process that started it: this one was forked from that."""
-        self._connection.close()
-        self._process.returncode = 0  # it is not waited for here
-
     def end_reason(self) -> str:
         """Wait for its end, and return how it ended: by which signal or status."""
         self.close()
-        code = self._process.returncode
+        code = self._process.returncode or 0
         return f"signal {-code}" if code < 0 else f"exit status {code}"
-
-
-def absolute_import_path() -> list[str]:
-    """Return `sys.path` as it is meant from any working directory."""
-    here = working_directory()
-    return [
-        os.path.join(here or "", it)  # noqa: PTH118 - of strings
-        for it in sys.path
-        if here is not None or Path(it).is_absolute()
-    ]
-
-
-class IdleWorkers(Protocol):
-    """Keeps idle workers for other runs."""
-
-    def take(self) -> Worker | None:
-        """Return one that is as good as a new one, if there is one."""
-        ...
-
-    def give_back(self, workers: Sequence[Worker]) -> Sequence[Worker]:
-        """Keep idle ones; return those that are not kept."""
-        ...
 
 
 class Workers:
     """The worker processes of one run.
 
     Args:
-        others: Has idle ones of earlier runs, and gets those of this one at its end.
+        server: Forks them; one of their own if None.
     """
 
-    __slots__ = ("_all", "_idle", "_others")
+    __slots__ = ("_all", "_idle", "_own", "_server")
 
-    def __init__(self, others: IdleWorkers | None = None) -> None:
+    def __init__(self, server: ForkServer | None = None) -> None:
         self._all: list[Worker] = []
         self._idle: list[Worker] = []
-        self._others = others
+        self._server = server
+        self._own: ForkServer | None = None
 
     @property
     def were_started(self) -> bool:
@@ -161,25 +122,27 @@ class Workers:
         try:
             return self._idle.pop()
         except IndexError:
-            warm = self._others.take() if self._others is not None else None
-            worker = warm or Worker()
+            worker = Worker(self._server or self._own_server())
             self._all.append(worker)
             return worker
+
+    def _own_server(self) -> ForkServer:
+        if self._own is None:
+            self._own = ForkServer()
+        return self._own
 
     def give_back(self, worker: Worker) -> None:
         """Keep an idle worker for another branch."""
         self._idle.append(worker)
 
     def close(self) -> None:
-        """Let all of them end or go; calling it again does nothing."""
+        """Let all of them end; calling it again does nothing."""
         workers, self._all = self._all, []
-        if self._others is not None:
-            idle = [it for it in workers if it in self._idle and not it.stopped]
-            closed = self._others.give_back(idle)
-            workers = [it for it in workers if it not in idle or it in closed]
         with contextlib.ExitStack() as stack:
             for worker in workers:
                 stack.callback(worker.close)
                 if worker not in self._idle:
                     # Its branch was cancelled; its result is not awaited.
                     stack.callback(worker.kill)
+        if self._own is not None:
+            self._own.close()

@@ -43,8 +43,8 @@ class Assignment(NamedTuple):
     """The working directory, if it is not that of the worker."""
 
 
-class Renewal(NamedTuple):
-    """To a worker of an earlier run: be as a new one. The answer is a bool."""
+class Beginning(NamedTuple):
+    """To a worker, first of all: what this process has, and its fork server may not."""
 
     import_path: list[str]
     environment: Mapping[str, str]

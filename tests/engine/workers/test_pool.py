@@ -5,6 +5,7 @@ import signal
 
 import pytest
 
+from runnable.engine.workers.fork_server import ForkServer
 from runnable.engine.workers.pool import Worker, WorkerGoneError, Workers
 
 
@@ -13,6 +14,13 @@ def workers():
     workers = Workers()
     yield workers
     workers.close()
+
+
+@pytest.fixture
+def server():
+    server = ForkServer()
+    yield server
+    server.close()
 
 
 def process_id(worker):
@@ -47,16 +55,16 @@ def test_closing_ends_idle_and_busy_ones_and_may_be_repeated(workers):
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_the_reason_of_its_end_is_reported(number):
-    worker = Worker()
+def test_the_reason_of_its_end_is_reported(number, server):
+    worker = Worker(server)
     os.kill(process_id(worker), number)
     with pytest.raises(WorkerGoneError):
         worker.receive()
     assert worker.end_reason() == f"signal {int(number)}"
 
 
-def test_nothing_can_be_sent_to_a_worker_that_has_gone():
-    worker = Worker()
+def test_nothing_can_be_sent_to_a_worker_that_has_gone(server):
+    worker = Worker(server)
     worker.kill()
     with pytest.raises(WorkerGoneError):
         worker.receive()

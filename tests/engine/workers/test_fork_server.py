@@ -1,6 +1,7 @@
-"""Worker processes that outlive a run: as good as new ones, or not taken again."""
+"""Worker processes are forked: fast, and as good as new ones."""
 
 import os
+import signal
 import threading
 import time
 from pathlib import Path
@@ -10,23 +11,23 @@ from dependency_injector import providers
 
 from containers import RunContainer
 from runnable import Parallel, PythonTask, metric
-from runnable.engine.workers.pool import Worker, Workers
-from runnable.engine.workers.warm_pool import WarmWorkers
+from runnable.engine.workers.fork_server import ForkServer
+from runnable.engine.workers.pool import Worker
 from runnable.exceptions import ExecutionFailedError
 
 
 @pytest.fixture
-def warm():
-    warm = WarmWorkers()
-    yield warm
-    warm.close()
+def server():
+    server = ForkServer()
+    yield server
+    server.close()
 
 
 @pytest.fixture
-def executed(warm, in_memory):
+def executed(server, in_memory):
     """Execute one isolated task in a run of its own; return what it returned."""
     container = RunContainer()
-    container.warm_workers.override(providers.Object(warm))
+    container.fork_server.override(providers.Object(server))
 
     def execute(function, services=in_memory, returns=("x",), **settings):
         step = PythonTask(
@@ -54,12 +55,13 @@ def pid():
     return os.getpid()
 
 
-def test_the_next_run_takes_the_worker_of_the_one_before(executed):
-    first = executed(pid)
-    assert executed(pid) == executed(pid) == first != os.getpid()
+def test_each_run_has_a_process_that_is_as_good_as_new(executed):
+    pids = [executed(pid) for _ in range(3)]
+    assert len({*pids, os.getpid()}) == 4
+    assert not any(map(is_alive, pids))
 
 
-def test_runs_at_once_have_a_worker_each(executed, warm):
+def test_runs_at_once_have_a_worker_each(executed):
     pids, barrier = [], threading.Barrier(2)
 
     def run():
@@ -82,7 +84,6 @@ def seen():
 
 def test_it_has_the_environment_and_the_import_path_of_now(executed, monkeypatch):
     monkeypatch.setenv("COLOUR", "red")
-    first = executed(pid)
     assert executed(seen)[0] == "red"
     monkeypatch.setenv("COLOUR", "blue")
     monkeypatch.syspath_prepend("/elsewhere")
@@ -92,12 +93,11 @@ def test_it_has_the_environment_and_the_import_path_of_now(executed, monkeypatch
     again = executed(seen)
     assert again[0] is None
     assert again[2] != run_id
-    assert executed(pid) == first
 
 
-def test_branches_have_the_working_directory_of_now(warm, in_memory, monkeypatch):
+def test_branches_have_the_working_directory_of_now(server, in_memory, monkeypatch):
     container = RunContainer()
-    container.warm_workers.override(providers.Object(warm))
+    container.fork_server.override(providers.Object(server))
     step = PythonTask(name="s", function=os.getcwd, returns=["folder"])
     step = Parallel(name="p", branches={"a": step.as_pipeline()}, parallelism="process")
     for name in ("one", "two"):
@@ -119,15 +119,12 @@ def test_a_module_that_has_changed_is_imported_anew(executed, monkeypatch):
 
         return [changing.VALUE, os.getpid()]
 
-    first, one = executed(value)
-    again, two = executed(value)
-    assert (first, again) == (1, 1)
-    assert one == two
-    Path("changing.py").write_text("VALUE = 22\n")
-    changed, three = executed(value)
-    assert changed == 22
-    assert three != one
-    assert not is_alive(one)
+    assert executed(value)[0] == 1
+    Path("other.py").write_text("VALUE = 22\n")
+    before = Path("changing.py").stat().st_mtime
+    os.utime("other.py", (before - 100, before - 100))
+    os.replace("other.py", "changing.py")  # an older file, as `mv` leaves it
+    assert executed(value)[0] == 22
 
 
 def leave_a_thread():
@@ -148,14 +145,40 @@ def test_a_thread_that_is_left_reaches_no_other_run(executed, capsys):
     assert not is_alive(first)
 
 
-def test_secrets_and_objects_of_a_run_are_not_those_of_the_next(executed, monkeypatch):
-    monkeypatch.setenv("TOKEN", "correct-horse-staple")
-    first = executed(lambda: os.getpid(), secrets=["TOKEN"])
+def test_what_a_module_keeps_is_gone_with_the_run(executed):
+    def use():
+        import logging
+        import random
+        import signal
+
+        logging.basicConfig(filename="run.log")
+        signal.alarm(1)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        folder = os.environ["RUNNABLE_CALLER_DIRECTORY"]
+        left_open = open(f"{folder}/left.txt", "w")  # noqa: SIM115 - it is left open
+        left_open.write("written")
+        globals()["_left_open"] = left_open
+        random.seed(1)
+        return random.random()
 
     def look():
-        return [os.getpid(), "correct-" + "horse-staple"]
+        import logging
+        import random
+        import signal
+        import time
 
-    assert executed(look) == [first, "correct-horse-staple"]
+        time.sleep(1.5)
+        return [
+            len(logging.getLogger().handlers),
+            signal.getsignal(signal.SIGTERM) == signal.SIG_IGN,
+            random.random(),
+        ]
+
+    executed(use)
+    assert Path("left.txt").read_text() == "written"
+    handlers, ignores, first = executed(look)
+    assert (handlers, ignores) == (0, False)
+    assert executed(look)[2] != first
 
 
 def die():
@@ -166,64 +189,60 @@ def fail():
     raise ValueError(str(os.getpid()))
 
 
-def test_after_an_error_it_is_taken_again_and_a_dead_one_is_not(executed):
-    with pytest.raises(ExecutionFailedError) as caught:
-        executed(fail)
-    assert str(executed(pid)) in str(caught.value)
+def test_the_end_of_a_process_is_reported(executed):
     with pytest.raises(ExecutionFailedError, match="exit status 3"):
         executed(die)
+    with pytest.raises(ExecutionFailedError, match="signal 9"):
+        executed(lambda: os.kill(os.getpid(), signal.SIGKILL))
+    with pytest.raises(ExecutionFailedError, match=r"ValueError: \d"):
+        executed(fail)
     assert executed(pid) != os.getpid()
 
 
-def test_one_that_was_interrupted_is_not_taken_again(executed):
-    slow = executed(pid)
-    with pytest.raises(ExecutionFailedError, match=r"0\.5"):
-        executed(lambda: time.sleep(60), timeout_seconds=0.5)
-    assert executed(pid) > 0
-    assert slow > 0
+def test_a_server_that_has_died_is_started_again(executed, server):
+    executed(pid)
+    server._server.kill()
+    server._server.wait()
+    assert executed(pid) != os.getpid()
 
 
-def test_no_more_are_kept_than_the_limit_and_none_for_long():
-    warm = WarmWorkers(limit=1, idle_seconds=0.2)
-    workers = [Worker(), Worker()]
-    (left,) = warm.give_back(workers)
-    assert left is workers[1]
-    left.close()
-    kept = workers[0]
+def test_it_ends_when_nobody_needs_it():
+    server = ForkServer(idle_seconds=0.2)
+    Worker(server).close()
+    process = server._server
     end = time.monotonic() + 30
-    while kept._process.poll() is None:
+    while process.poll() is None:
         assert time.monotonic() < end
         time.sleep(0.05)
-    assert warm.take() is None
-
-
-def test_a_pool_that_keeps_none():
-    warm = WarmWorkers(limit=0)
-    workers = Workers(warm)
-    worker = workers.take()
-    workers.give_back(worker)
-    workers.close()
+    worker = Worker(server)
+    worker.close()
     assert worker._process.returncode == 0
-    assert warm.take() is None
+    server.close()
 
 
-def test_one_that_has_died_meanwhile_is_not_taken(warm):
-    worker = Worker()
-    warm.give_back([worker])
-    worker.kill()
-    worker._process.wait()
-    assert warm.take() is None
-
-
-def test_a_forked_process_takes_none_of_its_parent(warm):
-    warm.give_back([Worker()])
+def test_a_forked_process_has_a_server_of_its_own(server):
+    Worker(server).close()
     child = os.fork()
     if not child:
-        os._exit(0 if warm.take() is None else 1)
+        worker = Worker(server)
+        worker.close()
+        os._exit(worker._process.returncode)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    worker = warm.take()
-    assert worker is not None
-    worker.close()
+    Worker(server).close()
+
+
+def test_what_programs_of_a_task_print_goes_where_it_goes_now(executed, capfd):
+    for number in range(2):
+        executed(lambda number=number: os.write(1, f"raw {number}\n".encode()))
+        assert capfd.readouterr().out == f"raw {number}\n"
+
+
+def test_no_descriptors_are_left(executed):
+    executed(pid)
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(5):
+        executed(pid)
+    assert len(os.listdir("/proc/self/fd")) == before
 
 
 def test_metrics_and_results_come_back(executed):
