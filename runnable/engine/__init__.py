@@ -1,7 +1,7 @@
 """The engine: executes the graph of a pipeline, records each step, resumes runs."""
 
 from runnable.engine.environment import Shared, shared_of_container
-from runnable.engine.launching import check_reference, job_digest, launch_job
+from runnable.engine.launching import check_launching, job_digest, launch_job
 from runnable.engine.opening import deletion_record
 from runnable.engine.process_identity import other_owner, owner_has_crashed
 from runnable.engine.run import run
@@ -36,7 +36,7 @@ __all__ = [
     "SingleStepResult",
     "StepName",
     "attached",
-    "check_reference",
+    "check_launching",
     "deletion_record",
     "job_digest",
     "json_parameters",

@@ -9,6 +9,7 @@ the reason that the launcher reports.
 import hashlib
 import json
 import sys
+from collections.abc import Iterator
 from typing import cast
 
 from runnable import defaults
@@ -22,12 +23,13 @@ from runnable.engine.recorder import now
 from runnable.engine.runtimes import Runtime
 from runnable.errors import ConfigurationError, RunError
 from runnable.executor import (
+    ExecutionOptions,
     PipelineReference,
     StepLauncher,
     StepReport,
     StepRequest,
 )
-from runnable.graph import ExecutableNode, TaskNode, join
+from runnable.graph import CompositeNode, ExecutableNode, Graph, TaskNode, join
 from runnable.journal import StepState
 from runnable.system.main_program import import_path, main_reference
 from runnable.tasks import Call
@@ -126,9 +128,37 @@ def _reference(context: RunContext) -> PipelineReference:
     )
 
 
-def check_reference(context: RunContext) -> None:
-    """Refuse a run whose definition another process cannot find, before it starts."""
+def check_launching(
+    context: RunContext, graph: Graph, options: ExecutionOptions
+) -> None:
+    """Refuse a run whose steps other processes cannot run, before it starts.
+
+    Args:
+        context: Describes the run.
+        graph: Its graph.
+        options: How its executor wants steps to be run.
+
+    Raises:
+        ConfigurationError: If its definition cannot be found, or steps would share a
+            folder.
+    """
     _reference(context)
+    if "run" in {options.workspace, *_workspaces(graph)}:
+        kind = context.services.executor.service_name
+        raise ConfigurationError(
+            f"workspace: run is a folder that the steps of a run share; the executor "
+            f"{kind!r} runs each step in a process of its own. Use workspace: "
+            "isolated, and hand files on by the catalog"
+        )
+
+
+def _workspaces(graph: Graph) -> Iterator[str | None]:
+    for node in graph.nodes.values():
+        if isinstance(node, TaskNode):
+            yield node.policy.workspace
+        elif isinstance(node, CompositeNode):
+            for branch in node.branches.values():
+                yield from _workspaces(branch)
 
 
 def job_digest(node: TaskNode) -> str:

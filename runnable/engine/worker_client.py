@@ -1,7 +1,7 @@
 """Run a branch or a step in a worker process: the side that has the run.
 
 Theory of operation. A worker is a Python process of its own, connected by a socket; it
-is started when there is work for it, does more for the same run, and ends when the
+is forked when there is work for it, does more for the same run, and ends when the
 socket is closed, also by this process's death. It gets the graph, the parameters and
 the services of a branch, pickled, and runs it as this process would; or a step, which
 then has the working directory to itself. Its records are sent here, written to the

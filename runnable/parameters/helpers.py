@@ -8,20 +8,20 @@ its version seldom changes between two runs of one project.
 
 import functools
 import inspect
+import sys
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, TypeGuard, cast
 
 from pydantic import JsonValue
 
-from runnable.parameters.errors import ValueNotStorableError
-from runnable.parameters.values import to_json
 from runnable.system.main_program import is_users_own
 
 _CACHING = type(functools.cache(len))
-_PLAIN = (str, int, float, bool, list, tuple, dict, set, frozenset, type(None))
+_PLAIN = (str, int, float, bool, type(None), bytes)
 _MOST = 2_000
 """More functions than anybody would follow by hand; the rest is not looked at."""
+_MOST_DEEP = 10
 
 
 class Helpers(NamedTuple):
@@ -30,7 +30,7 @@ class Helpers(NamedTuple):
     functions: Sequence[tuple[str, Callable[..., object]]]
     """Functions and classes, each with its dotted name, which several may have."""
     values: Mapping[str, JsonValue]
-    """Plain values of modules, by dotted name."""
+    """What describes the other values of modules and classes, by dotted name."""
 
 
 def helpers_of(function: Callable[..., object]) -> Helpers:
@@ -40,49 +40,112 @@ def helpers_of(function: Callable[..., object]) -> Helpers:
         function: Anything that can be called.
 
     Returns:
-        The functions, classes and plain values; names that are only known while it
-        runs, such as attributes of arguments, cannot be followed.
+        The functions, classes and values; names that are only known while it runs,
+        such as attributes of arguments, cannot be followed.
 
     Example:
         >>> helpers_of(len)
         Helpers(functions=[], values={})
     """
-    functions: list[tuple[str, Callable[..., object]]] = []
-    values: dict[str, JsonValue] = {}
-    seen = {id(function)}
+    search = _Search()
+    search.seen.add(id(function))
     left: list[object] = [function]
-    while left and len(functions) < _MOST:
+    while left and len(search.functions) < _MOST:
         for name, used in _used(left.pop()):
-            if id(used) in seen:
-                continue
-            if callable(used):
-                seen.add(id(used))
-                left.append(used)
-                functions.append((name, used))
-            elif isinstance(used, _PLAIN):
-                _add_plain(values, name, cast("object", used))
-    return Helpers(functions, values)
+            search.look_at(name, used)
+        left += search.new
+        search.new = []
+    return Helpers(search.functions, search.values)
 
 
-def _add_plain(values: dict[str, JsonValue], name: str, value: object) -> None:
-    try:
-        values[name] = to_json(value, name)
-    except ValueNotStorableError:
-        return  # no constant: a client, an open file
+class _Search:
+    """Collects what is used, each function and class once."""
+
+    def __init__(self) -> None:
+        self.functions: list[tuple[str, Callable[..., object]]] = []
+        self.values: dict[str, JsonValue] = {}
+        self.seen: set[int] = set()
+        self.new: list[object] = []
+        """What has been found, and not been looked into."""
+
+    def look_at(self, name: str, used: object) -> None:
+        """Add a function or a class, or describe a value."""
+        if _is_code(used):
+            self._add(name, used)
+        else:
+            self.values[name] = self._described(name, used, 0)
+
+    def _add(self, name: str, used: Callable[..., object]) -> None:
+        if id(used) not in self.seen:
+            self.seen.add(id(used))
+            self.functions.append((name, used))
+            self.new.append(used)
+
+    def _described(self, name: str, value: object, depth: int) -> JsonValue:
+        """Describe a value by what it consists of."""
+        if _is_code(value):
+            self._add(name, value)
+            return name
+        if isinstance(value, _PLAIN) or depth > _MOST_DEEP:
+            return repr(value) if depth <= _MOST_DEEP else ""
+        parts = _parts(value)
+        if parts is None:
+            text = repr(value)
+            # A client, a lock, an open file: it differs in each process.
+            return type(value).__qualname__ if " at 0x" in text else text
+        if is_users_own(type(value).__module__):
+            self._add(_dotted(type(value)), type(value))
+        return [
+            [key, self._described(f"{name}.{key}", part, depth + 1)]
+            for key, part in parts
+        ]
+
+
+def _is_code(value: Any) -> TypeGuard[Callable[..., object]]:
+    """Return True for functions and classes of the user's."""
+    if isinstance(value, functools.partial):
+        return _is_code(cast("functools.partial[object]", value).func)
+    kinds = (types.FunctionType, types.MethodType, type, _CACHING)
+    is_code = isinstance(value, kinds) or hasattr(value, "__wrapped__")
+    module: object = getattr(value, "__module__", None)
+    return is_code and is_users_own(module)
+
+
+def _parts(value: object) -> list[tuple[str, object]] | None:
+    """Return what a container, or an object of a user's class, consists of."""
+    if isinstance(value, dict):
+        items = cast("dict[object, object]", value).items()
+        return [(repr(key), it) for key, it in items]
+    if isinstance(value, list | tuple):
+        sequence = cast("Sequence[object]", value)
+        return [(str(number), it) for number, it in enumerate(sequence)]
+    if isinstance(value, set | frozenset):
+        texts = sorted(map(repr, cast("set[object]", value)))
+        return [(text, text) for text in texts]
+    if is_users_own(type(value).__module__) and hasattr(value, "__dict__"):
+        return sorted(vars(value).items())
+    return None
 
 
 def _used(thing: object) -> Iterator[tuple[str, object]]:
     """Yield what a function, or a class, uses itself, with its dotted name."""
+    if isinstance(thing, type):
+        yield from _class_values(thing)
     for function in _functions_in(thing):
         if not is_users_own(getattr(function, "__module__", None)):
             continue
         names = set(_names(function.__code__))
         for name in sorted(names & function.__globals__.keys()):
             yield from _followed(function, name, names)
-        for cell in function.__closure__ or ():
-            held = _content(cell)
-            if callable(held) and is_users_own(getattr(held, "__module__", None)):
-                yield _dotted(held), held
+        for module in sorted(names & sys.modules.keys()):  # imported within it
+            if is_users_own(module):
+                yield from _of_module(sys.modules[module], names)
+        held = [_content(cell) for cell in function.__closure__ or ()]
+        held += [
+            *(function.__defaults__ or ()),
+            *(function.__kwdefaults__ or {}).values(),
+        ]
+        yield from ((_dotted(it), it) for it in held if _is_code(it))
 
 
 def _followed(
@@ -93,15 +156,37 @@ def _followed(
     if not isinstance(found, types.ModuleType):
         yield from _own(found, f"{function.__module__}.{name}")
     elif is_users_own(found.__name__):
-        for inner in sorted(names & vars(found).keys()):
-            yield from _own(vars(found)[inner], f"{found.__name__}.{inner}")
+        yield from _of_module(found, names)
+
+
+def _of_module(
+    module: types.ModuleType, names: set[str]
+) -> Iterator[tuple[str, object]]:
+    for name in sorted(names & vars(module).keys()):
+        found = vars(module)[name]
+        if not isinstance(found, types.ModuleType):
+            yield from _own(found, f"{module.__name__}.{name}")
+        elif is_users_own(found.__name__) and found.__name__ != module.__name__:
+            yield from _of_module(found, names - {name})
+
+
+def _class_values(kind: type) -> Iterator[tuple[str, object]]:
+    """Yield the attributes of a class, and of those that it inherits from."""
+    for base in inspect.getmro(kind):
+        for name, value in vars(base).items() if is_users_own(base.__module__) else ():
+            if not name.startswith("__") and not _is_function(_plain_member(value)):
+                yield f"{_dotted(base)}.{name}", value
+
+
+def _is_function(value: object) -> bool:
+    return isinstance(value, types.FunctionType)
 
 
 def _own(value: object, name: str) -> Iterator[tuple[str, object]]:
-    if not callable(value):
-        yield name, value
-    elif is_users_own(getattr(value, "__module__", None)):
-        yield _dotted(value), value
+    """Yield what is the user's: code of other libraries is not looked at."""
+    foreign = callable(value) and not _is_code(value) and _parts(value) is None
+    if not foreign:
+        yield (_dotted(value) if _is_code(value) else name), value
 
 
 def _functions_in(thing: object) -> Iterator[types.FunctionType]:
@@ -125,6 +210,8 @@ def _functions_in(thing: object) -> Iterator[types.FunctionType]:
 def _plain_member(member: object) -> object:
     if isinstance(member, property):
         return member.fget
+    if isinstance(member, functools.cached_property):
+        return cast("functools.cached_property[object]", member).func
     return getattr(member, "__func__", member)  # of static and class methods
 
 

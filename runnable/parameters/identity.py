@@ -4,7 +4,7 @@ import contextlib
 import functools
 import inspect
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import cast
 
 from pydantic import JsonValue
@@ -166,11 +166,23 @@ def _code_of(function: Callable[..., object]) -> JsonValue:
     kind: type = function if isinstance(function, type) else type(function)
     # With what it inherits.
     return {
-        f"{base.__qualname__}.{name}": _compiled(member.__code__)
+        f"{base.__qualname__}.{name}": [
+            _compiled(member.__code__),
+            repr(member.__defaults__),
+            repr(member.__kwdefaults__),
+        ]
         for base in inspect.getmro(kind)
-        for name, member in vars(base).items()
-        if isinstance(member, types.FunctionType)
+        for name, member in _methods(base)
     }
+
+
+def _methods(kind: type) -> Iterator[tuple[str, types.FunctionType]]:
+    """Yield the functions of a class, also those that are static or properties."""
+    for name, member in vars(kind).items():
+        function = getattr(member, "__func__", getattr(member, "fget", member))
+        function = getattr(function, "func", function)  # of a cached property
+        if isinstance(function, types.FunctionType):
+            yield name, function
 
 
 def _compiled(code: types.CodeType) -> str:

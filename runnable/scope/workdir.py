@@ -12,7 +12,8 @@ def workdir() -> Path:
     what earlier ones have left there; it is removed when the run ends. Else it is the
     working directory, which all runs of a process share unless `workspace="isolated"`.
     Patterns of `Catalog` are relative to it, commands and notebooks work in it, and
-    outside a step it is the working directory.
+    outside a step it is the working directory. A thread that a task starts itself is
+    outside of it: ask before, and hand the path on, or use `ContextThreadPool`.
 
     Returns:
         An absolute path.

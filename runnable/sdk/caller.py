@@ -1,18 +1,19 @@
 """Find the function that executes a pipeline, so that another process can call it.
 
 Theory of operation. The frames of the caller are looked at from the inside out. A
-function counts if it can be imported under its name and called without arguments; it
-is then called again by the other process, up to the same `execute`. Functions of other
-libraries on the way, such as those of a test runner, do not count.
+function counts if it can be imported under its name and was called without arguments;
+it is then called again by the other process, up to the same `execute`. Functions of
+other libraries on the way, such as those of a test runner, do not count.
 """
 
 import inspect
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.machinery import PathFinder
 from pathlib import Path
 from types import FrameType, ModuleType
+from typing import cast
 
 from runnable.system.main_program import is_installed
 
@@ -64,19 +65,26 @@ def _reference(name: str, frame: FrameType) -> str:
     function = inspect.unwrap(found) if callable(found) else None
     if module is None or getattr(function, "__code__", None) is not code:
         return ""
-    if code.co_flags & _NEVER_CALLED_AGAIN or not callable(found) or _needs(found):
+    if code.co_flags & _NEVER_CALLED_AGAIN or not callable(found):
+        return ""
+    if _has_arguments(cast("Callable[..., object]", function), frame):
         return ""
     return f"{_location(module)}:{code.co_name}"
 
 
-def _needs(function: object) -> bool:
-    """Return True if a function cannot be called without arguments."""
-    assert callable(function)  # noqa: S101 - its caller has looked
-    variable = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
-    return any(
-        it.default is it.empty and it.kind not in variable
-        for it in inspect.signature(function).parameters.values()
-    )
+def _has_arguments(function: Callable[..., object], frame: FrameType) -> bool:
+    """Return True if a function was called with arguments, or needs some.
+
+    Another process would call it without them, and get another pipeline.
+    """
+    seen = frame.f_locals
+    for name, it in inspect.signature(function).parameters.items():
+        if it.kind in {it.VAR_POSITIONAL, it.VAR_KEYWORD}:
+            if seen.get(name):
+                return True
+        elif it.default is it.empty or seen.get(name, it.default) is not it.default:
+            return True
+    return False
 
 
 def _location(module: ModuleType) -> str:

@@ -14,12 +14,13 @@ from pydantic import JsonValue
 from runnable.catalog.patterns import may_overlap
 from runnable.datastore import AnyParameter
 from runnable.engine import json_parameters
-from runnable.engine.fan_out.fan_out import fan_out
+from runnable.engine.fan_out.fan_out import ParallelFanOut, fan_out
 from runnable.engine.parameter_scope import ParameterScope
 from runnable.errors import RunnableError
 from runnable.executor import BaseExecutor
 from runnable.graph import (
     CompositeNode,
+    ConditionalNode,
     ExecutableNode,
     Graph,
     MapNode,
@@ -144,16 +145,22 @@ def _branches(
 ) -> Iterator[str]:
     inner = {name: it for name, it in known.items() if name not in node.brings()}
     within: list[Mapping[str, AnyParameter]] = [inner]
+    branches = node.branches
     if all(name in known for name in node.asks()):
         try:
-            fan_out(node, ParameterScope("", dict(known)), path, masker)
+            opened = fan_out(node, ParameterScope("", dict(known)), path, masker)
         except RunnableError as error:
             yield f"step {path!r}: {error}"
             return
+        if isinstance(opened, ParallelFanOut):
+            # Of a conditional, the chosen one.
+            branches = {branch.name: branch.graph for branch in opened}
         if isinstance(node, MapNode):
             items = _items(node, known[node.iterate_on])
             within = [{**inner, **item} for item in items]
-    for name, branch in node.branches.items():
+    elif isinstance(node, ConditionalNode):
+        return  # which branch is chosen is not known
+    for name, branch in branches.items():
         for values in within:
             yield from _used(branch, join(path, name), values, masker)
 

@@ -23,7 +23,7 @@ from runnable.engine import (
     LoopRuntime,
     Runtime,
     Shared,
-    check_reference,
+    check_launching,
     json_parameters,
     launch_job,
     run,
@@ -99,7 +99,7 @@ class PreparedRun(NamedTuple):
             if not request.origin["reference"]:
                 found = reference_of_caller() or self.context.reference
                 self.context.reference = found
-            check_reference(self.context)
+            check_launching(self.context, graph, options)
             if request.job is not None:
                 job, context = request.job, self.context
                 return launch_job(options.launcher, job, context, runtime)

@@ -45,6 +45,11 @@ CHOICE = (
     "Stub(name='s').as_pipeline()})"
 )
 
+CHOICES = (
+    "Conditional(name='c', parameter='kind', branches={"
+    f"'head': {task('u', 'use')}.as_pipeline(), 'tail': Stub(name='s').as_pipeline()}})"
+)
+
 
 @pytest.mark.parametrize(
     ("body", "parameters", "problem"),
@@ -104,6 +109,9 @@ def test_what_is_wrong_is_found(body, parameters, problem):
         (run(task("s", "several")), {"rows": 3, "name": "n"}),
         (run(MAP), {"xs": [], "n": 1}),
         (run(CHOICE), {"kind": "head"}),
+        # The branch that would fail is not chosen.
+        (run(CHOICES), {"kind": "tail", "n": "many"}),
+        (run(task("a", "make", returns="['kind', 'y']"), CHOICES), {"n": "many"}),
         (
             run(
                 task("p", "make", catalog="Catalog(put=['out/*.csv'])"),

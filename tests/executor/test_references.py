@@ -54,6 +54,12 @@ def job():
 def with_arguments(n):
     return main()
 
+def with_default(number=1):
+    def scaled():
+        return number
+    step = PythonTask(name="s", function=scaled, returns=["x"])
+    return step.as_pipeline().execute(run_id="r1", services=EMULATOR)
+
 class Service:
     def handle(self):
         return build().execute(run_id="r1", **COMMON)
@@ -145,6 +151,18 @@ def pid():
     import os
 
     return os.getpid()
+
+
+@pytest.mark.parametrize(
+    ("call", "status"), [("with_default()", 0), ("with_default(7)", 1)]
+)
+def test_a_function_that_was_called_with_arguments_is_not_called_again(call, status):
+    finished = python("-c", f"import app.flows; app.flows.{call}")
+    assert finished.returncode == status, finished.stderr
+    if status:
+        assert "needs a definition that another process finds" in finished.stderr
+    else:
+        assert get_run_log("r1").parameters["x"].value == 1
 
 
 def test_from_a_test():
@@ -240,3 +258,11 @@ def test_a_run_of_a_function_is_resumed():
     finished = runnable("retry", "r1")
     assert finished.returncode == 0, finished.stderr
     assert get_run_log("r1").parameters["x"].value == 1
+
+
+def test_steps_in_processes_share_no_folder_of_their_run():
+    step = PythonTask(name="a", function=pid, returns=["a"], workspace="run")
+    pipeline = Pipeline(steps=[step], reference=f"{__file__}:pipeline_of_this_file")
+    with pytest.raises(ConfigurationError, match="a folder that the steps of a run"):
+        pipeline.execute(services=EMULATOR)
+    assert not Path(".run_log_store").exists()
