@@ -103,11 +103,11 @@ class _Search:
 
 def _is_code(value: Any) -> TypeGuard[Callable[..., object]]:
     """Return True for functions and classes of the user's."""
+    module: object = getattr(value, "__module__", None)
     if isinstance(value, functools.partial):
         return _is_code(cast("functools.partial[object]", value).func)
     kinds = (types.FunctionType, types.MethodType, type, _CACHING)
     is_code = isinstance(value, kinds) or hasattr(value, "__wrapped__")
-    module: object = getattr(value, "__module__", None)
     return is_code and is_users_own(module)
 
 
