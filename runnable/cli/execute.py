@@ -21,7 +21,7 @@ from runnable.cli.arguments import (
 from runnable.cli.outcome import Answer, Exit, FailedError, told_to_the_shell
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from pydantic import JsonValue
 
@@ -140,6 +140,7 @@ def run_definition(
     """
     from runnable.scope.launcher import program_launched_by
     from runnable.scope.options import Launcher
+    from runnable.sdk.discovery import call
     from runnable.secrets import Masker
 
     logs: list[RunLog] = []
@@ -156,7 +157,7 @@ def run_definition(
     )
     with program_launched_by(launched):
         try:
-            _execute(reference.program(), logs)
+            call(reference.program(), logs)
         except SystemExit as left:
             if left.code:
                 raise  # with the status of the script's own
@@ -167,16 +168,6 @@ def run_definition(
                     run_log, answer, summarised=summarised, is_yaml=reference.is_yaml
                 )
     _check_success(reference.text, logs)
-
-
-def _execute(program: "Callable[[], object]", logs: "list[RunLog]") -> None:
-    """Call a program; execute what it returns, if it has executed nothing itself."""
-    from runnable.sdk.jobs import Job
-    from runnable.sdk.pipeline import Pipeline
-
-    returned = program()
-    if not logs and isinstance(returned, Pipeline | Job):
-        returned.execute()
 
 
 def _report_run(

@@ -9,7 +9,6 @@ the reason that the launcher reports.
 import hashlib
 import json
 import sys
-from collections.abc import Iterator
 from typing import cast
 
 from runnable import defaults
@@ -20,6 +19,7 @@ from runnable.engine.environment import RunEnvironment
 from runnable.engine.errors import ExecutionFailedError
 from runnable.engine.parameter_scope import Failure, ParameterScope
 from runnable.engine.recorder import now
+from runnable.engine.run_folder import is_needed
 from runnable.engine.runtimes import Runtime
 from runnable.errors import ConfigurationError, RunError
 from runnable.executor import (
@@ -29,7 +29,7 @@ from runnable.executor import (
     StepReport,
     StepRequest,
 )
-from runnable.graph import CompositeNode, ExecutableNode, Graph, TaskNode, join
+from runnable.graph import ExecutableNode, Graph, TaskNode, join
 from runnable.journal import StepState
 from runnable.system.main_program import import_path, main_reference
 from runnable.tasks import Call
@@ -143,22 +143,13 @@ def check_launching(
             folder.
     """
     _reference(context)
-    if "run" in {options.workspace, *_workspaces(graph)}:
+    if is_needed(graph, options.workspace):
         kind = context.services.executor.service_name
         raise ConfigurationError(
             f"workspace: run is a folder that the steps of a run share; the executor "
             f"{kind!r} runs each step in a process of its own. Use workspace: "
             "isolated, and hand files on by the catalog"
         )
-
-
-def _workspaces(graph: Graph) -> Iterator[str | None]:
-    for node in graph.nodes.values():
-        if isinstance(node, TaskNode):
-            yield node.policy.workspace
-        elif isinstance(node, CompositeNode):
-            for branch in node.branches.values():
-                yield from _workspaces(branch)
 
 
 def job_digest(node: TaskNode) -> str:

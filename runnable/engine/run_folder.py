@@ -4,6 +4,26 @@ import shutil
 import tempfile
 import threading
 
+from runnable.graph import CompositeNode, Graph, TaskNode, Workspace
+
+
+def is_needed(graph: Graph, workspace: Workspace) -> bool:
+    """Return True if a step of a graph works in the folder of its run.
+
+    Args:
+        graph: The graph.
+        workspace: Where tasks work that do not choose.
+    """
+    if workspace == "run":
+        return True
+    return any(
+        node.policy.workspace == "run"
+        if isinstance(node, TaskNode)
+        else isinstance(node, CompositeNode)
+        and any(is_needed(it, workspace) for it in node.branches.values())
+        for node in graph.nodes.values()
+    )
+
 
 class RunFolder:
     """A temporary folder, made when it is first needed, and removed with its run.

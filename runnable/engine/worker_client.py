@@ -29,6 +29,7 @@ from runnable.engine.errors import WorkerError
 from runnable.engine.parameter_scope import Failure, ParameterScope
 from runnable.engine.recorder import now
 from runnable.engine.replaced_files import close_dead_attempts
+from runnable.engine.run_folder import is_needed
 from runnable.engine.runtimes.interruptible_call import CallInterrupted
 from runnable.engine.slots import with_slot
 from runnable.engine.workers.pickling import dumps
@@ -160,7 +161,9 @@ class _Remote:
         with self._lock:
             if self._common is None:
                 outer, options = self._outer, self._env.options
-                self._env.context.run_folder = self._env.run_folder.path()
+                dag = self._env.context.dag
+                if dag is not None and is_needed(dag, options.workspace):
+                    self._env.context.run_folder = self._env.run_folder.path()
                 # Branches within branches have processors enough in threads.
                 overlap = Overlap("thread", options.overlap.max_workers)
                 common = Common(

@@ -6,6 +6,7 @@ function to the next, each once; code of installed packages and of Python is not
 its version seldom changes between two runs of one project.
 """
 
+import contextlib
 import functools
 import inspect
 import sys
@@ -17,7 +18,8 @@ from pydantic import JsonValue
 
 from runnable.system.main_program import is_users_own
 
-_CACHING = type(functools.cache(len))
+CACHING = type(functools.cache(len))
+"""The type of a function that `functools.cache` wraps."""
 _PLAIN = (str, int, float, bool, type(None), bytes)
 _MOST = 2_000
 """More functions than anybody would follow by hand; the rest is not looked at."""
@@ -47,26 +49,22 @@ def helpers_of(function: Callable[..., object]) -> Helpers:
         >>> helpers_of(len)
         Helpers(functions=[], values={})
     """
-    search = _Search()
-    search.seen.add(id(function))
-    left: list[object] = [function]
-    while left and len(search.functions) < _MOST:
-        for name, used in _used(left.pop()):
+    search = _Search(function)
+    while search.left and len(search.functions) < _MOST:
+        for name, used in _used(search.left.pop()):
             search.look_at(name, used)
-        left += search.new
-        search.new = []
     return Helpers(search.functions, search.values)
 
 
 class _Search:
     """Collects what is used, each function and class once."""
 
-    def __init__(self) -> None:
+    def __init__(self, function: Callable[..., object]) -> None:
         self.functions: list[tuple[str, Callable[..., object]]] = []
         self.values: dict[str, JsonValue] = {}
-        self.seen: set[int] = set()
-        self.new: list[object] = []
+        self.left: list[object] = [function]
         """What has been found, and not been looked into."""
+        self._seen = {id(function)}
 
     def look_at(self, name: str, used: object) -> None:
         """Add a function or a class, or describe a value."""
@@ -76,18 +74,20 @@ class _Search:
             self.values[name] = self._described(name, used, 0)
 
     def _add(self, name: str, used: Callable[..., object]) -> None:
-        if id(used) not in self.seen:
-            self.seen.add(id(used))
+        if id(used) not in self._seen:
+            self._seen.add(id(used))
             self.functions.append((name, used))
-            self.new.append(used)
+            self.left.append(used)
 
     def _described(self, name: str, value: object, depth: int) -> JsonValue:
         """Describe a value by what it consists of."""
         if _is_code(value):
             self._add(name, value)
             return name
-        if isinstance(value, _PLAIN) or depth > _MOST_DEEP:
-            return repr(value) if depth <= _MOST_DEEP else ""
+        if depth > _MOST_DEEP:
+            return ""
+        if isinstance(value, _PLAIN):
+            return repr(value)
         parts = _parts(value)
         if parts is None:
             text = repr(value)
@@ -106,7 +106,7 @@ def _is_code(value: Any) -> TypeGuard[Callable[..., object]]:
     module: object = getattr(value, "__module__", None)
     if isinstance(value, functools.partial):
         return _is_code(cast("functools.partial[object]", value).func)
-    kinds = (types.FunctionType, types.MethodType, type, _CACHING)
+    kinds = (types.FunctionType, types.MethodType, type, CACHING)
     is_code = isinstance(value, kinds) or hasattr(value, "__wrapped__")
     return is_code and is_users_own(module)
 
@@ -140,8 +140,8 @@ def _used(thing: object) -> Iterator[tuple[str, object]]:
         for module in sorted(names & sys.modules.keys()):  # imported within it
             if is_users_own(module):
                 yield from _of_module(sys.modules[module], names)
-        held = [_content(cell) for cell in function.__closure__ or ()]
-        held += [
+        held = [
+            *cells(function).values(),
             *(function.__defaults__ or ()),
             *(function.__kwdefaults__ or {}).values(),
         ]
@@ -174,12 +174,9 @@ def _class_values(kind: type) -> Iterator[tuple[str, object]]:
     """Yield the attributes of a class, and of those that it inherits from."""
     for base in inspect.getmro(kind):
         for name, value in vars(base).items() if is_users_own(base.__module__) else ():
-            if not name.startswith("__") and not _is_function(_plain_member(value)):
+            is_method = isinstance(_plain_member(value), types.FunctionType)
+            if not name.startswith("__") and not is_method:
                 yield f"{_dotted(base)}.{name}", value
-
-
-def _is_function(value: object) -> bool:
-    return isinstance(value, types.FunctionType)
 
 
 def _own(value: object, name: str) -> Iterator[tuple[str, object]]:
@@ -193,7 +190,7 @@ def _functions_in(thing: object) -> Iterator[types.FunctionType]:
     """Yield the plain functions that something to be called consists of."""
     if isinstance(thing, functools.partial):
         thing = cast("functools.partial[object]", thing).func
-    if isinstance(thing, _CACHING):
+    if isinstance(thing, CACHING):
         thing = thing.__wrapped__
     if isinstance(thing, types.MethodType):
         thing = thing.__func__
@@ -203,8 +200,15 @@ def _functions_in(thing: object) -> Iterator[types.FunctionType]:
     kind = thing if isinstance(thing, type) else type(thing)
     for base in inspect.getmro(kind):
         if is_users_own(base.__module__):
-            members = (_plain_member(it) for it in vars(base).values())
-            yield from (it for it in members if isinstance(it, types.FunctionType))
+            yield from (function for _, function in methods_of(base))
+
+
+def methods_of(kind: type) -> Iterator[tuple[str, types.FunctionType]]:
+    """Yield the functions of a class, also those that are static or properties."""
+    for name, member in vars(kind).items():
+        function = _plain_member(member)
+        if isinstance(function, types.FunctionType):
+            yield name, function
 
 
 def _plain_member(member: object) -> object:
@@ -222,11 +226,14 @@ def _names(code: types.CodeType) -> Iterator[str]:
             yield from _names(constant)
 
 
-def _content(cell: types.CellType) -> object:
-    try:
-        return cast("object", cell.cell_contents)
-    except ValueError:
-        return None  # nothing is in it yet
+def cells(function: types.FunctionType) -> dict[str, object]:
+    """Return the values that a function has from around it, as far as there are any."""
+    found: dict[str, object] = {}
+    names = function.__code__.co_freevars
+    for name, cell in zip(names, function.__closure__ or (), strict=True):
+        with contextlib.suppress(ValueError):  # nothing is in it yet
+            found[name] = cell.cell_contents
+    return found
 
 
 def _dotted(thing: object) -> str:

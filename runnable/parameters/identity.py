@@ -1,10 +1,9 @@
 """Identity of a function: a text that changes when the function changes."""
 
-import contextlib
 import functools
 import inspect
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import cast
 
 from pydantic import JsonValue
@@ -12,12 +11,9 @@ from pydantic import JsonValue
 from runnable.errors import DefinitionError
 from runnable.parameters.binding import name_of
 from runnable.parameters.errors import ValueNotStorableError
-from runnable.parameters.helpers import helpers_of
+from runnable.parameters.helpers import CACHING, cells, helpers_of, methods_of
 from runnable.parameters.values import to_json
 from runnable.scope.injection import is_marker
-
-_CACHING = type(functools.cache(len))
-"""The type of a function that `functools.cache` wraps."""
 
 
 def identity_of(
@@ -48,11 +44,11 @@ def identity_of(
         partial = cast("functools.partial[object]", inner)
         bound = [_plain(partial, partial.args), _plain(partial, partial.keywords)]
         inner = partial.func
-    if isinstance(inner, _CACHING):
+    if isinstance(inner, CACHING):
         inner = inner.__wrapped__
     closed: JsonValue = {}
     if inspect.isfunction(inner):
-        closed = _held(_cells(inner), inner, within)
+        closed = _held(cells(inner), inner, within)
     elif inspect.ismethod(inner):
         closed = _held({"self": inner.__self__}, inner, within)
     elif not inspect.isclass(inner) and not inspect.isbuiltin(inner):
@@ -100,16 +96,6 @@ def _held(
         name: identity_of(value, within) if callable(value) else _plain(function, value)
         for name, value in values.items()
     }
-
-
-def _cells(function: types.FunctionType) -> dict[str, object]:
-    """Return the values that a function has from around it, as far as there are any."""
-    found: dict[str, object] = {}
-    names = function.__code__.co_freevars
-    for name, cell in zip(names, function.__closure__ or (), strict=True):
-        with contextlib.suppress(ValueError):  # nothing is in it yet
-            found[name] = cell.cell_contents
-    return found
 
 
 def _items(thing: object) -> dict[str, object]:
@@ -172,17 +158,8 @@ def _code_of(function: Callable[..., object]) -> JsonValue:
             repr(member.__kwdefaults__),
         ]
         for base in inspect.getmro(kind)
-        for name, member in _methods(base)
+        for name, member in methods_of(base)
     }
-
-
-def _methods(kind: type) -> Iterator[tuple[str, types.FunctionType]]:
-    """Yield the functions of a class, also those that are static or properties."""
-    for name, member in vars(kind).items():
-        function = getattr(member, "__func__", getattr(member, "fget", member))
-        function = getattr(function, "func", function)  # of a cached property
-        if isinstance(function, types.FunctionType):
-            yield name, function
 
 
 def _compiled(code: types.CodeType) -> str:

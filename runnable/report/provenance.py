@@ -43,10 +43,11 @@ def cached_from(step: StepLog) -> str:
 
 def code_identities(run_log: RunLog) -> Sequence[CodeIdentity]:
     """Return the identities of the code of the latest attempt of a run."""
-    attempts = [it for step in run_log.all_steps() for it in step.attempts]
-    if run_log.job is not None:
-        attempts += run_log.job.attempts
-    return attempts[-1].code_identities if attempts else []
+    latest = run_log.job.attempts[-1:] if run_log.job is not None else []
+    if not latest:
+        for step in run_log.all_steps():  # may be very many: one is kept
+            latest = step.attempts[-1:] or latest
+    return latest[0].code_identities if latest else []
 
 
 def environment_of(run_log: RunLog) -> Mapping[str, str]:

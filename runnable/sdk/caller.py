@@ -8,18 +8,15 @@ other libraries on the way, such as those of a test runner, do not count.
 
 import inspect
 import sys
-import sysconfig
 from collections.abc import Callable, Iterator
 from importlib.machinery import PathFinder
 from pathlib import Path
 from types import FrameType, ModuleType
 from typing import cast
 
-from runnable.system.main_program import is_installed
+from runnable.system.main_program import OWN, is_installed, is_standard
 
-_OWN = {"runnable", "containers"}
 _NEVER_CALLED_AGAIN = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
-_STANDARD = sysconfig.get_path("stdlib")
 
 
 def reference_of_caller() -> str:
@@ -49,14 +46,10 @@ def _frames_of_users() -> Iterator[FrameType]:
         name: str = frame.f_globals.get("__name__", "")
         if name == "__main__":
             return  # a script is run again as a whole
-        if name.partition(".")[0] not in _OWN and not _is_standard(frame):
+        is_own = name.partition(".")[0] in OWN
+        if not is_own and not is_standard(frame.f_code.co_filename):
             yield frame
         frame = frame.f_back
-
-
-def _is_standard(frame: FrameType) -> bool:
-    file = frame.f_code.co_filename
-    return file.startswith((_STANDARD, "<frozen")) and not is_installed(file)
 
 
 def _reference(name: str, frame: FrameType) -> str:

@@ -6,7 +6,7 @@ one step gets the same pipeline as the one that began the run, whatever the prog
 looks like.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from typing import NamedTuple, cast
 
 from runnable.errors import DefinitionError
@@ -84,9 +84,7 @@ def collect(
     launched = program_launched_by if whole_process else launched_by
     with launched(Launcher(options, collect=collecting.keep)):
         try:
-            returned = program()
-            if not collecting.runs and isinstance(returned, Pipeline | Job):
-                returned.execute()
+            call(program, collecting.runs)
         except _EnoughError as enough:
             enough.pass_on()
         except (Exception, SystemExit) as error:
@@ -99,6 +97,18 @@ def collect(
             "call execute(), also when it is the main script"
         )
     return Collected(collecting.runs, stopped)
+
+
+def call(program: Callable[[], object], runs: Sized) -> None:
+    """Call a program; execute what it returns, if it has executed nothing itself.
+
+    Args:
+        program: Executes pipelines or jobs, or returns one.
+        runs: Grows with each run of the program.
+    """
+    returned = program()
+    if not runs and isinstance(returned, Pipeline | Job):
+        returned.execute()
 
 
 class _Collecting:

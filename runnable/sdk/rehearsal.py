@@ -67,7 +67,7 @@ def find_problems(
         secrets = cast("BaseSecrets", services["secrets"])
         found = [
             *_of_executor(executor, request.graph),
-            *_of_secrets(request.graph, "", secrets, masker),
+            *_of_secrets(request.graph, secrets, masker),
             *_of_files(request.graph),
             *_of_values(request.graph, parameters, masker),
         ]
@@ -93,11 +93,9 @@ def _steps(graph: Graph, path: str = "") -> Iterator[tuple[str, Node]]:
                 yield from _steps(branch, join(here, name))
 
 
-def _of_secrets(
-    graph: Graph, path: str, secrets: BaseSecrets, masker: Masker
-) -> Iterator[str]:
+def _of_secrets(graph: Graph, secrets: BaseSecrets, masker: Masker) -> Iterator[str]:
     """Ask for each secret that a task declares."""
-    for where, node in _steps(graph, path):
+    for where, node in _steps(graph):
         task = node.task if isinstance(node, TaskNode) else None
         for name in task.secrets if isinstance(task, BaseTaskType) else ():
             try:

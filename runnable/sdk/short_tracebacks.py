@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import cast
 
-_OWN = {"runnable", "containers", "asyncio", "concurrent", "threading"}
+from runnable.system.main_program import OWN
+
+_OWN = OWN | {"asyncio", "concurrent", "threading"}
 
 logger = logging.getLogger("runnable")
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from runnable.system.working_directory import working_directory
 
-_OWN = {"runnable", "containers"}
+OWN = frozenset({"runnable", "containers"})
+"""The packages of this library."""
 _STANDARD = sysconfig.get_path("stdlib")
 
 
@@ -67,12 +68,17 @@ def is_users_own(name: object) -> bool:
         (False, False, False)
     """
     module = sys.modules.get(name) if isinstance(name, str) else None
-    if module is None or module.__name__.partition(".")[0] in _OWN:
+    if module is None or module.__name__.partition(".")[0] in OWN:
         return False
     file = getattr(module, "__file__", None)
     if file is None:  # a notebook, or what python -c runs
         return module.__name__ == "__main__"
-    return not is_installed(file) and not file.startswith(_STANDARD)
+    return not is_installed(file) and not is_standard(file)
+
+
+def is_standard(file: str) -> bool:
+    """Return True for a file of Python's standard library."""
+    return file.startswith((_STANDARD, "<frozen")) and not is_installed(file)
 
 
 def is_installed(file: str) -> bool:

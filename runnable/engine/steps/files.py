@@ -31,10 +31,11 @@ async def get_files(
     Raises:
         CatalogError: If something is not there.
     """
+    if not files.get:
+        return
+    catalog = catalog_of(attempt, env)
     for pattern in files.get:
-        attempt.got += await env.off_loop(
-            catalog_of(attempt, env).get_files, pattern, run_id=env.run_id
-        )
+        attempt.got += await env.off_loop(catalog.get_files, pattern, run_id=env.run_id)
 
 
 async def put_files(
@@ -74,9 +75,10 @@ async def _put(
     name = name_of_attempt(attempt.path, attempt.number)
     own = [it for service in env.services for it in _own_files(service)]
     by = PutBy(name, left, attempt.replaced, env.masker.hides, own)
+    catalog = catalog_of(attempt, env)
     for pattern in files.put:
         kept = await env.off_loop(
-            catalog_of(attempt, env).put_files,
+            catalog.put_files,
             pattern,
             run_id=env.run_id,
             store_copy=files.store_copy,

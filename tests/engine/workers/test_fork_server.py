@@ -17,13 +17,6 @@ from runnable.exceptions import ExecutionFailedError
 
 
 @pytest.fixture
-def server():
-    server = ForkServer()
-    yield server
-    server.close()
-
-
-@pytest.fixture
 def executed(server, in_memory):
     """Execute one isolated task in a run of its own; return what it returned."""
     container = RunContainer()

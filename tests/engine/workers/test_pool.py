@@ -5,7 +5,6 @@ import signal
 
 import pytest
 
-from runnable.engine.workers.fork_server import ForkServer
 from runnable.engine.workers.pool import Worker, WorkerGoneError, Workers
 
 
@@ -14,13 +13,6 @@ def workers():
     workers = Workers()
     yield workers
     workers.close()
-
-
-@pytest.fixture
-def server():
-    server = ForkServer()
-    yield server
-    server.close()
 
 
 def process_id(worker):
