@@ -337,10 +337,11 @@ def test_nothing_is_left_behind(in_memory):
 
 
 def _children():
-    listed = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    # Each thread has its own children.
+    lists = [it.read_text() for it in Path("/proc/self/task").glob("*/children")]
     return [
         child
-        for child in listed
+        for child in " ".join(lists).split()
         if "runnable.engine.worker_server" in Path(f"/proc/{child}/cmdline").read_text()
     ]
 

@@ -25,7 +25,7 @@ import time
 import weakref
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, cast
 
 from runnable.concurrency import call_later
 from runnable.engine.runtimes.base import GRACE_SECONDS
@@ -49,6 +49,7 @@ serve_forks(int(sys.argv[1]), work)
 _STREAMS = (1, 2)
 _REQUEST = b"f"
 _LOOK_SECONDS = 5.0
+_File = io.IOBase.__mro__[1]
 
 
 class ForkedProcess:
@@ -335,7 +336,8 @@ def _exit() -> NoReturn:
 
 def _flush_files() -> None:
     """Write what was left open; what the server had itself is frozen, so not listed."""
-    files = [it for it in gc.get_objects() if isinstance(it, io.IOBase)]
-    for file in files:
+    # The base class in C: a question to the abstract one costs 20 times as much.
+    files = [it for it in gc.get_objects() if issubclass(type(it), _File)]
+    for file in cast("list[io.IOBase]", files):
         with contextlib.suppress(OSError, ValueError):
             file.flush()
