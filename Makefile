@@ -64,6 +64,7 @@ bench: $(READY) ## Compare with runnable 0.50, in an environment of its own
 	$(BIN)/python tests/benchmarks/joining.py
 	$(BIN)/python tests/benchmarks/interrupting.py
 	$(BIN)/python tests/benchmarks/sizes.py
+	PYTHONPATH=. $(BIN)/python tests/benchmarks/elsewhere.py
 
 clean: ## Remove what was built; the virtual environment too
 	rm -rf $(VENV) build docs/_build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -7,6 +7,7 @@ the option of the command line, else `RUNNABLE_CONFIGURATION_FILE`, else
 `RUNNABLE_PRM_<name>`, then the parameters file.
 """
 
+import json
 import logging
 import os
 from collections.abc import Callable, Mapping
@@ -16,7 +17,7 @@ from string import Template
 from typing import Any, cast
 
 from dependency_injector.containers import Container
-from pydantic import JsonValue
+from pydantic import BaseModel, JsonValue
 
 from containers.plugins import KINDS
 from containers.providers import ContextScoped
@@ -88,7 +89,7 @@ class Settings:
             configuration_file=configuration_file,
             parameters_file=parameters_file,
             run_id=options.run_id or environment.get(defaults.ENV_RUN_ID, ""),
-            services=self._services(from_file, given, overridden),
+            services=self._services(from_file, given, overridden, environment),
             overrides={kind: it.override for kind, it in overridden.items()},
             locations=locations,
             parameters=values,
@@ -110,6 +111,7 @@ class Settings:
         from_file: Mapping[str, object],
         given: Mapping[str, object],
         overridden: Mapping[str, ContextScoped[object]],
+        environment: Mapping[str, str],
     ) -> dict[str, object]:
         own = {
             kind: provider()
@@ -120,7 +122,8 @@ class Settings:
             and kind not in given
         }
         overriding = {kind: provider() for kind, provider in overridden.items()}
-        return {**_DEFAULTS, **from_file, **own, **given, **overriding}
+        chosen = {**_DEFAULTS, **from_file, **own, **given, **overriding}
+        return chosen | _elsewhere(chosen, environment)
 
     def _overridden(self) -> dict[str, ContextScoped[object]]:
         return {
@@ -131,6 +134,26 @@ class Settings:
             )
             and provider.is_overridden()
         }
+
+
+def _elsewhere(
+    services: Mapping[str, object], environment: Mapping[str, str]
+) -> dict[str, object]:
+    """Return the services that an executor has placed elsewhere for this process."""
+    text = environment.get(defaults.SERVICE_OPTIONS)
+    placed: dict[str, dict[str, object]] = json.loads(text) if text else {}
+    return {kind: _placed(services[kind], more) for kind, more in placed.items()}
+
+
+def _placed(service: object, more: dict[str, object]) -> object:
+    if "type" in more:
+        return more
+    if isinstance(service, BaseModel):
+        return type(service)(**service.model_dump() | more)
+    described = dict(cast("Mapping[str, object]", service))
+    kind = described.pop("type", "")
+    config = described.pop("config", None) or described
+    return {"type": kind, "config": {**cast("dict[str, object]", config), **more}}
 
 
 _TEXTS = {

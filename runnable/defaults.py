@@ -10,6 +10,9 @@ RUNNABLE_RUN_TAG = "RUNNABLE_RUN_TAG"
 PARAMETER_PREFIX = "RUNNABLE_PRM_"
 VARIABLE_PREFIX = "RUNNABLE_VAR_"
 ENV_RUN_ID = "RUNNABLE_RUN_ID"
+SERVICE_OPTIONS = "RUNNABLE_SERVICE_OPTIONS"
+"""Options by kind of service, as JSON, that replace those of the configuration: where
+the stores are on the machine of a step that an executor has started."""
 RETRY_RUN_ID = "RUNNABLE_RETRY_RUN_ID"
 RETRY_INDICATOR = "RUNNABLE_RETRY_INDICATOR"
 CODE_IDS = {

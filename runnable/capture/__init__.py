@@ -6,8 +6,10 @@ from runnable.capture.environment import (
     real_environment,
     replace_environment,
 )
+from runnable.capture.streams import Streams
 
 __all__ = [
+    "Streams",
     "active_run",
     "environment_of_step",
     "real_environment",

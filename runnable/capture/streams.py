@@ -11,12 +11,26 @@ import logging
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, BinaryIO, TextIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TextIO, cast
 
 from runnable.scope import current_step
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
+
+
+class Streams(Protocol):
+    """Streams that output is passed on to, instead of those of this process."""
+
+    @property
+    def stdout(self) -> TextIO:
+        """Instead of `sys.stdout`."""
+        ...
+
+    @property
+    def stderr(self) -> TextIO:
+        """Instead of `sys.stderr`."""
+        ...
 
 
 class RoutedStream:

@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterable
 from pathlib import Path
 from typing import BinaryIO, ClassVar
 
-from pydantic import PrivateAttr
+from pydantic import JsonValue, PrivateAttr
 
 from runnable import defaults
 from runnable.catalog.errors import CatalogError
@@ -119,6 +119,10 @@ class FileSystemCatalog(KeyedCatalog):
             raise CatalogError(folder, f"is a link, so it is not removed: {path}")
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             shutil.rmtree(path)
+
+    def located(self, folder: str) -> dict[str, JsonValue]:
+        """Return the option that names the folder."""
+        return {"catalog_location": folder}
 
     def own_files(self) -> list[str]:
         """Return the folder of the catalog."""

@@ -20,7 +20,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from pathlib import Path
 from typing import ClassVar
 
-from pydantic import PrivateAttr
+from pydantic import JsonValue, PrivateAttr
 
 from runnable import defaults
 from runnable.datastore.codec import DamagedLineError, decode
@@ -80,6 +80,10 @@ class FileSystemRunLogStore(BaseRunLogStore):
         """Fix the folder now: a task may change the working directory."""
         super().model_post_init(context)
         self._root = absolute(self.log_folder)
+
+    def located(self, folder: str) -> dict[str, JsonValue]:
+        """Return the option that names the folder."""
+        return {"log_folder": folder}
 
     def own_files(self) -> list[str]:
         """Return the folder of the run logs."""

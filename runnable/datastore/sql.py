@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import sqlalchemy as sa
-from pydantic import PrivateAttr, SecretStr
+from pydantic import JsonValue, PrivateAttr, SecretStr
 from sqlalchemy import event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
@@ -285,6 +285,10 @@ class SqliteRunLogStore(SqlRunLogStore):
         """Fix the place now: a task may change the working directory."""
         super().model_post_init(context)
         self._file = absolute(self.location)
+
+    def located(self, folder: str) -> dict[str, JsonValue]:
+        """Return the option that names the file."""
+        return {"location": f"{folder}/{self._file.name}"}
 
     def own_files(self) -> list[str]:
         """Return the file of the database, and what keeps git from its folder."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple, ParamSpec, TypeVar
 
+from runnable.capture import Streams
 from runnable.concurrency import Heartbeats, Limiter, Runs, Threads
 from runnable.context import RunContext, Services
 from runnable.datastore import CatalogLoader, CodeVersions, Journal
@@ -22,31 +23,44 @@ from runnable.engine.workers.fork_server import ForkServer
 from runnable.engine.workers.pool import Workers
 from runnable.events import Warned
 from runnable.executor import DEFAULT_OPTIONS, ExecutionOptions
-from runnable.graph import Interrupt
-from runnable.journal import Record, RunState, StepFinished, StepStarted
+from runnable.graph import Interrupt, parent
+from runnable.journal import (
+    BranchFinished,
+    BranchStarted,
+    Record,
+    RunState,
+    StepFinished,
+    StepStarted,
+)
 from runnable.scope import find_run
 from runnable.scope.injection import Provide, inject
 from runnable.secrets import Masker
 
 logger = logging.getLogger(__name__)
 
+_OF_STEPS = (StepStarted, StepFinished, BranchStarted, BranchFinished)
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 class FollowedSteps:
-    """Reads what other processes record about steps that they run; each record once."""
+    """Reads what other processes record about steps that they run; each record once.
 
-    def __init__(self) -> None:
+    Args:
+        count: How many records there are already.
+    """
+
+    def __init__(self, count: int = 0) -> None:
         self._lock = threading.Lock()
-        self._count = 0
+        self._count = count
         self._expected: dict[str, list[Record]] = {}
 
     def expect(self, path: str) -> None:
-        """Keep the records of a step from now on.
+        """Keep the records of a step or a branch, and of all in it, from now on.
 
         Args:
-            path: The path of the step, which another process is about to run.
+            path: Its path; another process is about to run it.
         """
         with self._lock:
             self._expected[path] = []
@@ -54,19 +68,25 @@ class FollowedSteps:
     def records_of(
         self, path: str, read: Callable[[str, int], Iterable[Record]], run_id: str
     ) -> list[Record]:
-        """Return what was recorded about a step; it is not expected any more.
+        """Return what was recorded of a step or a branch; no more is expected.
 
         Args:
-            path: The path of the step, which has ended.
+            path: Its path; it has ended.
             read: Reads the records of a run after a number.
             run_id: The run.
         """
         with self._lock:
             for record in read(run_id, self._count):
                 self._count += 1
-                if isinstance(record, StepStarted | StepFinished):
-                    self._expected.get(record.path, []).append(record)
+                if isinstance(record, _OF_STEPS):
+                    self._list_of(record.path).append(record)
             return self._expected.pop(path)
+
+    def _list_of(self, path: str) -> list[Record]:
+        """Return where records of a path are kept; nowhere, if they are not needed."""
+        while path and path not in self._expected:
+            path = parent(path)
+        return self._expected[path] if path else []
 
 
 class Shared(NamedTuple):
@@ -144,6 +164,8 @@ class RunEnvironment:
         default_factory=dict[tuple[str, ...], str]
     )
     """The step for which something was warned of, by what it is."""
+    console: Streams | None = None
+    """Where output is passed on to, instead of the streams of this process."""
     left_behind: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
     """The names of files that failed attempts have put, by the path of the step."""
 
@@ -169,6 +191,9 @@ class RunEnvironment:
 
     def close(self) -> None:
         """End worker processes and remove the folder; calling it again does nothing."""
+        for elsewhere in (self.options.cluster, self.options.launcher):
+            if elsewhere is not None:
+                elsewhere.close()
         self.workers.close()
         self.run_folder.remove()
 
@@ -280,6 +305,7 @@ def build_environment(
         is_recorded_here=is_local(services.run_log_store),
         stores_objects=stores_objects and state.count > 1,
         run_folder=RunFolder(context.run_folder),
+        followed=FollowedSteps(state.count),
         workers=Workers(shared.fork_server if shared is not None else None),
     )
 

@@ -9,12 +9,14 @@ the reason that the launcher reports.
 import hashlib
 import json
 import sys
+from functools import partial
 from typing import cast
 
 from runnable import defaults
 from runnable.context import RunContext
 from runnable.datastore import RunLog, StepFinished, StepStarted
 from runnable.datastore.errors import RunLogNotFoundError
+from runnable.engine.declared_secrets import secrets_of
 from runnable.engine.environment import RunEnvironment
 from runnable.engine.errors import ExecutionFailedError
 from runnable.engine.parameter_scope import Failure, ParameterScope
@@ -48,7 +50,7 @@ async def launch_step(
     path = join(scope.path, node.name)
     assert env.options.launcher is not None  # noqa: S101 - else it would run here
     env.followed.expect(path)
-    report = await _launch(env.options.launcher, env.context, env.runtime, path=path)
+    report = await _launch(env.options.launcher, node, env.context, env.runtime, path)
     read = env.services.run_log_store.read
     for record in await env.off_loop(env.followed.records_of, path, read, env.run_id):
         env.recorder.adopt(record)
@@ -79,7 +81,7 @@ async def launch_job(
     Raises:
         ExecutionFailedError: If it failed.
     """
-    report = await _launch(launcher, context, runtime, job=job_digest(node))
+    report = await _launch(launcher, node, context, runtime)
     try:
         run_log = context.services.run_log_store.get_run_log_by_id(context.run_id)
     except RunLogNotFoundError:
@@ -91,21 +93,26 @@ async def launch_job(
 
 async def _launch(
     launcher: StepLauncher,
+    node: ExecutableNode,
     context: RunContext,
     runtime: Runtime,
-    *,
     path: str = "",
-    job: str = "",
 ) -> StepReport:
+    """Launch a step; a job, if it has no path."""
+    tasks = [node] if isinstance(node, TaskNode) else []
+    find = partial(secrets_of, tasks, context)
+    executor = context.services.executor.service_name
     request = StepRequest(
         context.run_id,
         _reference(context),
         path,
-        job,
+        job_digest(tasks[0]) if tasks and not path else "",
         context.configuration_file,
         context.parameters_file,
         context.tag,
         context.log_level,
+        tasks[0].overrides.get(executor, "") if tasks else "",
+        await runtime.off_loop(find),
     )
     launched = launcher.launch(request)
     report = await runtime.invoke(Call(launched.wait, stop=launched.stop))
@@ -175,6 +182,8 @@ def _record_failure(
 ) -> None:
     """Record that a step has failed whose process can no longer do so."""
     reason = f"{report.reason}, and has recorded no end"
+    if report.said:
+        reason += f". The end of its output: {env.masker.text(report.said)}"
     number = max(step.started.attempt if step else 0, 1)
     if path not in env.state.open:
         record = StepStarted(now(), path, node.name, node.node_type, number)

@@ -11,6 +11,7 @@ from runnable.capture import active_run
 from runnable.concurrency import Limiter, held_signals
 from runnable.context import PipelineContext, RunContext
 from runnable.datastore import AnyParameter, RunFinished, RunLog
+from runnable.engine.cluster_check import check_cluster
 from runnable.engine.environment import RunEnvironment, Shared, build_environment
 from runnable.engine.error_texts import short_text, type_and_text
 from runnable.engine.errors import ExecutionFailedError
@@ -111,11 +112,14 @@ async def _open(
     if isinstance(context, PipelineContext):
         context.set_graph(graph)
     context.object_serialisation = options.store_objects
-    if options.launcher is not None:
+    if options.shares_journal:
         _check_store_is_shared(context)
+    if options.cluster is not None:
+        check = partial(check_cluster, options.cluster, graph, context.services)
+        await runtime.off_loop(check)
     # First, so that the first record names its owner and code at once.
     code = await code_identity(shared, runtime)
-    launches_steps = options.launcher is not None
+    launches_steps = options.shares_journal
     if context.is_retry:
         opened = await resume(
             graph, parameters, runtime, context, code, launches_steps=launches_steps

@@ -1,12 +1,22 @@
 """Run graphs: that of a pipeline, and those of the branches of its steps."""
 
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Iterator,
+    Sequence,
+)
 from functools import partial
+from itertools import islice
+from typing import Any
 
 from runnable import defaults
 from runnable.datastore import BranchFinished, BranchStarted, JsonParameter
 from runnable.engine.branch_errors import BranchesFailedError, BranchFailedError
+from runnable.engine.chunks import MOST_IN_CHUNK, ChunkSize
 from runnable.engine.environment import RunEnvironment
 from runnable.engine.error_texts import type_and_text
 from runnable.engine.fan_out.fan_out import (
@@ -29,7 +39,8 @@ from runnable.engine.steps.step import (
     run_step,
 )
 from runnable.engine.steps.values import reduced
-from runnable.engine.worker_client import RemoteBranches
+from runnable.engine.worker_client import Ended, RemoteBranches
+from runnable.engine.workers.protocol import Assignment
 from runnable.errors import RunError
 from runnable.graph import (
     KEEP_LIST,
@@ -46,8 +57,8 @@ _KEPT_ERRORS = 100
 _MANY = 32
 """How many branches overlap in this process by default."""
 
-RunGraph = Callable[[Graph, ParameterScope, RunEnvironment], Awaitable[bool]]
-"""Runs a graph in a scope; returns whether it ended at its success node."""
+RunChunk = Callable[[Sequence[Assignment], Ended, ChunkSize], Coroutine[Any, Any, None]]
+"""Runs branches one after the other; calls a function when each of them has ended."""
 
 
 async def run_graph(graph: Graph, scope: ParameterScope, env: RunEnvironment) -> bool:
@@ -127,34 +138,65 @@ async def run_branches(
         BranchingError: If a parameter does not determine which branches there are.
     """
     branches = fan_out(node, scope, attempt.path, env.masker)
-    failed: dict[int, tuple[str, Failure | None]] = {}
-    limit, run = _how(node, branches, scope, env)
+    running = _Running(branches)
+    limit, run_chunk, sizes = _how(node, branches, scope, env)
 
     async def bodies() -> AsyncIterator[BranchBody]:
-        for number, branch in enumerate(branches):
-            path = join(attempt.path, branch.name)
-            recorded = env.state.scope(path)
-            if recorded is not None and recorded.status == defaults.SUCCESS:
-                branches.report(branch, BranchEnd(True, recorded.parameters))
-                continue
-            inner = _scope_of(branch, path, scope, recorded)
-            await env.record(branch_started(path, branch, env))
-            yield partial(one, number, branch, inner)
-
-    async def one(number: int, branch: Branch, inner: ParameterScope) -> None:
-        succeeded = await _run_one(run, branch.graph, inner, env)
-        if not succeeded:
-            # Of very many, the run log has the reasons.
-            kept = inner.failure if len(failed) < _KEPT_ERRORS else None
-            failed[number] = (inner.path, kept)
-        branches.report(branch, BranchEnd(succeeded, inner.parameters))
+        waiting = running.assignments(attempt.path, scope, env)
+        while chunk := list(islice(waiting, sizes.next())):
+            for _, started in chunk:
+                await env.record(started)
+            work = [assignment for assignment, _ in chunk]
+            yield partial(run_chunk, work, running.ended, sizes)
 
     await env.runtime.gather(bodies(), limit)
+    failed = running.failed_in_order()
     gathered = branches.close(succeeded=not failed)
     merge(node, gathered, attempt, env)
-    fail_if_needed(
-        [failed[number] for number in sorted(failed)], gathered, attempt, branches
-    )
+    fail_if_needed(failed, gathered, attempt, branches)
+
+
+class _Running:
+    """The branches of a step that are running, and those that have failed."""
+
+    def __init__(self, branches: FanOut) -> None:
+        self._branches = branches
+        self._now: dict[str, tuple[int, Branch]] = {}
+        self._failed: dict[int, tuple[str, Failure | None]] = {}
+
+    def assignments(
+        self, step: str, outer: ParameterScope, env: RunEnvironment
+    ) -> Iterator[tuple[Assignment, BranchStarted]]:
+        """Yield the branches that are to be run, in order, and the records of it.
+
+        Args:
+            step: The path of the step.
+            outer: The scope that the step is in.
+            env: The environment of the run.
+        """
+        for number, branch in enumerate(self._branches):
+            path = join(step, branch.name)
+            recorded = env.state.scope(path)
+            if recorded is not None and recorded.status == defaults.SUCCESS:
+                self._branches.report(branch, BranchEnd(True, recorded.parameters))
+                continue
+            inner = _scope_of(branch, path, outer, recorded)
+            self._now[path] = number, branch
+            yield Assignment(branch.graph, inner), branch_started(path, branch, env)
+
+    def ended(self, assignment: Assignment, end: BranchEnd) -> None:
+        """Report how a branch ended."""
+        inner = assignment.scope
+        number, branch = self._now.pop(inner.path)
+        if not end.succeeded:
+            # Of very many, the run log has the reasons.
+            kept = inner.failure if len(self._failed) < _KEPT_ERRORS else None
+            self._failed[number] = inner.path, kept
+        self._branches.report(branch, end)
+
+    def failed_in_order(self) -> list[tuple[str, Failure | None]]:
+        """Return the paths of the branches that failed, and why."""
+        return [self._failed[number] for number in sorted(self._failed)]
 
 
 def branch_started(path: str, branch: Branch, env: RunEnvironment) -> BranchStarted:
@@ -167,21 +209,29 @@ def branch_started(path: str, branch: Branch, env: RunEnvironment) -> BranchStar
 
 def _how(
     node: CompositeNode, branches: FanOut, scope: ParameterScope, env: RunEnvironment
-) -> tuple[int, RunGraph]:
-    """Return how many branches are active at once, and what runs one."""
+) -> tuple[int, RunChunk, ChunkSize]:
+    """Return how many chunks are active at once, what runs one, and their sizes."""
     overlap = env.options.overlap
     parallelism = node.overlap.parallelism or overlap.parallelism
     max_workers = node.overlap.max_workers or overlap.max_workers
-    limit = 1 if parallelism == "none" else max_workers or _most(parallelism)
+    limit = 1 if parallelism == "none" else max_workers or _most(parallelism, env)
     limit = max(1, min(limit, branches.count, branches.limit or limit))
-    # A branch that waits for the one before it is no reason to start a process.
-    if parallelism != "process" or branches.count <= 1 or branches.limit == 1:
-        return limit, run_graph
-    return limit, RemoteBranches(scope, env).run
+    # A branch that waits for the one before it is no reason to go elsewhere.
+    alone = branches.count <= 1 or branches.limit == 1
+    if alone or parallelism != "process":
+        return limit, partial(_run_here, env), ChunkSize(branches.count, limit, most=1)
+    # Branches that differ are few, and may take much longer than each other.
+    most = MOST_IN_CHUNK if isinstance(node, MapNode) else 1
+    sizes = ChunkSize(branches.count, limit, most)
+    return limit, RemoteBranches(scope, env).run, sizes
 
 
-def _most(parallelism: Parallelism | None) -> int:
-    return (os.cpu_count() or 1) if parallelism == "process" else _MANY
+def _most(parallelism: Parallelism | None, env: RunEnvironment) -> int:
+    if parallelism != "process":
+        return _MANY
+    if env.options.cluster is not None:
+        return 2 * env.options.cluster.slots()  # while one runs, the next one is sent
+    return os.cpu_count() or 1
 
 
 def _scope_of(
@@ -196,15 +246,26 @@ def _scope_of(
     return ParameterScope(path, dict(initial), variables, environment, outer)
 
 
-async def _run_one(
-    run: RunGraph, graph: Graph, scope: ParameterScope, env: RunEnvironment
-) -> bool:
+async def _run_here(
+    env: RunEnvironment,
+    chunk: Sequence[Assignment],
+    ended: Ended,
+    sizes: ChunkSize,
+) -> None:
+    del sizes
+    for branch in chunk:
+        succeeded = await _run_one(branch, env)
+        ended(branch, BranchEnd(succeeded, branch.scope.parameters))
+
+
+async def _run_one(branch: Assignment, env: RunEnvironment) -> bool:
+    assert isinstance(branch.work, Graph)  # noqa: S101 - it is a branch
     status = defaults.CANCELLED
     try:
-        succeeded = await run(graph, scope, env)
+        succeeded = await run_graph(branch.work, branch.scope, env)
         status = defaults.SUCCESS if succeeded else defaults.FAIL
     finally:
-        await env.record(BranchFinished(now(), scope.path, status))
+        await env.record(BranchFinished(now(), branch.scope.path, status))
     return succeeded
 
 

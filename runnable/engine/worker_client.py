@@ -3,72 +3,64 @@
 Theory of operation. A worker is a Python process of its own, connected by a socket; it
 is forked when there is work for it, does more for the same run, and ends when the
 socket is closed, also by this process's death. It gets the graph, the parameters and
-the services of a branch, pickled, and runs it as this process would; or a step, which
-then has the working directory to itself. Its records are sent here, written to the
-run's journal, and acknowledged before the worker continues: a journal has one writer,
-whatever its store, and what is kept does not depend on how a worker ends. Output and
-events come the same way. The script that runs is not imported again; what it defines
+the services of branches, pickled, and runs them as this process would, a chunk of them
+one after the other; or a step, which then has the working directory to itself. Its
+records are sent here and written to the run's journal: a journal has one writer,
+whatever its store, and what is kept does not depend on how a worker ends. A step starts
+when its start is written, and all that was sent before. Output and events come the same
+way. The script that runs is not imported again; what it defines
 travels by value.
 
 A worker holds one place of the run's limit of active tasks from its start to its end,
 and runs one task at a time then.
 """
 
-import contextlib
-import sys
 import tempfile
 import threading
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import NamedTuple, cast
+from typing import Protocol
 
 from runnable import defaults
-from runnable.datastore import StepFinished, StepStarted
+from runnable.datastore import BranchFinished, StepFinished, StepStarted
+from runnable.engine.chunks import ChunkSize, Progress, StopRemote, path_of
+from runnable.engine.cluster_client import ClusterCarrier
+from runnable.engine.conversation import WorkerCarrier
 from runnable.engine.environment import RunEnvironment
 from runnable.engine.errors import WorkerError
+from runnable.engine.fan_out.fan_out import BranchEnd
 from runnable.engine.parameter_scope import Failure, ParameterScope
 from runnable.engine.recorder import now
 from runnable.engine.replaced_files import close_dead_attempts
+from runnable.engine.retry import wait_before_retry
 from runnable.engine.run_folder import is_needed
-from runnable.engine.runtimes.interruptible_call import CallInterrupted
 from runnable.engine.slots import with_slot
 from runnable.engine.workers.pickling import dumps
-from runnable.engine.workers.pool import Worker, WorkerGoneError
-from runnable.engine.workers.protocol import (
-    Assignment,
-    Common,
-    Done,
-    Emitted,
-    Learned,
-    Message,
-    Output,
-    Packet,
-    Refused,
-    Written,
-)
-from runnable.graph import Graph, Overlap, TaskNode, join
-from runnable.journal import StoredObject
+from runnable.engine.workers.protocol import Assignment, Chunk, Common, Done
+from runnable.graph import FailNode, Graph, Overlap, TaskNode, parent
+from runnable.journal import RunNode, StoredObject
 from runnable.scope import find_run
 from runnable.system.working_directory import working_directory
 from runnable.tasks import Call
 
+Ended = Callable[[Assignment, BranchEnd], object]
+"""Called with a branch that has ended."""
 
-class _Work(NamedTuple):
-    """The work of a worker process: a branch or a step."""
 
-    name: str
-    """For errors."""
-    content: Graph | TaskNode
-    scope: ParameterScope
-    folder: str = ""
-    """The working directory, if it is not that of the worker."""
+class Carrier(Protocol):
+    """Carries chunks to other processes."""
 
-    @property
-    def path(self) -> str:
-        """The path of the step or of the branch."""
-        if isinstance(self.content, TaskNode):
-            return join(self.scope.path, self.content.name)
-        return self.scope.path
+    def carry(
+        self,
+        progress: Progress,
+        chunk: Chunk,
+        pickled: tuple[bytes, bytes],
+        stop: StopRemote,
+    ) -> None:
+        """Have a chunk run, and take what comes of it; see `ClusterCarrier.carry`."""
+        ...
 
 
 class _Remote:
@@ -84,32 +76,95 @@ class _Remote:
     ) -> None:
         self._env = env
         self._outer = outer
+        self._carrier: Carrier = WorkerCarrier(env)
+        if env.options.cluster is not None:
+            self._carrier = ClusterCarrier(env, env.options.cluster)
         self._common: bytes | None = None
         self._lock = threading.Lock()
+        self._died: dict[str, tuple[str, int, int]] = {}
+        """The step that was running when a worker died, by branch."""
         self.has_died = False
         """Whether the last process has ended in the middle of its work."""
 
-    async def _run(self, work: _Work) -> bool:
-        stop, scope, env = _Stop(), work.scope, self._env
-        call = Call(self._in_worker, (work, stop), stop=stop)
+    async def _run(self, progress: Progress, folder: str = "") -> None:
+        """Run a chunk; what a worker that dies has left, another one runs."""
         self.has_died = False
         try:
-            done = cast("Done", await env.runtime.invoke(call))
+            while progress.left:
+                await self._carry(progress, folder)
+                if progress.raised is not None:
+                    raise progress.raised
+        finally:
+            for it in progress.left:
+                await self._close(it, defaults.CANCELLED)
+
+    async def _carry(self, progress: Progress, folder: str) -> None:
+        stop = StopRemote()
+        call = Call(self._send, (progress, folder, stop), stop=stop)
+        try:
+            await self._env.runtime.invoke(call)
         except WorkerError as error:
-            scope.failure = Failure(work.path, error)
-            if stop.has_started:
-                self.has_died = True
-                await env.off_loop(self._settle, work.path)
-            else:
-                await self._record_failure(work, error)
+            if len(progress.left) > 1 and not progress.has_started:
+                # One of them cannot be sent, or be run there: which one?
+                alone, *others = progress.left
+                progress.left = deque([alone])
+                await self._carry(progress, folder)
+                progress.left.extend(others)
+                return
+            await self._fail(progress, error)
+
+    async def _fail(self, progress: Progress, error: WorkerError) -> None:
+        """Have the first one that is left fail, which no process has run to its end."""
+        first, env = progress.left[0], self._env
+        if progress.has_started:
+            self.has_died = True
+            await env.off_loop(self._settle, path_of(first))
+            if await self._can_go_on(first):
+                progress.has_started = False
+                return
+        elif isinstance(first.work, TaskNode):
+            await self._record_failure(first.work, path_of(first), error)
+        await self._close(first, defaults.FAIL)
+        failure = Failure(path_of(first), error)
+        progress.done(Done(False, first.scope.parameters, failure, {}))
+
+    async def _can_go_on(self, branch: Assignment) -> bool:
+        """Return whether another worker is to continue a branch whose worker has died.
+
+        The step that it was running has failed; it is tried again as often as its
+        policy allows, or its failure path is taken.
+        """
+        scope = self._env.state.scope(branch.scope.path)
+        if not isinstance(branch.work, Graph) or scope is None or not scope.steps:
             return False
-        if done.raised is not None:
-            raise done.raised
+        latest = next(reversed(scope.steps.values()))
+        died = latest.path, latest.started.attempt, latest.tries
+        if latest.status != defaults.FAIL or died == self._died.get(scope.path):
+            return False
+        self._died[scope.path] = died
+        node = branch.work.nodes[latest.started.name]
+        if isinstance(node, TaskNode) and latest.tries < node.policy.max_attempts:
+            delay = node.policy.delay
+            await wait_before_retry(delay, latest.tries, self._env.runtime)
+            latest.status = ""  # so that it is tried again
+            return True
+        *_, last = self._env.state.walk(branch.work, scope.path)
+        return isinstance(last, RunNode) and not isinstance(last.node, FailNode)
+
+    async def _close(self, assignment: Assignment, status: str) -> None:
+        """Record the end of a branch that is open."""
+        path = assignment.scope.path
+        is_branch = isinstance(assignment.work, Graph)
+        if is_branch and path in self._env.state.open:
+            await self._env.record(BranchFinished(now(), path, status))
+
+    def _take(self, assignment: Assignment, done: Done) -> None:
+        """Take over what something has set, and why it has failed."""
+        scope = assignment.scope
         scope.parameters = done.parameters
         scope.failure = done.failure or scope.failure
-        if env.objects is not None:
-            env.objects.update(done.objects)
-        return done.succeeded
+        if self._env.objects is not None:
+            self._env.objects.update(done.objects)
 
     def _settle(self, path: str) -> None:
         """Restore the files that a process has replaced that can no longer do so."""
@@ -119,45 +174,37 @@ class _Remote:
             paths = [step.path for step in state.steps_below(path)]
             close_dead_attempts(services.catalog, run_id, state, paths)
 
-    async def _record_failure(self, work: _Work, error: WorkerError) -> None:
+    async def _record_failure(
+        self, node: TaskNode, path: str, error: WorkerError
+    ) -> None:
         """Record that a step has failed before any process could run it."""
-        if isinstance(work.content, TaskNode):
-            step, node = self._env.state.step(work.path), work.content
-            number = step.started.attempt + 1 if step is not None else 1
-            record, path, reason = self._env.record, work.path, str(error)
-            await record(StepStarted(now(), path, node.name, node.node_type, number))
-            await record(
-                StepFinished(now(), path, defaults.FAIL, {}, [], number, reason)
-            )
+        step = self._env.state.step(path)
+        number = step.started.attempt + 1 if step is not None else 1
+        record, reason = self._env.record, str(error)
+        await record(StepStarted(now(), path, node.name, node.node_type, number))
+        await record(StepFinished(now(), path, defaults.FAIL, {}, [], number, reason))
 
-    def _in_worker(self, work: _Work, stop: "_Stop") -> Done:
+    def _send(self, progress: Progress, folder: str, stop: StopRemote) -> None:
         # Pickling and starting a process take a while: not on an event loop.
-        env = self._env
-        scope = work.scope.alone()
-        if work.folder:
-            here = str(working_directory() or "")
-            scope.environment = {**scope.environment, defaults.CALLER_DIRECTORY: here}
-        assignment = Assignment(
-            work.content,
-            scope,
-            _objects_for(work.scope, env),
-            env.state.excerpt(work.path),
-            env.masker.known,
-            work.folder,
-        )
-        secrets = set(assignment.secrets)
-        pickled, common = _dump(assignment, work.name), self._pickle_common(work.name)
-        worker = env.workers.take()
-        stop.worker = worker
-        if stop.called:
-            worker.stop()  # before there was a worker
-        has_common, worker.common = worker.common is common, common
-        packet = Packet(None if has_common else common, pickled)
-        done = _converse(worker, packet, work, env, stop, secrets)
-        env.workers.give_back(worker)
-        return done
+        chunk = self._chunk(progress, folder)
+        content, common = _dump(chunk, progress), self._pickle_common(progress)
+        self._carrier.carry(progress, chunk, (common, content), stop)
 
-    def _pickle_common(self, name: str) -> bytes:
+    def _chunk(self, progress: Progress, folder: str) -> Chunk:
+        env, left = self._env, list(progress.left)
+        objects: dict[str, object] = {}
+        for it in left:
+            objects |= _objects_for(it.scope, env)
+        first = left[0]
+        if isinstance(first.work, TaskNode):
+            state = env.state.excerpt(path_of(first))
+        else:
+            paths = [it.scope.path for it in left]
+            state = env.state.excerpt(parent(first.scope.path), paths)
+        sent = [it._replace(scope=_sent(it.scope, folder)) for it in left]
+        return Chunk(sent, objects, state, env.masker.known, folder)
+
+    def _pickle_common(self, progress: Progress) -> bytes:
         with self._lock:
             if self._common is None:
                 outer, options = self._outer, self._env.options
@@ -169,11 +216,11 @@ class _Remote:
                 common = Common(
                     outer.without_failures() if outer is not None else None,
                     self._env.context,
-                    _container_class(name),
-                    options._replace(overlap=overlap),
+                    _container_class(progress.name),
+                    options._replace(overlap=overlap, cluster=None),
                     self._env.step_limit is not None,
                 )
-                self._common = _dump(common, name)
+                self._common = _dump(common, progress)
             return self._common
 
 
@@ -184,26 +231,32 @@ class RemoteBranches(_Remote):
         super().__init__(env, outer)
 
     async def run(
-        self, graph: Graph, scope: ParameterScope, env: RunEnvironment
-    ) -> bool:
-        """Run the graph of a branch in a worker process.
+        self, branches: Sequence[Assignment], ended: Ended, size: ChunkSize
+    ) -> None:
+        """Run branches one after the other in a worker process.
 
         Args:
-            graph: The graph.
-            scope: Its parameters; gets what the branch sets, and why it failed.
-            env: The environment of the run.
-
-        Returns:
-            Whether it ended at its success node. A worker that dies fails its branch.
+            branches: Each one's scope gets what the branch sets, and why it failed.
+            ended: Called when one has ended. A worker that dies fails the branch that
+                it was running.
+            size: Learns how long they took.
         """
-        work = _Work(f"branch {scope.path!r}", graph, scope)
+
+        def take(branch: Assignment, done: Done) -> None:
+            self._take(branch, done)
+            ended(branch, BranchEnd(done.succeeded, done.parameters))
+
+        progress, env = Progress(branches, take), self._env
         if env.step_limit is None:
-            return await self._run(work)
-        return await with_slot(env.step_limit, env.runtime, partial(self._run, work))
+            await self._run(progress)
+        else:
+            action = partial(self._run, progress)
+            await with_slot(env.step_limit, env.runtime, action)
+        progress.report_to(size)
 
 
 class RemoteStep(_Remote):
-    """Runs a step in a worker process, in a directory of its own."""
+    """Runs a step on the cluster; or in a worker process, in a directory of its own."""
 
     async def run(self, node: TaskNode, scope: ParameterScope) -> None:
         """Run the step.
@@ -214,13 +267,24 @@ class RemoteStep(_Remote):
                 failed. A worker that dies fails the step.
         """
         self._outer = scope.outer
-        path = join(scope.path, node.name)
+        if self._env.options.cluster is not None:
+            await self._run(Progress([Assignment(node, scope)], self._take))
+            return
         with tempfile.TemporaryDirectory(
             prefix="runnable-", ignore_cleanup_errors=True
         ) as folder:
             # There, it is a step like any other.
             shared = replace(node, policy=node.policy._replace(workspace="shared"))
-            await self._run(_Work(f"step {path!r}", shared, scope, folder))
+            await self._run(Progress([Assignment(shared, scope)], self._take), folder)
+
+
+def _sent(scope: ParameterScope, folder: str) -> ParameterScope:
+    """Return a scope as a worker gets it."""
+    scope = scope.alone()
+    if folder:
+        here = str(working_directory() or "")
+        scope.environment = {**scope.environment, defaults.CALLER_DIRECTORY: here}
+    return scope
 
 
 def _objects_for(scope: ParameterScope, env: RunEnvironment) -> dict[str, object]:
@@ -235,29 +299,15 @@ def _objects_for(scope: ParameterScope, env: RunEnvironment) -> dict[str, object
     }
 
 
-class _Stop:
-    """Stops the worker that runs something, once there is one."""
-
-    worker: Worker | None = None
-    called = False
-    has_started = False
-    """Whether the worker has sent a record."""
-
-    def __call__(self) -> None:
-        self.called = True
-        if self.worker is not None:
-            self.worker.stop()
-
-
-def _dump(content: Common | Assignment, name: str) -> bytes:
+def _dump(content: Common | Chunk, progress: Progress) -> bytes:
     try:
         return dumps(content)
     except Exception as error:
         # Whatever the users' objects raise when they are pickled.
         problem = (
-            f"{name} cannot be sent to a worker process: {type(error).__name__}: "
-            f"{error}. With parallelism: thread, and in a shared workspace, nothing is "
-            "sent."
+            f"{progress.name} cannot be sent to a worker process: "
+            f"{type(error).__name__}: {error}. With parallelism: thread, and in a "
+            "shared workspace, nothing is sent."
         )
         raise WorkerError(problem) from error
 
@@ -277,80 +327,3 @@ def _container_class(name: str) -> type[object] | None:
             f"{found.__qualname__} must be defined in a module that can be imported"
         )
     return found
-
-
-def _converse(
-    worker: Worker,
-    packet: Packet,
-    work: _Work,
-    env: RunEnvironment,
-    stop: _Stop,
-    known: set[str],
-) -> Done:
-    """Have something run, and handle the messages of the worker."""
-    # In one scope, one step runs at a time: nothing else can be open there.
-    below = work.scope.path
-    try:
-        worker.send(packet)
-        return _listen(worker, env, stop, known)
-    except WorkerGoneError:
-        reason = f"its worker process has ended ({worker.end_reason()})"
-        status = defaults.CANCELLED if worker.stopped else defaults.FAIL
-        env.recorder.end_open(status, reason, below=below)
-        if worker.stopped:
-            raise CallInterrupted from None
-        raise WorkerError(f"{work.name}: {reason}") from None
-    except WorkerError as refusal:
-        worker.close()
-        raise WorkerError(f"{work.name}: {refusal}") from None
-    except BaseException:
-        # Interrupted here, or something could not be recorded. The worker's remaining
-        # messages are handled until it ends, maybe in the middle of one.
-        worker.stop()
-        with contextlib.suppress(Exception):
-            _listen(worker, env, stop, known)
-        worker.close()
-        env.recorder.end_open(defaults.CANCELLED, "cancelled", below=below)
-        raise
-
-
-def _listen(worker: Worker, env: RunEnvironment, stop: _Stop, known: set[str]) -> Done:
-    """Handle the messages of a worker until its work is done.
-
-    Args:
-        worker: The worker.
-        env: The environment of the run.
-        stop: Notes that the worker has sent a record.
-        known: The secrets that the worker knows.
-    """
-    while True:
-        match cast("Message", worker.receive()):
-            case Done() as done:
-                return done
-            case Refused(reason):
-                raise WorkerError(reason)
-            case Output(stream, text):
-                # The worker has masked what it knows; others may have read more.
-                getattr(sys, stream).write(env.masker.text(text))
-            case message:
-                stop.has_started = stop.has_started or isinstance(message, Written)
-                _take(message, env, known)
-                new = env.masker.known - known
-                known.update(new)
-                worker.send(new)
-
-
-def _take(
-    message: Written | Emitted | Learned, env: RunEnvironment, known: set[str]
-) -> None:
-    """Act on a message that the worker waits to be answered."""
-    match message:
-        case Written(record):
-            env.recorder.record(record)
-        case Emitted(event):
-            pause = env.recorder.notify(event)
-            if pause is not None:
-                pause.wait()
-        case Learned(secrets):
-            known.update(secrets)
-            env.masker.add(secrets)

@@ -9,35 +9,23 @@ import io
 import os
 import pickle
 import select
-import shutil
 import signal
 import sys
 import threading
 import time
-from collections.abc import Generator, Iterable
-from functools import partial
+from collections.abc import Iterable
 from multiprocessing.connection import Connection
 from types import FrameType
-from typing import TYPE_CHECKING, Protocol, TextIO, cast
+from typing import TYPE_CHECKING, NamedTuple, TextIO, cast
 
-from runnable.capture import active_run, replace_environment
-from runnable.concurrency import Limiter
-from runnable.context import RunScope
+from runnable.capture import replace_environment
 from runnable.datastore import Record
-from runnable.engine.environment import build_environment
-from runnable.engine.error_texts import type_and_text
-from runnable.engine.parameter_scope import Failure
-from runnable.engine.run_graph import run_graph
-from runnable.engine.runtimes import InlineRuntime, run_by_hand
+from runnable.engine.chunk_runner import InterruptedHereError, explained, run_chunk
 from runnable.engine.runtimes.base import GRACE_SECONDS
-from runnable.engine.steps.step import run_step
 from runnable.engine.workers import protocol
 from runnable.engine.workers.pickling import dumps
-from runnable.errors import RunError
 from runnable.events import Event, TaskEvent, Warned
-from runnable.graph import Graph
 from runnable.secrets import Masker
-from runnable.system.working_directory import working_directory
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -70,8 +58,12 @@ class _Line:
             self.ask(protocol.Learned(new))
 
     def append(self, record: Record) -> None:
-        """Send a record, and wait until it is written."""
-        self.ask(protocol.Written(record))
+        """Send a record; wait until it is written, if it is awaited."""
+        written = protocol.Written(record)
+        if protocol.is_awaited(record):
+            self.ask(written)
+        else:
+            self.send(written)
 
     def ask(self, message: protocol.Message) -> None:
         """Send a message, and wait for the answer."""
@@ -141,12 +133,8 @@ def _text_stream(line: _Line, stream: str) -> TextIO:
     )
 
 
-class _TerminatedError(KeyboardInterrupt):
+class _TerminatedError(InterruptedHereError):
     """The process that has the run wants this one to end."""
-
-
-class _Container(Protocol):
-    def __call__(self) -> object: ...
 
 
 def work(descriptor: int) -> None:
@@ -176,13 +164,31 @@ def serve(connection: Connection) -> None:
     try:
         while True:
             packet = cast("protocol.Packet", connection.recv())
-            line.send_pickled(serving.run(packet))
+            serving.run(packet)
     except _TerminatedError:
         # So that the other end, or whoever looks, sees the signal in its exit status.
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGTERM)
     except (EOFError, OSError, KeyboardInterrupt):
         sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
+
+
+class _Observer(NamedTuple):
+    """Sends what comes of a chunk; see `chunk_runner.Observer`."""
+
+    line: _Line
+    console: None = None
+
+    def done(self, content: bytes) -> None:
+        """Send how a branch or a step has ended, after all that it has printed."""
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self.line.send_pickled(content)
+
+    def notify(self, event: Event) -> None:
+        """Send an event, unless it is a record: who writes it notifies subscribers."""
+        if isinstance(event, TaskEvent | Warned):
+            self.line.ask(protocol.Emitted(event))
 
 
 class _Serving:
@@ -193,21 +199,22 @@ class _Serving:
         self._busy = busy
         self._common: protocol.Common | None = None
 
-    def run(self, packet: protocol.Packet) -> bytes:
-        """Run what a packet assigns; return how it went, pickled."""
+    def run(self, packet: protocol.Packet) -> None:
+        """Run what a packet assigns, and send how it went."""
+        line = self._line
         try:
             if packet.common:
                 self._common = pickle.loads(packet.common)
-            assignment = pickle.loads(packet.assignment)
+            chunk = cast("protocol.Chunk", pickle.loads(packet.chunk))
         except Exception as error:  # noqa: BLE001 - whatever users' objects raise
-            return dumps(protocol.Refused(_explain("load its work", error)))
+            line.send(protocol.Refused(explained("load its work", error)))
+            return
+        common = cast("protocol.Common", self._common)
         self._busy.set()
-        done = _run(cast("protocol.Common", self._common), assignment, self._line)
+        common.context.masker.add(chunk.secrets)
+        line.follow(common.context.masker)
+        run_chunk(common, chunk, line, _Observer(line))
         self._busy.clear()
-        try:
-            return dumps(done)
-        except (AttributeError, TypeError, pickle.PicklingError) as error:
-            return dumps(protocol.Refused(_explain("send back what was made", error)))
 
 
 def begin(beginning: protocol.Beginning) -> None:
@@ -236,115 +243,3 @@ def _end_with(connection: Connection, busy: threading.Event) -> None:
 def _interrupt(number: int, frame: FrameType | None) -> None:
     del number, frame
     raise _TerminatedError
-
-
-def _explain(what: str, error: Exception) -> str:
-    return (
-        f"a worker process cannot {what}: {type(error).__name__}: {error}. What tasks "
-        "use must be importable there, or be defined in the script; what they return "
-        "must be picklable."
-    )
-
-
-def _run(
-    common: protocol.Common, assignment: protocol.Assignment, line: _Line
-) -> protocol.Done:
-    context, scope = common.context, assignment.scope
-    succeeded, raised = False, None
-    scope.outer = common.outer
-    context.return_objects.clear()
-    context.return_objects.update(assignment.objects)
-    context.masker.add(assignment.secrets)
-    line.follow(context.masker)
-    context.set_subscribers([partial(_forward, line)])
-    try:
-        succeeded = _run_here(common, assignment, line)
-    except (Exception, _TerminatedError):
-        raise
-    except BaseException as error:  # noqa: BLE001 - sent, and raised there
-        raised = _sendable(error)  # the task's own: it ends the run, as in a thread
-    sys.stdout.flush()
-    sys.stderr.flush()
-    made = {
-        key: it
-        for key, it in context.return_objects.items()
-        if key not in assignment.objects
-    }
-    failure = scope.failure
-    if failure is not None:
-        failure = Failure(failure.path, _sendable(failure.error))
-    return protocol.Done(succeeded, scope.parameters, failure, made, raised)
-
-
-def _run_here(
-    common: protocol.Common, assignment: protocol.Assignment, line: _Line
-) -> bool:
-    """Run the work in the directory that it is to have; return if it succeeded."""
-    context = common.context
-    make_container = cast("_Container | None", common.container)
-    services = context.services
-    if assignment.folder:
-        catalog = services.catalog.in_folder(assignment.folder)
-        context.services = services._replace(catalog=catalog)
-    try:
-        with (
-            RunScope(context, make_container() if make_container else None),
-            _working_in(assignment.folder),
-            active_run(),
-        ):
-            return run_by_hand(_execute(common, assignment, line))
-    finally:
-        context.services = services
-
-
-async def _execute(
-    common: protocol.Common, assignment: protocol.Assignment, line: _Line
-) -> bool:
-    scope = assignment.scope
-    env = build_environment(
-        common.context,
-        InlineRuntime(),
-        line,
-        assignment.state,
-        options=common.options,
-        # The run holds one place for everything that is done here.
-        step_limit=Limiter(1, "steps", "wait") if common.has_limit else None,
-    )
-    try:
-        work = assignment.work
-        if isinstance(work, Graph):
-            return await run_graph(work, scope, env)
-        await run_step(work, scope, env)
-        return scope.failure is None
-    finally:
-        env.close()
-
-
-@contextlib.contextmanager
-def _working_in(folder: str) -> Generator[None]:
-    """Change the working directory for the length of a block."""
-    before = working_directory()
-    try:
-        if folder:
-            os.chdir(folder)
-        yield
-    finally:
-        if folder:
-            os.chdir(before or "/")
-            # The process that made it may be gone.
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _forward(line: _Line, event: Event) -> None:
-    # The process that writes records notifies subscribers of them.
-    if isinstance(event, TaskEvent | Warned):
-        line.ask(protocol.Emitted(event))
-
-
-def _sendable(error: BaseException) -> BaseException:
-    """Return the error, or another one with its text if it cannot be pickled."""
-    try:
-        pickle.loads(dumps(error))
-    except Exception:  # noqa: BLE001 - whatever the user's exception raises
-        return RunError(type_and_text(error))
-    return error

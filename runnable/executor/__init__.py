@@ -1,6 +1,16 @@
 """Executors: how and where the steps of a pipeline, or a job, are run."""
 
 from runnable.executor.base import BaseExecutor, BaseJobExecutor, BasePipelineExecutor
+from runnable.executor.cluster import (
+    Cluster,
+    Lost,
+    RemoteCall,
+    RemoteWork,
+    Sealed,
+    StopSignal,
+    call_by_name,
+)
+from runnable.executor.commands import arguments_of
 from runnable.executor.execution import (
     DEFAULT_OPTIONS,
     Console,
@@ -17,11 +27,19 @@ __all__ = [
     "BaseExecutor",
     "BaseJobExecutor",
     "BasePipelineExecutor",
+    "Cluster",
     "Console",
     "ExecutionOptions",
     "LaunchedStep",
+    "Lost",
     "PipelineReference",
+    "RemoteCall",
+    "RemoteWork",
+    "Sealed",
     "StepLauncher",
     "StepReport",
     "StepRequest",
+    "StopSignal",
+    "arguments_of",
+    "call_by_name",
 ]

@@ -50,6 +50,13 @@ class BaseExecutor(Service, abc.ABC):
         del parameters
         return graph
 
+    def identities(self) -> Mapping[str, str]:
+        """Return what else identifies the code that steps run, such as their image.
+
+        The engine asks before a run whose steps other processes run.
+        """
+        return {}
+
     def check(self, graph: Graph) -> None:
         """Refuse a pipeline that this executor cannot run, before it is run.
 

@@ -2,12 +2,13 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from runnable.capture import environment_of_step
 from runnable.concurrency import call_later
 from runnable.events.telemetry import carried_environment
 from runnable.executor.base import BaseJobExecutor, BasePipelineExecutor
+from runnable.executor.commands import arguments_of
 from runnable.executor.execution import ExecutionOptions, StepReport, StepRequest
 from runnable.executor.local import LocalOptions
 
@@ -43,40 +44,10 @@ class CommandLauncher:
 
     def launch(self, request: StepRequest) -> "CommandProcess":
         """Prepare the command of a step."""
-        return CommandProcess(command_of(request))
+        return CommandProcess([*_RUNNABLE, *arguments_of(request)])
 
-
-def command_of(request: StepRequest) -> Sequence[str]:
-    """Return the command that runs a step, or a job.
-
-    Args:
-        request: The step.
-
-    Example:
-        >>> from runnable.executor import PipelineReference
-        >>> reference = PipelineReference("yaml", "flow.yaml")
-        >>> command_of(StepRequest("r1", reference, "fit"))[3:6]
-        ['execute-single-node', 'r1', 'flow.yaml']
-    """
-    reference, run_id = request.reference, request.run_id
-    if request.job:
-        what = ["execute-job", reference.definition, run_id, f"--job={request.job}"]
-    else:
-        what = ["execute-single-node", run_id, reference.definition, request.path]
-        what += [f"--mode={reference.mode}", "--join-only"]
-    return [*_RUNNABLE, *what, *_options(request)]
-
-
-def _options(request: StepRequest) -> Iterator[str]:
-    options = {
-        "--config": request.configuration_file,
-        "--parameters": request.parameters_file,
-        "--tag": request.tag,
-        "--log-level": request.log_level or "WARNING",
-    }
-    yield from (f"{name}={value}" for name, value in options.items() if value)
-    yield from (f"--argument={it}" for it in request.reference.arguments)
-    yield from (f"--import-path={it}" for it in request.reference.import_path)
+    def close(self) -> None:
+        """Do nothing: each command ends by itself."""
 
 
 class CommandProcess:

@@ -1,8 +1,10 @@
 """Execution options: how steps are launched, as data that the engine acts on."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Literal, NamedTuple, Protocol
 
+from runnable.executor.cluster import Cluster
 from runnable.graph import Overlap, Workspace
 
 Console = Literal["plain", "named", "none"]
@@ -15,7 +17,7 @@ class PipelineReference(NamedTuple):
 
     mode: Literal["yaml", "python"]
     definition: str
-    """A file, a module, or a function: `package.module:function`."""
+    """A file, a module, or a function of one, after a colon."""
     arguments: Sequence[str] = ()
     """Arguments of the script."""
     import_path: Sequence[str] = ()
@@ -35,6 +37,10 @@ class StepRequest(NamedTuple):
     parameters_file: str = ""
     tag: str = ""
     log_level: str = ""
+    override: str = ""
+    """The block of `overrides` that the step has chosen."""
+    secrets: Mapping[str, str] = MappingProxyType({})
+    """The secrets that the step declares; never shown, and in no argument."""
 
 
 class StepReport(NamedTuple):
@@ -42,7 +48,9 @@ class StepReport(NamedTuple):
 
     succeeded: bool
     reason: str
-    """Such as `its process ended with status 1`."""
+    """How its process has ended."""
+    said: str = ""
+    """The end of its output, if it was read."""
 
 
 class LaunchedStep(Protocol):
@@ -68,6 +76,10 @@ class StepLauncher(Protocol):
         """
         ...
 
+    def close(self) -> None:
+        """Disconnect, at the end of the run; calling it again does nothing."""
+        ...
+
 
 class ExecutionOptions(NamedTuple):
     """Options by which an executor chooses how steps are run."""
@@ -82,6 +94,13 @@ class ExecutionOptions(NamedTuple):
     """Whether returned objects are stored; if not, they stay in the run's memory."""
     launcher: StepLauncher | None = None
     """Starts tasks and stubs somewhere else; this process runs them if None."""
+    cluster: Cluster | None = None
+    """Runs tasks, and branches in chunks, in processes that it manages."""
+
+    @property
+    def shares_journal(self) -> bool:
+        """Whether other processes write to the journal of the run."""
+        return self.launcher is not None or self.cluster is not None
 
 
 DEFAULT_OPTIONS = ExecutionOptions()

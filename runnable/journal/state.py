@@ -19,6 +19,7 @@ and never changes a record.
 import enum
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar, cast
 
 from pydantic import JsonValue
@@ -455,18 +456,20 @@ class RunState:
             command = self.next(graph, branch, command.node)
         yield command
 
-    def excerpt(self, path: str) -> "RunState":
-        """Return the state of one branch, or of one step, for another process.
+    def excerpt(self, path: str, branches: Iterable[str] = ()) -> "RunState":
+        """Return the state of one step, for another process.
 
         Args:
-            path: Of the branch, or of the step.
+            path: Of the step.
+            branches: The paths of those of its branches that it is about.
         """
         part = RunState(retention=self._retention)
         part.status = self.status
-        is_branch = bool(path.count(".") % 2)
-        scope = self._scopes[path] if is_branch else ScopeState(parent(path))
-        step = None if is_branch else self._steps.get(path)
+        scope, step = ScopeState(parent(path)), self._steps.get(path)
         if step is not None:
+            recorded = {it: self._scopes[it] for it in branches if it in self._scopes}
+            part.open |= {it: b for it, b in recorded.items() if b.is_open}
+            step = replace(step, branches=recorded, open_inside=len(part.open))
             scope.steps[step.started.name] = step
         if not scope.path:
             part.root = scope

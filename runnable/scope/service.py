@@ -45,5 +45,17 @@ class Service(BaseModel):
         """
         return []
 
+    def located(self, folder: str) -> dict[str, JsonValue]:
+        """Return the options by which it finds its files in another folder.
+
+        Args:
+            folder: Where the folder of its `own_files` is mounted, in a container.
+
+        Returns:
+            None, if it has no files that could be mounted.
+        """
+        del folder
+        return {}
+
     def close(self) -> None:
         """Give back what is held open; called once, at the end of the run."""

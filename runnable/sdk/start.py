@@ -8,6 +8,7 @@ from contextlib import (
     contextmanager,
     nullcontext,
 )
+from functools import partial
 from typing import Any, NamedTuple, cast
 
 from pydantic import JsonValue
@@ -34,8 +35,8 @@ from runnable.engine import (
 from runnable.engine.errors import ExecutionCancelledError, ExecutionFailedError
 from runnable.errors import ConfigurationError
 from runnable.events import Subscriber, event_log, listeners, telemetry
-from runnable.executor import BaseExecutor
-from runnable.graph import Need
+from runnable.executor import BaseExecutor, ExecutionOptions
+from runnable.graph import Graph, Need
 from runnable.parameters.errors import (
     ParameterMissingError,
     ParametersMissingError,
@@ -94,7 +95,20 @@ class PreparedRun(NamedTuple):
         options, request = executor.options, self.request
         graph = executor.adapt(request.graph, self.parameters)
         if request.runs_here:
-            options = options._replace(launcher=None)
+            options = options._replace(launcher=None, cluster=None)
+        running = self._started(graph, options, runtime)
+        if not options.shares_journal:
+            return running
+        return _checked(partial(self._check, executor, graph), runtime, running)
+
+    def _check(self, executor: BaseExecutor, graph: Graph) -> None:
+        executor.check(graph)
+        self.context.code_ids = {**self.context.code_ids, **executor.identities()}
+
+    def _started(
+        self, graph: Graph, options: ExecutionOptions, runtime: Runtime
+    ) -> Coroutine[Any, Any, RunLog]:
+        request = self.request
         if options.launcher is not None:
             if not request.origin["reference"]:
                 found = reference_of_caller() or self.context.reference
@@ -104,6 +118,18 @@ class PreparedRun(NamedTuple):
                 job, context = request.job, self.context
                 return launch_job(options.launcher, job, context, runtime)
         return run(graph, self.parameters, runtime, self.context, self.shared, options)
+
+
+async def _checked(
+    check: Callable[[], None], runtime: Runtime, running: Coroutine[Any, Any, RunLog]
+) -> RunLog:
+    """Run, after it was found that the executor can do so."""
+    try:
+        await runtime.off_loop(check)
+    except BaseException:
+        running.close()
+        raise
+    return await running
 
 
 async def _notifying(

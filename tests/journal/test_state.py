@@ -244,10 +244,15 @@ def test_an_excerpt_knows_a_branch_as_the_whole_does(pipeline, data):
     steps = state.steps_below("")
     paths = [*(it.path for it in steps), *(p for it in steps for p in it.branches)]
     path = data.draw(st.sampled_from(paths))
-    part = pickle.loads(pickle.dumps(state.excerpt(path)))
+    is_branch = bool(path.count(".") % 2)
+    step = path.rpartition(".")[0] if is_branch else path
+    branches = [path] if is_branch else list(state.step(path).branches)
+    part = pickle.loads(pickle.dumps(state.excerpt(step, branches)))
     assert {it.path for it in part.steps_below("")} == {
-        it.path for it in state.steps_below(path)
+        step,
+        *(it.path for it in state.steps_below(path)),
     }
+    assert set(part.step(step).branches) == set(branches)
     for step in part.steps_below(""):
         assert step.status == state.step(step.path).status
 

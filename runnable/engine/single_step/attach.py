@@ -121,7 +121,7 @@ def _environment(
         runtime,
         journal,
         state,
-        options=options._replace(launcher=None),
+        options=options._replace(launcher=None, cluster=None),
         step_limit=step_limit(shared, context),
         shared=shared,
         steps_apart=True,

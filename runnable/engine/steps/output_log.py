@@ -6,11 +6,13 @@ with a line that says how much is left out.
 """
 
 import contextlib
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator
 from typing import TextIO
 
+from runnable.capture import Streams
 from runnable.executor import Console
 from runnable.secrets import Masker
 
@@ -30,6 +32,7 @@ class OutputLog:
         path: The path of the step.
         masker: Hides secrets.
         console: How output is passed on.
+        streams: Where to; those of this process if None.
 
     Example:
         >>> import sys
@@ -54,11 +57,19 @@ class OutputLog:
         "_path",
         "_pieces",
         "_recent",
+        "_streams",
         "is_over",
     )
 
-    def __init__(self, path: str, masker: Masker, console: Console = "plain") -> None:
+    def __init__(
+        self,
+        path: str,
+        masker: Masker,
+        console: Console = "plain",
+        streams: Streams | None = None,
+    ) -> None:
         self._path = path
+        self._streams = streams
         self._masker = masker
         self._console = console
         self._pieces: list[str] = []
@@ -78,6 +89,8 @@ class OutputLog:
         """Pass a piece on, and keep it once it has been accepted."""
         if self._is_muted:
             return
+        if self._streams is not None:
+            target = _instead_of(target, self._streams)
         if self._console == "plain" and not self._masker.knows_any:
             target.write(text)
             self.keep(text)
@@ -167,6 +180,11 @@ class OutputLog:
             self._pieces.clear()
             if self._file is not None:
                 self._file.close()
+
+
+def _instead_of(target: TextIO, streams: Streams) -> TextIO:
+    real = getattr(sys.stderr, "target", sys.stderr)
+    return streams.stderr if target is real else streams.stdout
 
 
 class _Live:

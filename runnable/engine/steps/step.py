@@ -23,13 +23,13 @@ from runnable.engine.error_texts import (
 from runnable.engine.launching import launch_step
 from runnable.engine.parameter_scope import Failure, ParameterScope
 from runnable.engine.recorder import UnrecordedError, now
+from runnable.engine.retry import is_worth_another_try, wait_before_retry
 from runnable.engine.secret_values import hidden_names, mask_own_errors, masked
 from runnable.engine.slots import with_slot
 from runnable.engine.steps.attempt import Attempt
 from runnable.engine.steps.caching import remember
 from runnable.engine.steps.files import close_attempt, keep_log
 from runnable.engine.steps.output_log import OutputLog
-from runnable.engine.steps.retry import is_worth_another_try, wait_before_retry
 from runnable.engine.steps.task_step import run_executable
 from runnable.engine.worker_client import RemoteStep
 from runnable.graph import ExecutableNode, Node, StepNode, TaskNode, Workspace, join
@@ -49,8 +49,8 @@ async def run_step(node: Node, scope: ParameterScope, env: RunEnvironment) -> No
     if isinstance(node, ExecutableNode) and env.options.launcher is not None:
         await _limited(node, env, partial(launch_step, node, scope, env))
         return
-    if isinstance(node, TaskNode) and _workspace(node, env) == "isolated":
-        await _run_isolated(node, scope, env)
+    if isinstance(node, TaskNode) and _is_elsewhere(node, env):
+        await _run_elsewhere(node, scope, env)
         return
     path = join(scope.path, node.name)
     step = env.state.step(path)
@@ -88,10 +88,15 @@ async def _limited(
         await with_slot(env.step_limit, env.runtime, action, abandoned)
 
 
-async def _run_isolated(
+def _is_elsewhere(node: TaskNode, env: RunEnvironment) -> bool:
+    """Return True for a step that needs another process than this one."""
+    return env.options.cluster is not None or _workspace(node, env) == "isolated"
+
+
+async def _run_elsewhere(
     node: TaskNode, scope: ParameterScope, env: RunEnvironment
 ) -> None:
-    """Run a step in a process of its own, and in another one if that has died."""
+    """Run a step in another process, and in yet another one if that has died."""
     remote, path = RemoteStep(env), join(scope.path, node.name)
     while True:
         await _limited(node, env, partial(remote.run, node, scope))
@@ -116,7 +121,7 @@ def new_attempt(path: str, number: int, env: RunEnvironment) -> Attempt:
         number: From 1; 0 for a step with branches.
         env: The environment of the run.
     """
-    output = OutputLog(path, env.masker, env.options.console)
+    output = OutputLog(path, env.masker, env.options.console, env.console)
     return Attempt(path, number, output)
 
 

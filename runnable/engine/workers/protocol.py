@@ -1,15 +1,19 @@
 """The messages between a run and its worker processes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from runnable.context import RunContext
-from runnable.datastore import AnyParameter, Record
+from runnable.datastore import AnyParameter, Record, StepStarted
 from runnable.engine.parameter_scope import Failure, ParameterScope
 from runnable.events import Event
 from runnable.executor import ExecutionOptions
 from runnable.graph import Graph, TaskNode
 from runnable.journal import RunState
+
+REMOTE_CHUNK = "runnable.engine.remote_chunk:run_remote_chunk"
+LOOK_AROUND = "runnable.engine.remote_chunk:look_around"
+_ENDS = {"success", "fail"}
 
 
 class Common(NamedTuple):
@@ -27,16 +31,22 @@ class Common(NamedTuple):
 
 
 class Assignment(NamedTuple):
-    """To a worker: run this, and send everything that happens."""
+    """A branch or a step that another process is to run."""
 
     work: Graph | TaskNode
     """The graph of a branch, or a step."""
     scope: ParameterScope
     """Without the scope around it, which is in common."""
+
+
+class Chunk(NamedTuple):
+    """To a worker: run these one after the other, and send everything that happens."""
+
+    assignments: Sequence[Assignment]
     objects: Mapping[str, object]
     """Objects by key, in a run that keeps them in memory."""
     state: RunState
-    """The records of the branch, or of the step."""
+    """The records of the step that the branches belong to, or of the step."""
     secrets: frozenset[str]
     """Values that are masked already."""
     folder: str = ""
@@ -53,15 +63,15 @@ class Beginning(NamedTuple):
 
 
 class Packet(NamedTuple):
-    """To a worker: an assignment, pickled."""
+    """To a worker: a chunk, pickled."""
 
     common: bytes | None
     """The shared part of the job, unless the worker has it already."""
-    assignment: bytes
+    chunk: bytes
 
 
 class Written(NamedTuple):
-    """From a worker: write this record, and answer when it is written."""
+    """From a worker: write this record; answer if it is awaited."""
 
     record: Record
 
@@ -87,13 +97,13 @@ class Output(NamedTuple):
 
 
 class Refused(NamedTuple):
-    """From a worker: it cannot run the assignment."""
+    """From a worker: it cannot run the chunk, and has run nothing of it."""
 
     reason: str
 
 
 class Done(NamedTuple):
-    """From a worker: the assignment has ended."""
+    """From a worker: the next assignment of the chunk has ended."""
 
     succeeded: bool
     parameters: dict[str, AnyParameter]
@@ -106,5 +116,58 @@ class Done(NamedTuple):
 
 
 Message = Written | Emitted | Learned | Output | Refused | Done
-"""A message from a worker. After the first three it waits for an answer: the secrets
-that it does not know yet, which other steps of the run have read."""
+"""A message from a worker. After `Emitted`, `Learned` and an awaited record, it waits
+for an answer: the secrets that it does not know yet, which other steps have read."""
+
+
+def is_awaited(record: Record) -> bool:
+    """Return True for a record that must be written before its worker continues.
+
+    Args:
+        record: Nothing of the user runs before the start of a step is recorded, and all
+            that was sent before.
+    """
+    return isinstance(record, StepStarted) and record.step_type not in _ENDS
+
+
+class Order(NamedTuple):
+    """To a worker: run this chunk. Pickled in two layers: the version comes first."""
+
+    common: bytes
+    chunk: bytes
+    secrets: dict[str, str]
+    """The secrets that tasks of the chunk declare, by name."""
+
+
+class Outcome(NamedTuple):
+    """From a worker: how a chunk went."""
+
+    done: Sequence[bytes]
+    """A pickled `Done` for each assignment that has ended."""
+    output: Sequence[tuple[str, str]]
+    """What was printed: the stream, and the text."""
+    events: Sequence[Event]
+    """Those that no record tells of."""
+    secrets: frozenset[str]
+    """Values to be masked that it has learned."""
+    problem: str = ""
+    """Why it has run nothing, or not all of it."""
+    interrupted: bool = False
+
+
+class Facts(NamedTuple):
+    """From a worker: what can be done there."""
+
+    version: str
+    python: str
+    missing: Sequence[str]
+    """What cannot be imported, and why."""
+    unseen: Sequence[str]
+    """Files of the services that are not there."""
+
+
+class Question(NamedTuple):
+    """To a worker: what can be done there?"""
+
+    modules: Sequence[str]
+    files: Sequence[str]

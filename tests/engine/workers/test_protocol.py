@@ -10,6 +10,7 @@ from runnable.datastore import JsonParameter
 from runnable.engine.parameter_scope import Failure, ParameterScope
 from runnable.engine.workers.protocol import (
     Assignment,
+    Chunk,
     Done,
     Emitted,
     Learned,
@@ -17,9 +18,10 @@ from runnable.engine.workers.protocol import (
     Packet,
     Refused,
     Written,
+    is_awaited,
 )
 from runnable.events import TaskEvent
-from runnable.journal import RunFinished, RunState
+from runnable.journal import RunFinished, RunState, StepStarted
 
 MESSAGES = [
     Written(RunFinished("now", "SUCCESS")),
@@ -44,11 +46,22 @@ def test_the_error_of_a_branch_survives_with_its_attributes():
     assert done.failure.error.filename == "f.csv"
 
 
-def test_an_assignment_carries_a_graph_with_functions_defined_here():
+def test_a_chunk_carries_one_graph_with_functions_defined_here():
     graph = Pipeline(steps=[Stub(name="s")]).return_dag()
-    scope = ParameterScope("m.1", {"x": JsonParameter(value=1)})
-    sent = Assignment(graph, scope, {"k": lambda: 42}, RunState(), frozenset())
+    scopes = [ParameterScope(f"m.{x}", {"x": JsonParameter(value=x)}) for x in (1, 2)]
+    assignments = [Assignment(graph, scope) for scope in scopes]
+    sent = Chunk(assignments, {"k": lambda: 42}, RunState(), frozenset())
     received = pickle.loads(cloudpickle.dumps(sent))
-    assert received.work.hash == graph.hash
-    assert received.scope.find("x").value == 1
+    first, second = received.assignments
+    assert first.work.hash == graph.hash
+    assert first.work is second.work
+    assert [it.scope.find("x").value for it in received.assignments] == [1, 2]
     assert received.objects["k"]() == 42
+
+
+@pytest.mark.parametrize(
+    ("kind", "awaited"), [("task", True), ("map", True), ("success", False)]
+)
+def test_what_must_be_written_before_anything_runs(kind, awaited):
+    assert is_awaited(StepStarted("", "a", "a", kind)) is awaited
+    assert not is_awaited(RunFinished("now", "SUCCESS"))

@@ -18,7 +18,7 @@ from runnable import (
     Pipeline,
     PythonTask,
 )
-from runnable.engine.steps.retry import seconds_before_retry
+from runnable.engine.retry import seconds_before_retry
 from runnable.exceptions import BindingError, SettingsError, StepTimeoutError
 
 WAYS = pytest.mark.parametrize("way", ["execute", "execute_async"])

@@ -1,0 +1,49 @@
+"""The secrets that tasks declare, for other processes that are to run them."""
+
+from collections.abc import Iterable, Iterator
+
+from runnable.context import RunContext
+from runnable.graph import CompositeNode, Graph, TaskNode
+from runnable.secrets.errors import SecretNotFoundError
+from runnable.tasks import BaseTaskType
+
+
+def tasks_of(works: Iterable[Graph | TaskNode]) -> Iterator[TaskNode]:
+    """Yield the tasks of graphs and of their branches; of equal graphs, once.
+
+    Args:
+        works: Graphs, and tasks themselves.
+    """
+    seen: set[int] = set()
+    for work in works:
+        if isinstance(work, TaskNode):
+            yield work
+        elif id(work) not in seen:
+            seen.add(id(work))
+            yield from _tasks_of_graph(work)
+
+
+def _tasks_of_graph(graph: Graph) -> Iterator[TaskNode]:
+    for node in graph.nodes.values():
+        if isinstance(node, TaskNode):
+            yield node
+        elif isinstance(node, CompositeNode):
+            yield from tasks_of(node.branches.values())
+
+
+def secrets_of(tasks: Iterable[TaskNode], context: RunContext) -> dict[str, str]:
+    """Return the secrets that tasks declare, as far as they are known here.
+
+    Args:
+        tasks: The tasks.
+        context: Of the run; it masks them.
+    """
+    declared = [it.task.secrets for it in tasks if isinstance(it.task, BaseTaskType)]
+    found: dict[str, str] = {}
+    for name in {it: None for names in declared for it in names}:
+        try:
+            found[name] = context.services.secrets.get(name)
+        except SecretNotFoundError:
+            continue  # its step says so, if the other process does not know it either
+        context.masker.learn(name, found[name])
+    return found
