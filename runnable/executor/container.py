@@ -1,12 +1,12 @@
 """Run every step in a container of its own, by Docker or Podman."""
 
-from collections.abc import Iterator
 from contextlib import closing
 
 from runnable.executor.base import BaseExecutor, BaseJobExecutor, BasePipelineExecutor
 from runnable.executor.container_settings import ContainerOptions
 from runnable.executor.execution import ExecutionOptions
-from runnable.graph import CompositeNode, Graph, TaskNode
+from runnable.executor.overrides import chosen_overrides
+from runnable.graph import Graph
 
 
 class _Launching(ContainerOptions, BaseExecutor):
@@ -31,7 +31,7 @@ class _Launching(ContainerOptions, BaseExecutor):
 
         super().check(graph)
         with closing(DockerService(self.docker_host)) as service:
-            for override in dict.fromkeys(_overrides(graph, self.service_name)):
+            for override in dict.fromkeys(chosen_overrides(graph, self.service_name)):
                 service.digest(self.settings(override))
 
 
@@ -65,13 +65,3 @@ class LocalContainerJobExecutor(_Launching, BaseJobExecutor):
     """Runs the task of a job in a container, on this machine."""
 
     service_name: str = "local-container"
-
-
-def _overrides(graph: Graph, executor: str) -> Iterator[str]:
-    """Yield the blocks of overrides that tasks have chosen; empty for none."""
-    for node in graph.nodes.values():
-        if isinstance(node, CompositeNode):
-            for branch in node.branches.values():
-                yield from _overrides(branch, executor)
-        elif isinstance(node, TaskNode):
-            yield node.overrides.get(executor, "")

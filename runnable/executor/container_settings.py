@@ -1,12 +1,11 @@
 """The settings of containers that run steps."""
 
-from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from runnable.errors import ConfigurationError, did_you_mean
 from runnable.executor.local import LocalOptions
+from runnable.executor.overrides import with_override
 
 Pull = Literal["missing", "always", "never"]
 
@@ -56,21 +55,4 @@ class ContainerOptions(LocalOptions, ContainerSettings):
         Raises:
             ConfigurationError: If there is no such block, or it is wrong.
         """
-        own: dict[str, object] = {
-            name: getattr(self, name) for name in ContainerSettings.model_fields
-        }
-        blocks: Mapping[str, Mapping[str, JsonValue]] = getattr(self, "overrides", {})
-        if override and override not in blocks:
-            hint = did_you_mean(override, blocks)
-            problem = f"local-container has no overrides {override!r}. {hint}"
-            raise ConfigurationError(problem)
-        try:
-            return ContainerSettings.model_validate(
-                own | dict(blocks.get(override, {}))
-            )
-        except ValidationError as error:
-            found = "; ".join(
-                f"{'.'.join(map(str, it['loc']))}: {it['msg']}" for it in error.errors()
-            )
-            problem = f"local-container, overrides.{override}: {found}"
-            raise ConfigurationError(problem) from None
+        return with_override(self, ContainerSettings, override)

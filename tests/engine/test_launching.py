@@ -45,10 +45,14 @@ class Launched:
 class Launcher:
     def __init__(self):
         self.loses, self.requests = "", []
+        self.is_closed = False
 
     def launch(self, request):
         self.requests.append(request)
         return Launched(self, request)
+
+    def close(self):
+        self.is_closed = True
 
 
 class Elsewhere(BasePipelineExecutor):

@@ -12,6 +12,7 @@ import pytest
 from runnable import ExecutionFailedError, get_run_log
 from runnable.exceptions import ConfigurationError
 from tests.support import docker_service
+from tests.support.container_flows import EVERYTHING, HEADER
 from tests.support.gates import wait_until
 
 SERVICES = [
@@ -43,7 +44,7 @@ def execute(config, tmp_path, monkeypatch):
 
     def run(code, **options):
         more = options.pop("config", {})
-        (tmp_path / "flow.py").write_text(_HEADER + textwrap.dedent(code))
+        (tmp_path / "flow.py").write_text(HEADER + textwrap.dedent(code))
         sys.modules.pop("flow", None)
         import flow
 
@@ -59,48 +60,6 @@ def docker_client(kind):
     import docker
 
     return docker.DockerClient(docker_service.service(kind))
-
-
-_HEADER = """
-import os, sys, time
-from pathlib import Path
-from runnable import *
-
-def of(*steps):
-    return Pipeline(steps=list(steps), reference="flow:build")
-"""
-
-EVERYTHING = """
-def prepare():
-    print("prepared in", os.getpid())
-    return [1, 2, 3]
-
-def double(x):
-    return 2 * x
-
-def collect(doubled):
-    Path("total.txt").write_text(str(sum(doubled)))
-    return sum(doubled), {"many": set(doubled)}
-
-def use(total, thing):
-    print("standard error", file=sys.stderr)
-    return int(Path("total.txt").read_text()) + len(thing["many"]) + total
-
-def build():
-    branch = PythonTask(name="s", function=double, returns=["doubled"]).as_pipeline()
-    return of(
-        PythonTask(name="prepare", function=prepare, returns=["xs"]),
-        Map(name="m", branch=branch, iterate_on="xs", iterate_as="x"),
-        PythonTask(
-            name="collect", function=collect, returns=["total", pickled("thing")],
-            catalog=Catalog(put=["total.txt"]), overrides={"local-container": "tmp"},
-        ),
-        PythonTask(
-            name="use", function=use, returns=["end"], catalog=Catalog(get=["total.txt"]),
-            overrides={"local-container": "tmp"},
-        ),
-    )
-"""
 
 
 def test_a_pipeline_whose_steps_hand_on_everything(execute, capfd):
@@ -209,7 +168,7 @@ def test_hostile_values_arrive_as_they_are(execute, value, kind):
 
 def test_ctrl_c_stops_the_container(config, tmp_path, kind):
     (tmp_path / "flow.py").write_text(
-        _HEADER
+        HEADER
         + textwrap.dedent(
             f"""
             def work():

@@ -1,0 +1,69 @@
+"""The settings of Jobs of Kubernetes that run steps."""
+
+from typing import Literal, NamedTuple
+
+from pydantic import (
+    AliasChoices,
+    AliasGenerator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+)
+from pydantic.alias_generators import to_camel
+
+EITHER = AliasGenerator(
+    validation_alias=lambda name: AliasChoices(name, to_camel(name))
+)
+"""Keys in snake_case or in camelCase."""
+
+
+class Resources(BaseModel):
+    """What the container of a step may use, and what is reserved for it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limits: dict[str, str | int | float] = {}
+    requests: dict[str, str | int | float] = {}
+
+
+class PodSettings(BaseModel):
+    """The settings of Jobs; a block of `overrides` replaces some of them."""
+
+    model_config = ConfigDict(extra="forbid", alias_generator=EITHER)
+
+    image: str = Field(min_length=1)
+    """The image; it has this library, the code of the pipeline and what that needs."""
+    image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
+    env: dict[str, str] = {}
+    """Variables of the process; everyone who sees the pod sees them."""
+    secret_from_k8s: str = ""
+    """The Secret whose keys are the secrets that tasks declare; pods refer to it."""
+    resources: Resources = Resources()
+    node_selector: dict[str, str] = {}
+    tolerations: list[dict[str, JsonValue]] = []
+    """As a pod has them, in Kubernetes' own spelling."""
+    volumes: list[dict[str, JsonValue]] = []
+    """As a pod has them, in Kubernetes' own spelling."""
+    volume_mounts: list[dict[str, JsonValue]] = []
+    """As a container has them, in Kubernetes' own spelling."""
+    working_dir: str = ""
+    """Where the process works; as the image has it if empty."""
+    service_account_name: str = "default"
+    active_deadline_seconds: int = Field(default=7200, ge=1)
+    """How long a step may take, waiting for a node included."""
+    ttl_seconds_after_finished: int = Field(default=86400, ge=0)
+    """How long a Job is kept that this process could not delete."""
+    pending_seconds: float = Field(default=120, gt=0)
+    """How long a pod may be unable to start: no node has room, or its image is
+    missing."""
+
+
+class Placement(NamedTuple):
+    """Where Jobs are, and where the stores of their run are."""
+
+    namespace: str
+    config_path: str
+    stores_claim: str
+    """The claim with the stores; those of this machine if empty."""
+    auto_remove: bool

@@ -1,0 +1,321 @@
+"""Steps as Jobs of Kubernetes: create them, show their logs, explain how they ended.
+
+Theory of operation. A Job has one pod, which is not tried again: attempts are counted
+by the engine. The pod is looked at twice a second, as JSON, which costs less than the
+client's models; its log is followed from its start, since it is gone with the pod when
+the deadline has passed.
+"""
+
+# What the server says is JSON.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+
+import contextlib
+import json
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from runnable.errors import ConfigurationError
+from runnable.executor.execution import StepReport, StepRequest
+from runnable.executor.kubernetes_manifest import manifest
+from runnable.executor.kubernetes_settings import Placement, PodSettings
+from runnable.executor.mounts import Mount
+
+_LOOK_SECONDS = 0.5
+_AWAY_SECONDS = 60
+"""How long the API server may not answer."""
+_END_SECONDS = 45
+"""How long a pod may take to end that is being deleted."""
+_TAIL_LINES = 10
+_HOPELESS = {"ErrImageNeverPull", "InvalidImageName", "CreateContainerConfigError"}
+_STARTING = {"ContainerCreating", "PodInitializing", ""}
+
+
+class Api:
+    """The API of a cluster.
+
+    Args:
+        config_path: The configuration of `kubectl`; the usual one if empty.
+
+    Raises:
+        ConfigurationError: If there is none, or the client is not installed.
+    """
+
+    def __init__(self, config_path: str) -> None:
+        try:
+            from kubernetes import client, config
+        except ImportError as error:
+            raise ConfigurationError(
+                f"the executor 'kubernetes' needs the client of Kubernetes ({error}): "
+                "pip install 'runnable[kubernetes]'"
+            ) from error
+        made = client.Configuration()
+        try:
+            if config_path:
+                config.load_kube_config(config_path, client_configuration=made)
+            else:
+                config.load_config(client_configuration=made)
+        except Exception as error:
+            # Whatever the client raises for a file that is missing, or wrong.
+            raise ConfigurationError(
+                f"there is no configuration of Kubernetes: {error}. Give the path of "
+                "one as `config_path` of the executor 'kubernetes'."
+            ) from error
+        made.retries = False
+        self._client = client.ApiClient(made)
+        self.jobs: Any = client.BatchV1Api(self._client)
+        self.core: Any = client.CoreV1Api(self._client)
+
+    def check(self, namespace: str) -> None:
+        """Ask for the pods of a namespace.
+
+        Raises:
+            ConfigurationError: If the cluster cannot be reached, or does not answer.
+        """
+        try:
+            self.pods(namespace, "nothing")
+        except Exception as error:  # whatever the client raises
+            reason = getattr(error, "reason", "") or str(error)
+            raise ConfigurationError(
+                f"Kubernetes does not list the pods of namespace {namespace!r}: "
+                f"{type(error).__name__}: {reason}. Check `config_path` and "
+                "`namespace` of the executor 'kubernetes', and that the cluster can be "
+                "reached."
+            ) from error
+
+    def pods(self, namespace: str, job: str) -> list[dict[str, Any]]:
+        """Return the pods of a Job."""
+        answer: Any = self.core.list_namespaced_pod(
+            namespace,
+            label_selector=f"job-name={job}",
+            _preload_content=False,
+            _request_timeout=10,
+        )
+        found: list[dict[str, Any]] = json.loads(answer.data)["items"]
+        return found
+
+    def job(self, namespace: str, name: str) -> dict[str, Any]:
+        """Return a Job."""
+        answer: Any = self.jobs.read_namespaced_job(
+            name, namespace, _preload_content=False, _request_timeout=10
+        )
+        found: dict[str, Any] = json.loads(answer.data)
+        return found
+
+    def delete(self, namespace: str, name: str) -> None:
+        """Delete a Job, and its pods in the background."""
+        self.jobs.delete_namespaced_job(
+            name, namespace, propagation_policy="Background", _request_timeout=10
+        )
+
+    def close(self) -> None:
+        """Disconnect."""
+        self._client.close()
+
+
+class JobLauncher:
+    """Creates a Job for each step of a run.
+
+    Args:
+        settings: Returns the settings of a step, given the block that it has chosen.
+        placement: Where Jobs and stores are.
+        mounts: The folders of the stores.
+    """
+
+    def __init__(
+        self,
+        settings: Callable[[str], PodSettings],
+        placement: Placement,
+        mounts: Sequence[Mount],
+    ) -> None:
+        self._settings = settings
+        self._placement = placement
+        self._mounts = mounts
+        self._lock = threading.Lock()
+        self._api: Api | None = None
+
+    def launch(self, request: StepRequest) -> "JobStep":
+        """Prepare the Job of a step."""
+        with self._lock:
+            if self._api is None:
+                self._api = Api(self._placement.config_path)
+        settings = self._settings(request.override)
+        job = manifest(request, settings, self._placement, self._mounts)
+        return JobStep(self._api, job, settings, self._placement)
+
+    def close(self) -> None:
+        """Disconnect from the cluster."""
+        with self._lock:
+            if self._api is not None:
+                self._api.close()
+            self._api = None
+
+
+class JobStep:
+    """A step as a Job that runs once.
+
+    Args:
+        api: Of the cluster.
+        job: Its manifest.
+        settings: Those of its pod.
+        placement: Where it is.
+    """
+
+    def __init__(
+        self, api: Api, job: dict[str, Any], settings: PodSettings, placement: Placement
+    ) -> None:
+        self._api = api
+        self._job = job
+        self._name: str = job["metadata"]["name"]
+        self._settings = settings
+        self._placement = placement
+        self._stopped = threading.Event()
+        self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
+        self._log: threading.Thread | None = None
+
+    def wait(self) -> StepReport:
+        """Create it, and wait until it has ended."""
+        namespace = self._placement.namespace
+        try:
+            if self._stopped.is_set():
+                return StepReport(False, "it was stopped before it started")
+            self._api.jobs.create_namespaced_job(namespace, self._job)
+        except Exception as error:  # noqa: BLE001 - whatever the client raises
+            return StepReport(False, f"its Job was refused: {_text(error)}")
+        try:
+            status, reason = self._follow()
+        except BaseException:
+            # Interrupted here: its pod records its end before it is gone.
+            self.stop()
+            self._wait_for_end()
+            raise
+        finally:
+            if self._placement.auto_remove:
+                self._delete()
+        if self._log is not None:
+            self._log.join(_END_SECONDS)
+        return StepReport(not status, reason, "".join(self._tail).strip())
+
+    def _follow(self) -> tuple[int, str]:
+        """Look at the pod until it has ended; return its status, and what it means."""
+        began = seen = time.monotonic()
+        while True:
+            try:
+                pods = self._api.pods(self._placement.namespace, self._name)
+                seen = time.monotonic()
+            except Exception as error:  # noqa: BLE001 - the server may be away
+                if time.monotonic() - seen > _AWAY_SECONDS:
+                    return 1, f"Kubernetes does not answer: {_text(error)}"
+                time.sleep(_LOOK_SECONDS)
+                continue
+            end = self._end_of(pods[0] if pods else {}, time.monotonic() - began)
+            if end is not None:
+                return end
+            self._stopped.wait(_LOOK_SECONDS)
+            if self._stopped.is_set():
+                self._wait_for_end()
+                return 1, "its Job was deleted"
+
+    def _end_of(self, pod: Mapping[str, Any], waited: float) -> tuple[int, str] | None:
+        """Return how a pod has ended; None while it has not."""
+        status: Mapping[str, Any] = pod.get("status", {})
+        (state,) = status.get("containerStatuses", [{}])[:1]
+        phases: Mapping[str, Any] = state.get("state", {})
+        if "running" in phases or "terminated" in phases:
+            self._follow_log(pod["metadata"]["name"])
+        if "terminated" in phases:
+            return _ended(phases["terminated"], status, self._settings)
+        if status.get("phase") == "Failed":
+            why = status.get("reason", ""), status.get("message", "")
+            return 1, f"its pod has failed: {': '.join(it for it in why if it)}"
+        if "running" not in phases:
+            return self._unstarted(status, phases, waited)
+        return self._failed_job() if not pod else None
+
+    def _unstarted(
+        self, status: Mapping[str, Any], phases: Mapping[str, Any], waited: float
+    ) -> tuple[int, str] | None:
+        waiting: Mapping[str, str] = phases.get("waiting", {})
+        reason = waiting.get("reason", "")
+        if reason in _HOPELESS:
+            return 1, f"its pod cannot start: {reason}: {waiting.get('message', '')}"
+        if failed := self._failed_job():
+            return failed
+        if waited < self._settings.pending_seconds:
+            return None
+        if reason not in _STARTING:
+            return 1, f"its pod cannot start: {reason}: {waiting.get('message', '')}"
+        for it in status.get("conditions", []):
+            if it["type"] == "PodScheduled" and it["status"] == "False":
+                why = f"{it.get('reason', '')}: {it.get('message', '')}"
+                return 1, f"its pod found no node in {waited:.0f} s: {why}"
+        return None
+
+    def _failed_job(self) -> tuple[int, str] | None:
+        """Return why the Job has failed, if it has: the deadline, mostly."""
+        with contextlib.suppress(Exception):  # the next look may be luckier
+            job = self._api.job(self._placement.namespace, self._name)
+            for it in job["status"].get("conditions") or []:
+                if it["type"] == "Failed" and it["status"] == "True":
+                    why = f"{it.get('reason', '')}: {it.get('message', '')}"
+                    return 1, f"its Job has failed: {why}"
+        return None
+
+    def _follow_log(self, pod: str) -> None:
+        if self._log is None:
+            self._log = threading.Thread(
+                target=self._show_log, args=(pod,), daemon=True
+            )
+            self._log.start()
+
+    def _show_log(self, pod: str) -> None:
+        """Pass on what a pod prints, until it ends."""
+        with contextlib.suppress(Exception):  # it is gone, or the server is away
+            answer: Any = self._api.core.read_namespaced_pod_log(
+                pod, self._placement.namespace, follow=True, _preload_content=False
+            )
+            for line in answer:
+                text = line.decode("utf-8", "backslashreplace")
+                sys.stdout.write(text)
+                self._tail.append(text)
+
+    def stop(self) -> None:
+        """Delete it; its pod is asked to end, and records that it was cancelled."""
+        self._stopped.set()
+        self._delete()
+
+    def _delete(self) -> None:
+        with contextlib.suppress(Exception):  # it is gone already
+            self._api.delete(self._placement.namespace, self._name)
+
+    def _wait_for_end(self) -> None:
+        end = time.monotonic() + _END_SECONDS
+        while time.monotonic() < end:
+            with contextlib.suppress(Exception):  # the server may be away
+                if not self._api.pods(self._placement.namespace, self._name):
+                    return
+            time.sleep(_LOOK_SECONDS)
+
+
+def _text(error: Exception) -> str:
+    """Return what the server says of an error."""
+    with contextlib.suppress(Exception):  # it may have said nothing
+        return str(json.loads(getattr(error, "body", ""))["message"])
+    return f"{type(error).__name__}: {error}"
+
+
+def _ended(
+    terminated: Mapping[str, Any], status: Mapping[str, Any], settings: PodSettings
+) -> tuple[int, str]:
+    code, reason = int(terminated["exitCode"]), terminated.get("reason", "")
+    if reason == "OOMKilled":
+        limit = settings.resources.limits.get("memory", "of the node")
+        return code or 1, f"its pod ran out of memory (OOMKilled, limit {limit})"
+    if status.get("reason"):
+        why = f"{status['reason']}: {status.get('message', '')}"
+        return code or 1, f"its pod has failed: {why}"
+    return code, f"its pod ended with status {code} ({reason})"
