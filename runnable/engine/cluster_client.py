@@ -68,8 +68,7 @@ class ClusterCarrier:
         order = Order(*pickled, secrets_of(tasks, env.context))
         name = path_of(chunk.assignments[0])
         content = Sealed(pickle.dumps(order))
-        for it in progress.left:
-            env.followed.expect(path_of(it))
+        env.followed.expect(map(path_of, progress.left), env.records_after)
         call = self._cluster.submit(
             RemoteWork(name, REMOTE_CHUNK, content, _overrides(tasks, env))
         )
@@ -115,10 +114,9 @@ class _Recorded:
         """The paths of the branches or steps of which something is recorded."""
         self._set: dict[str, Mapping[str, AnyParameter]] = {}
         """The parameters that branches have set that have succeeded, by path."""
-        read = env.services.run_log_store.read
         for it in progress.left:
             path = path_of(it)
-            for record in env.followed.records_of(path, read, env.run_id):
+            for record in env.followed.records_of(path, env.records_after):
                 self._note(path, record, env)
 
     def _note(self, path: str, record: Record, env: RunEnvironment) -> None:
@@ -128,6 +126,7 @@ class _Recorded:
         if scope is not None and getattr(record, "status", "") == defaults.SUCCESS:
             self._set[path] = dict(scope.parameters)
         env.recorder.adopt(record)
+        env.recorder.notify(record)
 
     def take_ends(self, progress: Progress) -> None:
         """Take the results of what ended before its worker was lost."""

@@ -38,6 +38,7 @@ from runnable.secrets import Masker
 
 logger = logging.getLogger(__name__)
 
+Read = Callable[[int], Iterable[Record]]
 _OF_STEPS = (StepStarted, StepFinished, BranchStarted, BranchFinished)
 
 P = ParamSpec("P")
@@ -56,31 +57,33 @@ class FollowedSteps:
         self._count = count
         self._expected: dict[str, list[Record]] = {}
 
-    def expect(self, path: str) -> None:
-        """Keep the records of a step or a branch, and of all in it, from now on.
+    def expect(self, paths: Iterable[str], read: Read) -> None:
+        """Keep the records of steps or branches, and of all in them, from now on.
 
         Args:
-            path: Its path; another process is about to run it.
+            paths: Their paths; another process is about to run them.
+            read: Reads the records of the run after a number.
         """
         with self._lock:
-            self._expected[path] = []
+            self._catch_up(read)  # what this process has recorded of them is no news
+            self._expected |= {path: [] for path in paths}
 
-    def records_of(
-        self, path: str, read: Callable[[str, int], Iterable[Record]], run_id: str
-    ) -> list[Record]:
+    def records_of(self, path: str, read: Read) -> list[Record]:
         """Return what was recorded of a step or a branch; no more is expected.
 
         Args:
             path: Its path; it has ended.
-            read: Reads the records of a run after a number.
-            run_id: The run.
+            read: Reads the records of the run after a number.
         """
         with self._lock:
-            for record in read(run_id, self._count):
-                self._count += 1
-                if isinstance(record, _OF_STEPS):
-                    self._list_of(record.path).append(record)
+            self._catch_up(read)
             return self._expected.pop(path)
+
+    def _catch_up(self, read: Read) -> None:
+        for record in read(self._count):
+            self._count += 1
+            if isinstance(record, _OF_STEPS):
+                self._list_of(record.path).append(record)
 
     def _list_of(self, path: str) -> list[Record]:
         """Return where records of a path are kept; nowhere, if they are not needed."""
@@ -188,6 +191,10 @@ class RunEnvironment:
     def state(self) -> RunState:
         """The state of the run, as recorded."""
         return self.recorder.state
+
+    def records_after(self, number: int) -> Iterable[Record]:
+        """Return the records of the run after a number."""
+        return self.services.run_log_store.read(self.run_id, number)
 
     def close(self) -> None:
         """End worker processes and remove the folder; calling it again does nothing."""

@@ -49,10 +49,10 @@ async def launch_step(
     """
     path = join(scope.path, node.name)
     assert env.options.launcher is not None  # noqa: S101 - else it would run here
-    env.followed.expect(path)
+    await env.off_loop(env.followed.expect, [path], env.records_after)
     report = await _launch(env.options.launcher, node, env.context, env.runtime, path)
-    read = env.services.run_log_store.read
-    for record in await env.off_loop(env.followed.records_of, path, read, env.run_id):
+    records_of = env.followed.records_of
+    for record in await env.off_loop(records_of, path, env.records_after):
         env.recorder.adopt(record)
     step = env.state.step(path)
     if step is None or not step.status:

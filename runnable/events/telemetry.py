@@ -27,6 +27,7 @@ from runnable.datastore import (
 )
 from runnable.events.types import Event, TaskEvent, Warned
 from runnable.graph import Graph, TaskNode, node_at, parent
+from runnable.system.moments import moment_of
 
 if TYPE_CHECKING:
     from contextvars import Token
@@ -148,7 +149,7 @@ class Telemetry:
         self._steps: dict[str, _OpenStep] = {}
         self._attempts: dict[str, tuple[Span, Token[Context]]] = {}
         self._began = time.monotonic()
-        self._started: dict[str, float] = {}
+        self._started: dict[str, int] = {}
         self._measure = _instruments(metrics.get_meter_provider())
 
     def __call__(self, event: Event) -> None:
@@ -195,11 +196,15 @@ class Telemetry:
         from opentelemetry.trace import set_span_in_context
 
         scope, path = parent(record.path), record.path
+        # As recorded: of steps on a cluster, it is learned of later.
+        began = _nanoseconds(record.at)
         self._end_steps_of(scope, but=path)
         if path not in self._steps:
             about = {"runnable.step": path, "runnable.step_type": record.step_type}
             around = self._within(scope)
-            span = self._tracer.start_span(self._name(path), around, attributes=about)
+            span = self._tracer.start_span(
+                self._name(path), around, attributes=about, start_time=began
+            )
             self._steps[path] = _OpenStep(span, 0)
         outer = set_span_in_context(self._steps[path].span)
         span = self._steps[path].span
@@ -208,8 +213,9 @@ class Telemetry:
                 f"attempt {record.attempt}",
                 outer,
                 attributes={"runnable.attempt": record.attempt},
+                start_time=began,
             )
-        self._started[path] = time.monotonic()
+        self._started[path] = began
         token = context.attach(set_span_in_context(span))
         self._attempts[path] = span, token
 
@@ -230,17 +236,18 @@ class Telemetry:
         span, token = found
         with contextlib.suppress(ValueError, RuntimeError):
             context.detach(token)
-        seconds = time.monotonic() - self._started.pop(path)
+        ended = _nanoseconds(record.at)
+        seconds = (ended - self._started.pop(path)) / 1e9
         # By name: paths have the items of maps in them.
         name = path.rpartition(".")[2]
         about = {"runnable.status": record.status, "runnable.step": name}
         self._measure.attempt_seconds.record(seconds, about)
         _set_status(span, record.status, record.message)
         if record.attempt:
-            span.end()
+            span.end(ended)
         step = self._steps[path]
         _set_status(step.span, record.status, record.message)
-        self._steps[path] = step._replace(ended=time.time_ns())
+        self._steps[path] = step._replace(ended=ended)
 
     def _leave_scope(self, record: Record) -> None:
         self._end_steps_of(getattr(record, "path", ""), but="")
@@ -269,6 +276,11 @@ class Telemetry:
         }
         self._measure.runs.add(1, about)
         self._measure.seconds.record(time.monotonic() - self._began, about)
+
+
+def _nanoseconds(moment: str) -> int:
+    """Return the moment of a record, as spans have it."""
+    return round(moment_of(moment).timestamp() * 1e9)
 
 
 def _set_status(span: "Span", status: str, message: str) -> None:

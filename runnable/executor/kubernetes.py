@@ -1,5 +1,6 @@
 """Run every step as a Job of Kubernetes."""
 
+from collections.abc import Sequence
 from contextlib import closing
 from functools import partial
 
@@ -10,7 +11,7 @@ from runnable.executor.base import BasePipelineExecutor
 from runnable.executor.execution import ExecutionOptions
 from runnable.executor.kubernetes_settings import EITHER, Placement, PodSettings
 from runnable.executor.local import LocalOptions
-from runnable.executor.mounts import mounts_of
+from runnable.executor.mounts import Mount, mounts_of
 from runnable.executor.overrides import chosen_overrides, with_override
 from runnable.graph import Graph
 
@@ -46,22 +47,28 @@ class KubernetesExecutor(LocalOptions, PodSettings, BasePipelineExecutor):
         """Launch each step as a Job."""
         from runnable.executor.kubernetes_steps import JobLauncher
 
+        mounts = mounts_of(self._context.services)
+        self._check_stores(mounts)
         where = (self.namespace, self.config_path, self.stores_claim, self.auto_remove)
         launcher = JobLauncher(
             partial(with_override, self, PodSettings),
             Placement(*where),
-            mounts_of(self._context.services),
+            mounts,
         )
         return super().options._replace(launcher=launcher)
 
     def check(self, graph: Graph) -> None:
-        """Refuse a pipeline whose pods do not see its stores, or without a cluster."""
+        """Refuse settings that are wrong, and a cluster that does not answer."""
         from runnable.executor.kubernetes_steps import Api
 
         super().check(graph)
         for override in dict.fromkeys(chosen_overrides(graph, self.service_name)):
             with_override(self, PodSettings, override)
-        mounts = mounts_of(self._context.services)
+        with closing(Api(self.config_path)) as api:
+            api.check(self.namespace)
+
+    def _check_stores(self, mounts: Sequence[Mount]) -> None:
+        """Refuse stores whose files no pod would see."""
         if mounts and not (self.stores_on_host or self.stores_claim):
             folders = " and ".join(it.here for it in mounts)
             raise ConfigurationError(
@@ -69,5 +76,3 @@ class KubernetesExecutor(LocalOptions, PodSettings, BasePipelineExecutor):
                 "for them (stores_claim; or stores_on_host, on a cluster that is this "
                 "machine), or use stores such as postgres and s3"
             )
-        with closing(Api(self.config_path)) as api:
-            api.check(self.namespace)

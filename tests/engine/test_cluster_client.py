@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 from runnable import Map, Pipeline, PythonTask
+from runnable.events import listening
 from runnable.executor import (
     BasePipelineExecutor,
     ExecutionOptions,
@@ -93,3 +94,26 @@ def test_printed_text_and_warnings_come_back(capsys):
     task = PythonTask(name="s", function=work, returns=["y"])
     Pipeline(steps=[task]).execute(services={"pipeline_executor": Executor()})
     assert capsys.readouterr().out == "printed there\n"
+
+
+def test_subscribers_learn_of_what_happens_there():
+    def work(x):
+        return x
+
+    task = PythonTask(name="s", function=work, returns=["y"])
+    step = Map(name="m", branch=task.as_pipeline(), iterate_on="xs", iterate_as="x")
+    pipeline = Pipeline(steps=[step])
+    events = {}
+    for place, services in {
+        "here": {},
+        "there": {"pipeline_executor": Executor()},
+    }.items():
+        kinds = events[place] = Counter()
+
+        def count(event, kinds=kinds):
+            kinds.update([type(event).__name__])
+
+        with listening(count):
+            pipeline.execute(parameters={"xs": [1, 2, 3]}, services=services)
+    assert events["there"] == events["here"]
+    assert events["there"]["StepFinished"]
