@@ -28,6 +28,8 @@ from runnable.executor.mounts import Mount
 _LOOK_SECONDS = 0.5
 _AWAY_SECONDS = 60
 """How long the API server may not answer."""
+_EXPLAIN_SECONDS = 5
+"""How long the Job of a pod that has failed may take to say why."""
 _END_SECONDS = 45
 """How long a pod may take to end that is being deleted."""
 _TAIL_LINES = 10
@@ -214,7 +216,7 @@ class JobStep:
                 continue
             end = self._end_of(pods[0] if pods else {}, time.monotonic() - began)
             if end is not None:
-                return end
+                return self._explained(*end)
             self._stopped.wait(_LOOK_SECONDS)
             if self._stopped.is_set():
                 self._wait_for_end()
@@ -231,10 +233,20 @@ class JobStep:
             return _ended(phases["terminated"], status, self._settings)
         if status.get("phase") == "Failed":
             why = status.get("reason", ""), status.get("message", "")
-            return 1, f"its pod has failed: {': '.join(it for it in why if it)}"
+            said = ": ".join(it for it in why if it) or "nothing says why"
+            return 1, f"its pod has failed: {said}"
         if "running" not in phases:
             return self._unstarted(status, phases, waited)
         return self._failed_job() if not pod else None
+
+    def _explained(self, status: int, reason: str) -> tuple[int, str]:
+        """Return how a pod has ended; if it was the deadline, only its Job says so."""
+        end = time.monotonic() + _EXPLAIN_SECONDS
+        while status and time.monotonic() < end:
+            if failed := self._failed_job():
+                return failed if "DeadlineExceeded" in failed[1] else (status, reason)
+            time.sleep(_LOOK_SECONDS)
+        return status, reason
 
     def _unstarted(
         self, status: Mapping[str, Any], phases: Mapping[str, Any], waited: float
