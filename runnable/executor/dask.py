@@ -9,12 +9,11 @@ import os
 import threading
 import uuid
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field
 
 from runnable.errors import ConfigurationError
-from runnable.executor.base import BasePipelineExecutor
 from runnable.executor.cluster import (
     Cluster,
     Lost,
@@ -23,16 +22,13 @@ from runnable.executor.cluster import (
     Sealed,
     call_by_name,
 )
-from runnable.executor.execution import ExecutionOptions
-from runnable.executor.local import LocalOptions
-from runnable.graph import Overlap
+from runnable.executor.cluster_executor import ClusterExecutor
 from runnable.system.main_program import import_path
 
 _CONNECT_SECONDS = 20
-_SUBMIT_OPTIONS = {"resources", "workers", "allow_other_workers", "priority"}
 
 
-class DaskExecutor(LocalOptions, BasePipelineExecutor):
+class DaskExecutor(ClusterExecutor):
     """Runs tasks on a Dask cluster, and branches in chunks.
 
     The stores of the run must be such that all workers can reach them. A block of
@@ -44,35 +40,22 @@ class DaskExecutor(LocalOptions, BasePipelineExecutor):
         'dask'
     """
 
+    override_keys: ClassVar[frozenset[str]] = frozenset({
+        "resources",
+        "workers",
+        "allow_other_workers",
+        "priority",
+    })
     service_name: str = "dask"
     scheduler_address: str = ""
     """Of a cluster that there is; if empty, one is started on this machine for the run,
     which takes a second or two."""
     n_workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
     """How many processes are started, without an address."""
-    max_workers: int | None = Field(default=None, ge=1)
-    """How many chunks of a step are sent at once; two for each thread of a worker, so
-    that no worker waits for the next one."""
 
-    @property
-    def options(self) -> ExecutionOptions:
-        """Run tasks on the cluster, and branches in chunks."""
-        return ExecutionOptions(
-            Overlap("process", self.max_workers),
-            self.console,
-            self.workspace,
-            cluster=DaskCluster(self.scheduler_address, self.n_workers),
-        )
-
-    def model_post_init(self, context: object, /) -> None:
-        """Refuse overrides that are none of Dask's."""
-        super().model_post_init(context)
-        for name, block in self.overrides.items():
-            if unknown := set(block) - _SUBMIT_OPTIONS:
-                raise ConfigurationError(
-                    f"the executor 'dask' has no {sorted(unknown)} in overrides."
-                    f"{name}; there are {sorted(_SUBMIT_OPTIONS)}"
-                )
+    def cluster(self) -> Cluster:
+        """Return the cluster."""
+        return DaskCluster(self.scheduler_address, self.n_workers)
 
 
 class DaskCluster(Cluster):

@@ -7,13 +7,12 @@
 import threading
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field
 
 from runnable.concurrency import call_later
 from runnable.errors import ConfigurationError
-from runnable.executor.base import BasePipelineExecutor
 from runnable.executor.cluster import (
     Cluster,
     Lost,
@@ -22,15 +21,12 @@ from runnable.executor.cluster import (
     Sealed,
     call_by_name,
 )
-from runnable.executor.execution import ExecutionOptions
-from runnable.executor.local import LocalOptions
-from runnable.graph import Overlap
+from runnable.executor.cluster_executor import ClusterExecutor
 
 _GRACE_SECONDS = 5
-_TASK_OPTIONS = {"num_cpus", "num_gpus", "memory", "resources", "scheduling_strategy"}
 
 
-class RayExecutor(LocalOptions, BasePipelineExecutor):
+class RayExecutor(ClusterExecutor):
     """Runs tasks on a Ray cluster, and branches in chunks.
 
     The stores of the run must be such that all workers can reach them. A block of
@@ -43,35 +39,23 @@ class RayExecutor(LocalOptions, BasePipelineExecutor):
         'ray'
     """
 
+    override_keys: ClassVar[frozenset[str]] = frozenset({
+        "num_cpus",
+        "num_gpus",
+        "memory",
+        "resources",
+        "scheduling_strategy",
+    })
     service_name: str = "ray"
     address: str = ""
     """Of a cluster that there is, or `auto`; if empty, one is started on this machine,
     and kept until this process ends: starting it takes seconds."""
     n_workers: int | None = Field(default=None, ge=1)
     """How many processors it has then; all of the machine if None."""
-    max_workers: int | None = Field(default=None, ge=1)
-    """How many chunks of a step are sent at once; two for each processor of the
-    cluster."""
 
-    @property
-    def options(self) -> ExecutionOptions:
-        """Run tasks on the cluster, and branches in chunks."""
-        return ExecutionOptions(
-            Overlap("process", self.max_workers),
-            self.console,
-            self.workspace,
-            cluster=RayCluster(self.address, self.n_workers),
-        )
-
-    def model_post_init(self, context: object, /) -> None:
-        """Refuse overrides that are none of Ray's."""
-        super().model_post_init(context)
-        for name, block in self.overrides.items():
-            if unknown := set(block) - _TASK_OPTIONS:
-                raise ConfigurationError(
-                    f"the executor 'ray' has no {sorted(unknown)} in overrides."
-                    f"{name}; there are {sorted(_TASK_OPTIONS)}"
-                )
+    def cluster(self) -> Cluster:
+        """Return the cluster."""
+        return RayCluster(self.address, self.n_workers)
 
 
 class RayCluster(Cluster):
