@@ -56,6 +56,11 @@ class BranchesFailedError(ExceptionGroup[Exception], RunError):
         self.branches = list(branches)
         self.of = of
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Be rebuilt by these arguments, also where tblib pickles exceptions."""
+        given = (self.step, self.branches, list(self.exceptions), self.of)
+        return type(self), given, self.__dict__
+
     def derive(self, excs: Sequence[Exception]) -> "BranchesFailedError":  # type: ignore[override]  # as the documentation of derive() has it
         """Make a group of some of the exceptions, for `except*`."""
         return BranchesFailedError(self.step, self.branches, excs, self.of)
