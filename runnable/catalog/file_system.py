@@ -120,6 +120,10 @@ class FileSystemCatalog(KeyedCatalog):
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             shutil.rmtree(path)
 
+    def own_folder(self) -> str:
+        """Return the folder."""
+        return str(self._location)
+
     def located(self, folder: str) -> dict[str, JsonValue]:
         """Return the option that names the folder."""
         return {"catalog_location": folder}

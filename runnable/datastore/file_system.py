@@ -81,6 +81,10 @@ class FileSystemRunLogStore(BaseRunLogStore):
         super().model_post_init(context)
         self._root = absolute(self.log_folder)
 
+    def own_folder(self) -> str:
+        """Return the folder."""
+        return str(self._root)
+
     def located(self, folder: str) -> dict[str, JsonValue]:
         """Return the option that names the folder."""
         return {"log_folder": folder}

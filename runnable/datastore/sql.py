@@ -286,6 +286,10 @@ class SqliteRunLogStore(SqlRunLogStore):
         super().model_post_init(context)
         self._file = absolute(self.location)
 
+    def own_folder(self) -> str:
+        """Return the folder."""
+        return str(self._file.parent)
+
     def located(self, folder: str) -> dict[str, JsonValue]:
         """Return the option that names the file."""
         return {"location": f"{folder}/{self._file.name}"}

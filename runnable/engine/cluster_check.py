@@ -12,10 +12,9 @@ from runnable.context import Services
 from runnable.engine.workers.protocol import LOOK_AROUND, Facts, Question
 from runnable.errors import ConfigurationError
 from runnable.executor import Cluster, Lost, Sealed
-from runnable.graph import CompositeNode, Graph, TaskNode
+from runnable.graph import Graph, tasks_of
 from runnable.system.main_program import is_users_own
 from runnable.system.version import version
-from runnable.tasks import BaseTaskType
 
 
 def check_cluster(cluster: Cluster, graph: Graph, services: Services) -> None:
@@ -71,8 +70,8 @@ def _markers(services: Services) -> Generator[dict[str, str]]:
     made: dict[str, str] = {}
     try:
         for kind, service in stores.items():
-            for own in service.own_files()[:1]:
-                folder = Path(own).parent if Path(own).suffix else Path(own)
+            if own := service.own_folder():
+                folder = Path(own)
                 folder.mkdir(parents=True, exist_ok=True)
                 marker = folder / f".runnable-{uuid.uuid4().hex}"
                 marker.touch()
@@ -85,15 +84,9 @@ def _markers(services: Services) -> Generator[dict[str, str]]:
 
 def _modules(graph: Graph) -> Iterator[str]:
     """Yield the modules of functions that do not travel themselves."""
-    for node in graph.nodes.values():
-        if isinstance(node, CompositeNode):
-            for branch in node.branches.values():
-                yield from _modules(branch)
-        elif isinstance(node, TaskNode) and isinstance(node.task, BaseTaskType):
-            function = getattr(node.task, "function", None)
-            module = getattr(function, "__module__", None) or ""
-            travels = "<" in getattr(function, "__qualname__", "<") or (
-                module == "__main__"
-            )
-            if module and not travels:
-                yield module
+    for node in tasks_of([graph]):
+        function = getattr(node.task, "function", None)
+        module = getattr(function, "__module__", None) or ""
+        local = "<" in getattr(function, "__qualname__", "<")
+        if module and module != "__main__" and not local:
+            yield module

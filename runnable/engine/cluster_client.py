@@ -16,7 +16,7 @@ from pydantic import JsonValue
 
 from runnable import defaults
 from runnable.engine.chunks import Progress, StopRemote, path_of
-from runnable.engine.declared_secrets import secrets_of, tasks_of
+from runnable.engine.declared_secrets import secrets_of
 from runnable.engine.environment import RunEnvironment
 from runnable.engine.errors import WorkerError
 from runnable.engine.runtimes.interruptible_call import CallInterrupted
@@ -28,7 +28,7 @@ from runnable.engine.workers.protocol import (
     Outcome,
 )
 from runnable.executor import Cluster, Lost, RemoteWork, Sealed
-from runnable.graph import TaskNode
+from runnable.graph import TaskNode, tasks_of
 from runnable.journal import AnyParameter, BranchFinished, Record
 
 

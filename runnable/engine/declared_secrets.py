@@ -1,34 +1,11 @@
 """The secrets that tasks declare, for other processes that are to run them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from runnable.context import RunContext
-from runnable.graph import CompositeNode, Graph, TaskNode
+from runnable.graph import TaskNode
 from runnable.secrets.errors import SecretNotFoundError
 from runnable.tasks import BaseTaskType
-
-
-def tasks_of(works: Iterable[Graph | TaskNode]) -> Iterator[TaskNode]:
-    """Yield the tasks of graphs and of their branches; of equal graphs, once.
-
-    Args:
-        works: Graphs, and tasks themselves.
-    """
-    seen: set[int] = set()
-    for work in works:
-        if isinstance(work, TaskNode):
-            yield work
-        elif id(work) not in seen:
-            seen.add(id(work))
-            yield from _tasks_of_graph(work)
-
-
-def _tasks_of_graph(graph: Graph) -> Iterator[TaskNode]:
-    for node in graph.nodes.values():
-        if isinstance(node, TaskNode):
-            yield node
-        elif isinstance(node, CompositeNode):
-            yield from tasks_of(node.branches.values())
 
 
 def secrets_of(tasks: Iterable[TaskNode], context: RunContext) -> dict[str, str]:

@@ -7,7 +7,7 @@ from pydantic import JsonValue
 
 from runnable.context import JobContext, PipelineContext
 from runnable.executor.execution import DEFAULT_OPTIONS, ExecutionOptions
-from runnable.graph import CompositeNode, Graph, TaskNode
+from runnable.graph import Graph, tasks_of
 from runnable.journal import AnyParameter
 from runnable.scope.injection import Provide, inject
 from runnable.scope.service import Service
@@ -67,11 +67,8 @@ class BaseExecutor(Service, abc.ABC):
             ConfigurationError: If the configuration of the executor does not fit it.
             DefinitionError: If something that a task runs is not there.
         """
-        for node in graph.nodes.values():
-            if isinstance(node, CompositeNode):
-                for branch in node.branches.values():
-                    self.check(branch)
-            elif isinstance(node, TaskNode) and isinstance(node.task, BaseTaskType):
+        for node in tasks_of([graph]):
+            if isinstance(node.task, BaseTaskType):
                 node.task.check()
 
 

@@ -15,6 +15,7 @@ from runnable.graph import (
     Node,
     StubNode,
     TaskNode,
+    tasks_of,
     unprovided_parameters,
 )
 from runnable.journal import AnyParameter
@@ -112,14 +113,8 @@ def _check_parameters(
 
 def _provides(graph: Graph, name: str) -> list[str]:
     """Return the results of the step of a name, at any depth of a graph."""
-    found: list[str] = []
-    for node in graph.nodes.values():
-        if isinstance(node, TaskNode) and node.name == name:
-            found += node.task.provides()
-        elif isinstance(node, CompositeNode):
-            for branch in node.branches.values():
-                found += _provides(branch, name)
-    return found
+    tasks = [it.task for it in tasks_of([graph]) if it.name == name]
+    return [result for task in tasks for result in task.provides()]
 
 
 def _stub(node: TaskNode | StubNode, patch: Patch | None) -> Node:

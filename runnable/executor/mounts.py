@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import NamedTuple
 
 from pydantic import JsonValue
@@ -37,10 +36,9 @@ def mounts_of(services: Services) -> list[Mount]:
     found: list[Mount] = []
     for kind, there in _FOLDERS.items():
         service = getattr(services, kind)
-        options, own = service.located(there.rstrip("/")), service.own_files()
-        if options and own:
-            folder = Path(own[0]).parent if Path(own[0]).suffix else Path(own[0])
-            found.append(Mount(kind, str(folder), there, options))
+        if folder := service.own_folder():
+            options = service.located(there.rstrip("/"))
+            found.append(Mount(kind, folder, there, options))
     return found
 
 

@@ -7,7 +7,7 @@ from pydantic import BaseModel, JsonValue, ValidationError
 from pydantic.alias_generators import to_camel
 
 from runnable.errors import ConfigurationError, did_you_mean
-from runnable.graph import CompositeNode, Graph, TaskNode
+from runnable.graph import Graph, tasks_of
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -19,12 +19,8 @@ def chosen_overrides(graph: Graph, executor: str) -> Iterator[str]:
         graph: The graph.
         executor: The name of the executor.
     """
-    for node in graph.nodes.values():
-        if isinstance(node, CompositeNode):
-            for branch in node.branches.values():
-                yield from chosen_overrides(branch, executor)
-        elif isinstance(node, TaskNode):
-            yield node.overrides.get(executor, "")
+    for node in tasks_of([graph]):
+        yield node.overrides.get(executor, "")
 
 
 def with_override(executor: BaseModel, kind: type[T], override: str) -> T:

@@ -11,6 +11,7 @@ from runnable.graph.composites import (
     ParallelNode,
     Reducer,
     node_at,
+    tasks_of,
 )
 from runnable.graph.dataflow import Need, provided, unprovided_parameters
 from runnable.graph.diff import changes
@@ -89,5 +90,6 @@ __all__ = [
     "parent",
     "provided",
     "shortened_name",
+    "tasks_of",
     "unprovided_parameters",
 ]

@@ -1,13 +1,13 @@
 """Nodes that have branches, each of them a graph of its own."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal, NamedTuple
 
 from pydantic import JsonValue
 
 from runnable.defaults import LOOP_PLACEHOLDER, MAP_PLACEHOLDER
-from runnable.graph.nodes import Graph, Node, StepNode, Workspace
+from runnable.graph.nodes import Graph, Node, StepNode, TaskNode, Workspace
 from runnable.graph.paths import BranchNames
 
 Parallelism = Literal["thread", "process", "none"]
@@ -170,6 +170,23 @@ class LoopNode(CompositeNode):
             "index_as": self.index_as,
             "branch": self.branches[LOOP_PLACEHOLDER].described,
         }
+
+
+def tasks_of(works: Iterable[Graph | Node]) -> Iterator[TaskNode]:
+    """Yield the tasks of graphs and of their branches; of one and the same graph, once.
+
+    Args:
+        works: Graphs, and nodes of graphs.
+    """
+    seen: set[int] = set()
+    for work in works:
+        if isinstance(work, TaskNode):
+            yield work
+        elif isinstance(work, CompositeNode):
+            yield from tasks_of(work.branches.values())
+        elif isinstance(work, Graph) and id(work) not in seen:
+            seen.add(id(work))
+            yield from tasks_of(work.nodes.values())
 
 
 def node_at(graph: Graph, path: str) -> Node | None:

@@ -45,14 +45,18 @@ class Service(BaseModel):
         """
         return []
 
+    def own_folder(self) -> str:
+        """Return the folder of this machine that it keeps everything in, if one."""
+        return ""
+
     def located(self, folder: str) -> dict[str, JsonValue]:
         """Return the options by which it finds its files in another folder.
 
         Args:
-            folder: Where the folder of its `own_files` is mounted, in a container.
+            folder: Where its `own_folder` is mounted, in a container.
 
         Returns:
-            None, if it has no files that could be mounted.
+            None, if it has no such folder.
         """
         del folder
         return {}

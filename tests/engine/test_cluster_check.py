@@ -35,8 +35,8 @@ class Services:
         self.run_log_store = self.catalog = self
         self.folder = folder
 
-    def own_files(self):
-        return [str(self.folder)]
+    def own_folder(self):
+        return str(self.folder)
 
 
 def checked(answer, folder):

@@ -2,7 +2,8 @@
 
 from runnable import Parallel, Pipeline, PythonTask
 from runnable.context import PipelineContext
-from runnable.engine.declared_secrets import secrets_of, tasks_of
+from runnable.engine.declared_secrets import secrets_of
+from runnable.graph import tasks_of
 
 
 def task(name, *secrets):
