@@ -104,6 +104,7 @@ class Settings:
                 if environment.get(variable)
             },
             retry_run_id=options.resume or environment.get(defaults.RETRY_RUN_ID, ""),
+            must_be_new=environment.get(defaults.MUST_BE_NEW) == "true",
         )
 
     def _services(
@@ -281,7 +282,11 @@ def _parameters(
 
 def own_variables() -> dict[str, str]:
     """Return the variables of the environment that are meant for this library."""
-    return {name: os.environ[name] for name in os.environ if name.startswith(_PREFIX)}
+    return {
+        name: os.environ[name]
+        for name in os.environ
+        if name.startswith(_PREFIX) or name == defaults.MUST_BE_NEW
+    }
 
 
 def _named(environment: Mapping[str, str], prefix: str) -> dict[str, str]:

@@ -15,6 +15,8 @@ SERVICE_OPTIONS = "RUNNABLE_SERVICE_OPTIONS"
 the stores are on the machine of a step that an executor has started."""
 RETRY_RUN_ID = "RUNNABLE_RETRY_RUN_ID"
 RETRY_INDICATOR = "RUNNABLE_RETRY_INDICATOR"
+MUST_BE_NEW = "error_on_existing_run_id"
+"""Set for the process that begins a run: there must be none of its id."""
 CODE_IDS = {
     "docker": "RUNNABLE_CODE_ID_DOCKER_IMAGE_DIGEST",
     "argo": "RUNNABLE_CODE_ID_ARGO_WORKFLOW_UID",

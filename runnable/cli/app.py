@@ -44,4 +44,5 @@ app.command("schema")(inspect.schema)
 # For orchestrators that run steps in processes of their own.
 app.command("execute-single-node")(nodes.execute_single_node)
 app.command("fan")(nodes.fan)
+app.command("end")(nodes.end)
 app.command("execute-job")(nodes.execute_job)

@@ -1,6 +1,7 @@
 """Commands for orchestrators that run each step in its own process."""
 
 import enum
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -66,6 +67,18 @@ ImportPath = Annotated[
 ]
 
 
+InOrder = Annotated[
+    bool,
+    typer.Option(
+        "--in-order",
+        help="Each step starts when the ones before it have ended, and never twice at "
+        "once: what is recorded as running was cut off, and the last step of a branch "
+        "ends it.",
+    ),
+]
+JoinOnly = Annotated[bool, typer.Option("--join-only", hidden=True)]
+
+
 def execute_single_node(
     run_id: RunId,
     definition: Definition,
@@ -76,7 +89,8 @@ def execute_single_node(
     tag: Tag = "",
     mode: Of = Mode.YAML,
     iter_variable: Iterations = "",
-    join_only: Annotated[bool, typer.Option("--join-only", hidden=True)] = False,
+    join_only: JoinOnly = False,
+    in_order: InOrder = False,
     argument: Arguments = None,
     import_path: ImportPath = None,
     verbose: Verbose = False,
@@ -91,7 +105,7 @@ def execute_single_node(
         program = importable(definition, import_path or ()).program(argument or ())
         iteration = _iteration(iter_variable)
         asked = SingleStepRequest(
-            program, step, iteration, options, join_only, is_alone=True
+            program, step, iteration, options, join_only, True, in_order
         )
         ended = run_single_step(asked)
         _say_failure(run_id, step, ended)
@@ -110,6 +124,15 @@ def fan(
     tag: Tag = "",
     mode: Of = Mode.YAML,
     iter_variable: Iterations = "",
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            help="A file for the numbers of the branches, or whether to go on."
+        ),
+    ] = None,
+    join_only: JoinOnly = False,
+    in_order: InOrder = False,
+    argument: Arguments = None,
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
@@ -127,10 +150,14 @@ def fan(
         del mode  # the definition says it
         log_at(log_level)
         options = _options(run_id, config, parameters, log_level, tag)
-        program, iteration = importable(definition).program(), _iteration(iter_variable)
-        asked = SingleStepRequest(program, step, iteration, options, is_alone=True)
+        program = importable(definition).program(argument or ())
+        iteration = _iteration(iter_variable)
+        asked = SingleStepRequest(
+            program, step, iteration, options, join_only, True, in_order
+        )
         if direction is Direction.OUT:
             branches = open_branches(asked)
+            _write(output, json.dumps([branch.number for branch in branches]))
             answer.say("\n".join(branch.name for branch in branches))
             answer.give({
                 "branches": [
@@ -140,10 +167,54 @@ def fan(
             })
             return
         ended = close_branches(asked)
+        _write(output, json.dumps(ended is None))
         answer.say("continue" if ended is None else "done")
         answer.give({"done": ended is not None, "succeeded": ended and ended.succeeded})
         if ended is not None:
             _say_failure(run_id, step, ended)
+
+
+def end(
+    run_id: RunId,
+    definition: Definition,
+    branch: Annotated[
+        str, typer.Argument(help="The path of a branch; the whole run if empty.")
+    ] = "",
+    config: Config = None,
+    parameters: Parameters = None,
+    log_level: Level = LogLevel.INFO,
+    tag: Tag = "",
+    mode: Of = Mode.YAML,
+    iter_variable: Iterations = "",
+    argument: Arguments = None,
+    verbose: Verbose = False,
+) -> None:
+    """Record the end of a run, or a branch, whose processes have all ended.
+
+    What they could not record has failed. For orchestrators: as the last thing of a
+    run, whatever has become of its steps.
+    """
+    with told_to_the_shell(verbose=verbose):
+        from runnable.graph import SUCCESS_NODE, join
+        from runnable.sdk.single_step import SingleStepRequest, end_branch
+
+        del mode  # the definition says it
+        log_at(log_level)
+        options = _options(run_id, config, parameters, log_level, tag)
+        program = importable(definition).program(argument or ())
+        step, iteration = join(branch, SUCCESS_NODE), _iteration(iter_variable)
+        asked = SingleStepRequest(program, step, iteration, options, True, True, True)
+        ended = end_branch(asked)
+        if not ended.succeeded:
+            what = (
+                f"branch {branch!r} of run {run_id!r}" if branch else f"run {run_id!r}"
+            )
+            raise FailedError(f"{what} has failed: {ended.reason}", Exit.FAILED)
+
+
+def _write(output: Path | None, text: str) -> None:
+    if output is not None:
+        output.write_text(text)
 
 
 def _say_failure(run_id: str, step: str, ended: "SingleStepResult") -> None:

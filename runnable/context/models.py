@@ -115,6 +115,8 @@ class RunContext(BaseModel):
     retry_indicator: str = ""
     code_ids: dict[str, str] = {}
     """What identifies the code besides git: `docker` the image, `argo` the workflow."""
+    must_be_new: bool = False
+    """Whether there must be no run of its id, although another process may begin it."""
     services: SkipValidation[Services]
 
     object_serialisation: bool = True

@@ -53,7 +53,12 @@ def owner_has_crashed(ownership: Ownership) -> bool:
 
 
 def owner_of_step(
-    ownership: Ownership, path: str, mine: Claim | None, *, runs_here: bool
+    ownership: Ownership,
+    path: str,
+    mine: Claim | None,
+    *,
+    runs_here: bool,
+    in_order: bool = False,
 ) -> Owner | None:
     """Return the process that has claimed a step, so that no other one may run it.
 
@@ -63,6 +68,7 @@ def owner_of_step(
         mine: The claim of the caller, if it has recorded one; of several claims, the
             first one counts.
         runs_here: Whether the run is active in this process.
+        in_order: Whether who had the step before has certainly ended.
     """
     for claim in ownership.claims:
         if claim == mine:
@@ -70,7 +76,7 @@ def owner_of_step(
         whole_run = not (claim.path or ownership.launches_steps)
         if whole_run and claim.owner == this_process():
             whole_run = runs_here
-        concerned = whole_run or claim.path == path
+        concerned = whole_run or (claim.path == path and not in_order)
         if concerned and _has_living_owner(claim, ownership):
             return claim.owner
     return None

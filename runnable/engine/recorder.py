@@ -152,17 +152,21 @@ class Recorder:
                 self._journal.append(record)
                 self.state.add(record)
 
-    def end_open(self, status: str, reason: str, below: str = "") -> None:
+    def end_open(
+        self, status: str, reason: str, below: str = "", but: str = ""
+    ) -> None:
         """Record the end of what is open and can no longer record it itself.
 
         Args:
             status: How it ended.
             reason: The message for the run log.
             below: Only what is below this path; everything if empty.
+            but: Not what is at this path, or below it; nothing if empty.
         """
         with self._lock:
             for item in self.state.open_below(below):
-                self.record(_end_of(item, status, reason))
+                if not (but and f"{item.path}.".startswith(f"{but}.")):
+                    self.record(_end_of(item, status, reason))
 
     def close(self) -> None:
         """Close the journal."""

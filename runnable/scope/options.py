@@ -69,6 +69,8 @@ class RunSettings(NamedTuple):
     retry_indicator: str = ""
     code_ids: Mapping[str, str] = MappingProxyType({})
     """What else identifies the code, by kind: the image, the workflow."""
+    must_be_new: bool = False
+    """Whether there must be no run of its id."""
 
 
 class SecretLearner(Protocol):

@@ -24,7 +24,7 @@ from runnable.scope.options import Options, completed
 from runnable.sdk.discovery import Planned, collect
 from runnable.sdk.run_request import RunRequest
 from runnable.sdk.runs import read_state
-from runnable.sdk.services import AnyRunContainer
+from runnable.sdk.services import AnyRunContainer, resolve_settings
 from runnable.sdk.start import prepared
 
 T = TypeVar("T")
@@ -45,6 +45,9 @@ class SingleStepRequest(NamedTuple):
     """True if another process has certainly started the run."""
     is_alone: bool = False
     """True if this process runs nothing else: others must see its records."""
+    in_order: bool = False
+    """True if an orchestrator starts each step when the ones before it have ended, and
+    never twice at once."""
 
 
 def run_single_step(asked: SingleStepRequest) -> SingleStepResult:
@@ -90,6 +93,18 @@ def close_branches(asked: SingleStepRequest) -> SingleStepResult | None:
         return step.close_branches()
 
     return _do(asked, close)
+
+
+def end_branch(asked: SingleStepRequest) -> SingleStepResult:
+    """Record the end of a branch, or of a run, whose processes have all ended.
+
+    Args:
+        asked: A terminal step of it; which one, follows from its steps.
+
+    Returns:
+        How it has ended.
+    """
+    return _do(asked, lambda step: step.end())
 
 
 class _Search(Generic[T]):
@@ -150,11 +165,24 @@ def _is_another(planned: Planned, run_id: str) -> bool:
 
 
 def _do(asked: SingleStepRequest, action: Callable[[SingleStep], Awaitable[T]]) -> T:
+    if not asked.options.run_id:
+        asked = asked._replace(options=_with_run_id(asked.options))
     search = _Search(asked, action)
     collect(asked.program, check=search.look_at)
     if not search.results:
         search.fail()
     return search.results[0]
+
+
+def _with_run_id(options: Options) -> Options:
+    """Find the id of the run where it is for any run: in the environment."""
+    settings = resolve_settings()(options)
+    run_id = settings.retry_run_id or settings.run_id
+    if not run_id:
+        raise ConfigurationError(
+            "which run? Give its id, or set the variable RUNNABLE_RUN_ID"
+        )
+    return options._replace(run_id=run_id)
 
 
 def _act(
@@ -165,7 +193,7 @@ def _act(
     asked: SingleStepRequest,
     action: Callable[[SingleStep], Awaitable[T]],
 ) -> T:
-    step = StepName(request.graph, asked.name, asked.iteration)
+    step = StepName(request.graph, asked.name, asked.iteration, asked.in_order)
     with not_launched(), prepared(request, options, container) as starting:
         context, shared = starting.context, starting.shared
         executor = cast("BaseExecutor", context.services.executor)

@@ -328,6 +328,7 @@ def _make_context(
         "parameters_file": settings.parameters_file,
         "variables": settings.variables,
         "code_ids": settings.code_ids,
+        "must_be_new": settings.must_be_new,
         **services,
     })
 

@@ -18,6 +18,7 @@ from runnable.errors import RunError
 from runnable.graph import (
     FAIL_NODE,
     SUCCESS_NODE,
+    TERMINAL_NAMES,
     BranchNames,
     CompositeNode,
     Graph,
@@ -48,6 +49,8 @@ class Iteration(BaseModel):
 
     map_variable: dict[str, Given] = {}
     loop_variable: list[Given] = []
+    branch_numbers: list[int] = []
+    """Instead of both: the numbers of the branches, in the order they were begun."""
 
 
 class StepName(NamedTuple):
@@ -58,6 +61,14 @@ class StepName(NamedTuple):
     name: str
     """The path of the step, with placeholders for iterations, or with their names."""
     iteration: Iteration
+    in_order: bool = False
+    """Whether an orchestrator starts each step when the ones before it have ended, and
+    never twice at once."""
+
+    @property
+    def is_end(self) -> bool:
+        """Whether it is a terminal step."""
+        return self.name.rpartition(".")[2] in TERMINAL_NAMES
 
 
 class Address(NamedTuple):
@@ -87,13 +98,18 @@ def locate(step: StepName, state: RunState, context: RunContext) -> Address:
     if len(names) % 2 == 0:
         raise NodeNotFoundError(f"{step.name}.", list(graph.nodes))
     loops = iter(step.iteration.loop_variable)
+    numbers = iter(step.iteration.branch_numbers)
     for name, branch in zip(names[:-1:2], names[1::2], strict=False):
         node = _step_named(graph, name)
         path = join(scope.path, node.name)
         scope.parameters = state.parameters_at(path)
         if not isinstance(node, CompositeNode):
             raise BranchNotFoundError(branch)
-        graph, inner = _enter(node, path, branch, step.iteration, loops, state)
+        inner = _numbered(node, path, branch, numbers, state)
+        if inner is not None:
+            graph = node.branches[branch]
+        else:
+            graph, inner = _enter(node, path, branch, step.iteration, loops, state)
         recorded = state.scope(inner) if inner is not None else None
         if recorded is None:
             raise RunError(_why_not(node, path, branch, step.iteration, state))
@@ -181,6 +197,25 @@ def _step_named(graph: Graph, name: str) -> Node:
     if name in graph.nodes:
         return graph.nodes[name]
     return graph.node(name.replace(COMMAND_FRIENDLY_CHARACTER, " "))
+
+
+def _numbered(
+    node: CompositeNode,
+    step: str,
+    branch: str,
+    numbers: Iterator[int],
+    state: RunState,
+) -> str | None:
+    """Return the path of a branch that is given by its number, if it is."""
+    is_placeholder = branch in {MAP_PLACEHOLDER, LOOP_PLACEHOLDER}
+    recorded = state.step(step) if is_placeholder and branch in node.branches else None
+    number = next(numbers, None) if recorded is not None else None
+    if recorded is None or number is None:
+        return None
+    paths = list(recorded.branches)
+    if not 0 <= number < len(paths):
+        raise RunError(f"step {step!r} has begun {len(paths)} branches, no {number}")
+    return paths[number]
 
 
 def _enter(

@@ -8,11 +8,12 @@ has happened unseen.
 
 import contextlib
 from collections.abc import AsyncGenerator, Generator, Mapping
+from typing import NamedTuple
 
 from runnable import defaults
 from runnable.capture import active_run
 from runnable.context import RunContext
-from runnable.datastore import AnyParameter, Journal
+from runnable.datastore import AnyParameter, BaseRunLogStore, Journal
 from runnable.engine.environment import RunEnvironment, Shared, build_environment
 from runnable.engine.leases import RunLease
 from runnable.engine.opening import (
@@ -33,11 +34,19 @@ from runnable.engine.single_step.address import (
     check_turn,
     locate,
 )
-from runnable.engine.single_step.single_step import SingleStep, terminal_status
+from runnable.engine.single_step.in_order import resumed, settle, terminal_status
+from runnable.engine.single_step.single_step import SingleStep
 from runnable.errors import RunError
 from runnable.executor import ExecutionOptions
 from runnable.graph import FailNode, SuccessNode
-from runnable.journal import Claim, RunState, StepClaimed, StepReleased
+from runnable.journal import (
+    Claim,
+    RunResumed,
+    RunStarted,
+    RunState,
+    StepClaimed,
+    StepReleased,
+)
 from runnable.scope.clock import seconds
 
 
@@ -73,38 +82,85 @@ async def attached(
     context.set_graph(step.graph)
     store, run_id = context.services.run_log_store, context.run_id
     runs_here = shared.heartbeats.has(store.key(run_id))
-    first = None
-    if state is None:
-        code = await code_identity(shared, runtime)
-        first = run_started(context, parameters, code, launches_steps=True)
-        state = RunState([first])
-    address = _checked(step, state, context, runs_here=runs_here)
-    journal = store.create(run_id, first) if first else store.join(run_id)
+    joined = await _joined(step, state, parameters, runtime, context, shared)
+    state, first = joined.state, joined.first
+    with joined.closed_on_error():
+        address = _checked(step, state, context, runs_here=runs_here)
+        journal = joined.open(store, run_id)
     env = _environment(journal, state, runtime, context, shared, options)
     read_secrets_again(state, step.graph, context)
     try:
         if first is not None:
             env.recorder.notify(first)
-        if has_succeeded(address, state):
-            yield SingleStep(env, address, has_succeeded=True)
-        else:
-            claimed = _claimed(step, address, env, shared, runs_here=runs_here)
-            with claimed as address, active_run():
-                succeeded = has_succeeded(address, env.state)
-                yield SingleStep(env, address, has_succeeded=succeeded)
+        claimed = (
+            contextlib.nullcontext(address)
+            if has_succeeded(address, state)
+            else _claimed(step, address, env, shared, runs_here=runs_here)
+        )
+        with claimed as address, active_run():
+            done = has_succeeded(address, env.state)
+            yield SingleStep(env, address, done, in_order=step.in_order)
     except UnrecordedError as error:
         raise unwrapped(error) from error
     finally:
+        _leave(first, env)
         env.close()
         env.recorder.close()
-    _finish_run(address, env)
+    if env.state.is_over:
+        # Have the store keep its snapshot.
+        store.finish(store.get_run_log_by_id(run_id, loader=env.loader))
 
 
-def _finish_run(address: Address, env: RunEnvironment) -> None:
-    """Have the store keep its snapshot, if the step was the end of the run."""
-    if isinstance(address.node, SuccessNode | FailNode) and not address.scope.path:
-        store = env.services.run_log_store
-        store.finish(store.get_run_log_by_id(env.run_id, loader=env.loader))
+class _Joined(NamedTuple):
+    state: RunState
+    first: RunStarted | RunResumed | None
+    """The record by which this process begins or resumes the run, if it does."""
+    journal: Journal | None
+    """With this record in it, if it has been written."""
+
+    def open(self, store: BaseRunLogStore, run_id: str) -> Journal:
+        if self.journal is not None:
+            return self.journal
+        if self.first is not None:
+            return store.create(run_id, self.first)
+        return store.join(run_id)
+
+    @contextlib.contextmanager
+    def closed_on_error(self) -> Generator[None]:
+        try:
+            yield
+        except BaseException:
+            if self.journal is not None:
+                self.journal.close()
+            raise
+
+
+def _leave(first: RunStarted | RunResumed | None, env: RunEnvironment) -> None:
+    """Record that the process that began or resumed a run does not have it any more."""
+    if first is not None and not env.recorder.is_over:
+        # Nobody has it between its steps.
+        env.recorder.record(StepReleased(now(), "", *this_process()))
+
+
+async def _joined(
+    step: StepName,
+    state: RunState | None,
+    parameters: Mapping[str, AnyParameter],
+    runtime: Runtime,
+    context: RunContext,
+    shared: Shared,
+) -> _Joined:
+    """Decide whether a process begins, resumes or just joins the run."""
+    if state is None:
+        code = await code_identity(shared, runtime)
+        first = run_started(context, parameters, code, launches_steps=True)
+        return _Joined(RunState([first]), first, None)
+    again = step.in_order and await resumed(
+        step.graph, state, runtime, context, shared, is_end=step.is_end
+    )
+    if not again:
+        return _Joined(state, None, None)
+    return _Joined(again.state, again.record, again.journal)
 
 
 def _environment(
@@ -154,8 +210,15 @@ def _checked(
     lost = "; ".join(lost_values(state))
     if lost and not isinstance(address.node, SuccessNode | FailNode):
         raise RunError(f"step {address.path!r} cannot be run: {lost}")
-    check_turn(address, state)
-    owner = owner_of_step(state.ownership, address.path, mine, runs_here=runs_here)
+    if not step.in_order or (mine is not None and not step.is_end):
+        check_turn(address, state)
+    owner = owner_of_step(
+        state.ownership,
+        address.path,
+        mine,
+        runs_here=runs_here,
+        in_order=step.in_order,
+    )
     if owner is not None and not has_succeeded(address, state):
         why = f"{owner} runs it; wait for its end, or end it"
         raise RunError(f"step {address.path!r} cannot be run: {why}")
@@ -202,6 +265,8 @@ def _claimed(
             lease.beat_with(recorder)
             store.keep_state(env.run_id, env.state)
             mine = Claim.of(claim)
+            if step.in_order and not env.state.is_over:
+                settle(address, env)
             address = _checked(step, env.state, context, mine, runs_here=runs_here)
             close_dead_attempts(env.services.catalog, env.run_id, env.state, [path])
             yield address

@@ -14,12 +14,7 @@ from typing import NamedTuple
 from pydantic import JsonValue
 
 from runnable import defaults
-from runnable.datastore import (
-    BranchFinished,
-    Record,
-    RunFinished,
-    StepStarted,
-)
+from runnable.datastore import StepStarted
 from runnable.engine.branch_errors import BranchFailedError
 from runnable.engine.environment import RunEnvironment
 from runnable.engine.error_texts import short_text, type_and_text
@@ -34,24 +29,31 @@ from runnable.engine.run_graph import (
 )
 from runnable.engine.secret_values import refuse_secrets
 from runnable.engine.single_step.address import Address
+from runnable.engine.single_step.in_order import end_scope, run_terminal
 from runnable.engine.steps.attempt import Attempt
 from runnable.engine.steps.step import run_step
 from runnable.errors import RunError, RunnableError
 from runnable.graph import (
+    BranchNames,
     CompositeNode,
     FailNode,
     LoopNode,
+    MapNode,
+    StepNode,
     SuccessNode,
     join,
 )
 from runnable.graph.errors import NodeMethodCallError
-from runnable.journal import ScopeState
+from runnable.journal import RunNode, ScopeState
 
 
 class OpenBranch(NamedTuple):
     """A branch that has started and not ended."""
 
     name: str
+    number: int
+    """Its place among the branches of the step: those of its definition if they
+    differ, else those that have started."""
     variables: Mapping[str, JsonValue]
     """Values that the step passes to it."""
 
@@ -74,27 +76,66 @@ class SingleStep:
         env: The environment of the run.
         address: The step.
         has_succeeded: True if it succeeded before; it is not run again then.
+        in_order: Whether an orchestrator starts the steps in their order; see
+            `in_order`.
     """
 
     def __init__(
-        self, env: RunEnvironment, address: Address, *, has_succeeded: bool
+        self,
+        env: RunEnvironment,
+        address: Address,
+        has_succeeded: bool,
+        *,
+        in_order: bool = False,
     ) -> None:
         self._env = env
         self._address = address
         self._has_succeeded = has_succeeded
+        self._in_order = in_order
 
     async def run(self) -> SingleStepResult:
         """Run the step, with all its branches if it has any."""
         env, address = self._env, self._address
         if self._has_succeeded:
-            return _SUCCEEDED
-        if isinstance(address.node, CompositeNode):
-            await run_composite(address.node, address.scope, env)
-        else:
-            await run_step(address.node, address.scope, env)
-        if isinstance(address.node, SuccessNode | FailNode):
-            await env.record(_end_of(address.scope.path, terminal_status(address.node)))
-        return self._result()
+            return await self._ended(_SUCCEEDED)
+        match address.node:
+            case CompositeNode() as node:
+                await run_composite(node, address.scope, env)
+            case SuccessNode() | FailNode() as node:
+                await run_terminal(node, address.scope, env)
+            case node:
+                await run_step(node, address.scope, env)
+        return await self._ended(self._result())
+
+    async def end(self) -> SingleStepResult:
+        """Record the end of what the step is in: a branch, or the run.
+
+        All processes of it have ended; what they could not record has failed.
+        """
+        path, env = self._address.scope.path, self._env
+        recorded = env.state.scope(path)
+        assert recorded is not None  # noqa: S101 - it was located
+        if not recorded.status:
+            await end_scope(self._address.graph, path, env)
+        succeeded = recorded.status == defaults.SUCCESS
+        return SingleStepResult(succeeded, "" if succeeded else recorded.reason)
+
+    async def _ended(self, result: SingleStepResult) -> SingleStepResult:
+        """End what the step is in, if it was the last one; return its result."""
+        scope, env = self._address.scope, self._env
+        recorded = env.state.scope(scope.path)
+        if not (self._in_order and result.succeeded) or recorded is None:
+            return result
+        if not recorded.status and isinstance(self._address.node, StepNode):
+            following = env.state.next(
+                self._address.graph, scope.path, self._address.node
+            )
+            match following:
+                case RunNode(SuccessNode() | FailNode() as node):
+                    await run_terminal(node, scope, env)
+                case _:
+                    pass
+        return result
 
     def _result(self) -> SingleStepResult:
         path, scope = self._address.path, self._address.scope
@@ -127,7 +168,7 @@ class SingleStep:
             await env.record(
                 StepStarted(now(), address.path, node.name, node.node_type, 0)
             )
-        opened: list[OpenBranch] = []
+        opened: dict[str, Branch] = {}
         for branch, path, recorded in self._replayed(branches, again=True):
             if recorded is None or recorded.status not in {"", defaults.SUCCESS}:
                 # It has not started, or it has failed and is tried again.
@@ -136,8 +177,21 @@ class SingleStep:
                 refuse_secrets(branch.variables, started.variables, what)
                 await env.record(started)
             if recorded is None or recorded.status != defaults.SUCCESS:
-                opened.append(OpenBranch(branch.name, branch.variables))
-        return opened
+                opened[path] = branch
+        numbers = self._numbers(node)
+        return [
+            OpenBranch(it.name, numbers[path], it.variables)
+            for path, it in opened.items()
+        ]
+
+    def _numbers(self, node: CompositeNode) -> dict[str, int]:
+        step, path = self._env.state.step(self._address.path), self._address.path
+        if isinstance(node, MapNode | LoopNode):
+            paths = list(step.branches) if step is not None else []
+        else:
+            names = BranchNames()
+            paths = [join(path, names.name(it)) for it in node.branches]
+        return {it: number for number, it in enumerate(paths)}
 
     async def close_branches(self) -> SingleStepResult | None:
         """Record the merged results of the branches of the step.
@@ -151,8 +205,10 @@ class SingleStep:
         """
         address, node, env = self._address, self._composite(), self._env
         if self._has_succeeded:
-            return _SUCCEEDED
+            return await self._ended(_SUCCEEDED)
         branches = fan_out(node, address.scope, address.path, env.masker)
+        if self._in_order:
+            await self._end_cut_off(node)
         ends = [(path, recorded) for _, path, recorded in self._replayed(branches)]
         waiting = [path for path, it in ends if it is None or not it.status]
         started = [path for path, it in ends if it is not None]
@@ -168,7 +224,15 @@ class SingleStep:
         }
         close = partial(_close, node, branches, failed, env)
         await run_composite(node, address.scope, env, close)
-        return self._result()
+        return await self._ended(self._result())
+
+    async def _end_cut_off(self, node: CompositeNode) -> None:
+        """End the branches whose processes could not."""
+        address, env = self._address, self._env
+        branches = fan_out(node, address.scope, address.path, env.masker)
+        for branch, path, recorded in self._replayed(branches):
+            if recorded is not None and not recorded.status:
+                await end_scope(branch.graph, path, env)
 
     def _composite(self) -> CompositeNode:
         node = self._address.node
@@ -197,17 +261,6 @@ class SingleStep:
                 if status == defaults.SUCCESS:
                     continue
                 return
-
-
-def terminal_status(node: SuccessNode | FailNode) -> str:
-    """Return the status of a run, or a branch, that ends at a terminal step."""
-    return defaults.SUCCESS if isinstance(node, SuccessNode) else defaults.FAIL
-
-
-def _end_of(branch: str, status: str) -> Record:
-    if branch:
-        return BranchFinished(at=now(), path=branch, status=status)
-    return RunFinished(at=now(), status=status)
 
 
 async def _fail(error: Exception, attempt: Attempt) -> None:

@@ -1,0 +1,181 @@
+"""Steps of a run that an orchestrator starts in their order, as Argo does.
+
+Theory of operation. Such an orchestrator starts a step when the ones before it have
+ended, and never twice at once. So what is still open when a step starts was cut off,
+and is recorded as failed; and the last step of a branch ends the branch. Where nobody
+could do so, the step that the branch is of does, or the end of the run.
+"""
+
+from runnable import defaults
+from runnable.context import RunContext
+from runnable.datastore import (
+    BranchFinished,
+    BranchStarted,
+    Record,
+    RunFinished,
+    StepFinished,
+    StepStarted,
+)
+from runnable.datastore.errors import RunLogContinuedError, RunLogExistsError
+from runnable.engine.environment import RunEnvironment, Shared
+from runnable.engine.opening import OpenedRun, code_identity, resume
+from runnable.engine.parameter_scope import ParameterScope
+from runnable.engine.recorder import now
+from runnable.engine.replaced_files import close_dead_attempts
+from runnable.engine.runtimes import Runtime
+from runnable.engine.single_step.address import Address
+from runnable.engine.steps.step import run_step
+from runnable.graph import (
+    CompositeNode,
+    FailNode,
+    Graph,
+    Node,
+    SuccessNode,
+    join,
+    parent,
+)
+from runnable.journal import Finish, RunNode, RunState
+
+_LOST = "its process has ended, and has recorded no end"
+_NOT_STARTED = "its process did not start, or has recorded nothing"
+
+
+async def resumed(
+    graph: Graph,
+    state: RunState,
+    runtime: Runtime,
+    context: RunContext,
+    shared: Shared,
+    *,
+    is_end: bool,
+) -> OpenedRun | None:
+    """Resume a run, if it has stopped and its orchestrator goes on with it.
+
+    Args:
+        graph: The graph of the run.
+        state: What is recorded of it.
+        runtime: How functions are called.
+        context: Describes the run, and what its orchestrator wants.
+        shared: What the runs of the container share.
+        is_end: Whether this process only ends it, or one of its branches.
+
+    Returns:
+        None if it goes on as it is.
+
+    Raises:
+        RunLogExistsError: If it should be a new run.
+        RetryValidationError: If it cannot be resumed.
+    """
+    if state.has_succeeded or is_end:
+        return None
+    if context.must_be_new and not context.is_retry:
+        if not _is_of_this_workflow(state, context):
+            raise RunLogExistsError(context.run_id)
+    elif not context.must_be_new and not state.is_over:
+        return None
+    if not (context.is_retry or state.is_over):
+        return None  # the process that began it was started once more
+    code = await code_identity(shared, runtime)
+    try:
+        return await resume(graph, {}, runtime, context, code, launches_steps=True)
+    except RunLogContinuedError:
+        return None  # by a step that was started at the same time
+
+
+def _is_of_this_workflow(state: RunState, context: RunContext) -> bool:
+    workflow, started = context.code_ids.get("argo"), state.started
+    known = {it.code_identifier for it in started.code} if started else set[str]()
+    return workflow is not None and workflow in known
+
+
+def settle(address: Address, env: RunEnvironment) -> None:
+    """Record as failed what was cut off before a step, and open what the step is in.
+
+    Args:
+        address: The step.
+        env: The environment of the run.
+    """
+    scope, own = address.scope.path, f"{address.path}."
+    state = env.state
+    lost = [it for it in state.open_below(scope) if not f"{it.path}.".startswith(own)]
+    paths = [it.path for it in lost]
+    if paths:
+        close_dead_attempts(env.services.catalog, env.run_id, state, paths)
+        env.recorder.end_open(defaults.FAIL, _LOST, below=scope, but=address.path)
+    for record in _openings(scope, state):
+        env.recorder.record(record)
+
+
+def _openings(branch: str, state: RunState) -> list[Record]:
+    """Return the records that open a branch, and what it is in, where they are not."""
+    if not branch:
+        return []
+    path = parent(branch)
+    records = _openings(parent(path), state)
+    step, scope = state.step(path), state.scope(branch)
+    assert step is not None  # noqa: S101 - it was located
+    assert scope is not None  # noqa: S101 - as above
+    if path not in state.open and step.status != defaults.SUCCESS:
+        it = step.started
+        records.append(StepStarted(now(), path, it.name, it.step_type, 0))
+    if branch not in state.open and scope.status != defaults.SUCCESS:
+        records.append(BranchStarted(now(), branch, scope.variables, scope.texts))
+    return records
+
+
+async def end_scope(graph: Graph, path: str, env: RunEnvironment) -> None:
+    """Record the end of a branch, or of the run, whose processes have all ended.
+
+    Args:
+        graph: Its graph.
+        path: Of the branch; empty for the run.
+        env: The environment of the run.
+    """
+    env.recorder.end_open(defaults.FAIL, _LOST, below=path)
+    scope = ParameterScope(path, {})
+    while True:
+        *_, command = env.state.walk(graph, path)
+        match command:
+            case RunNode(SuccessNode() | FailNode() as node):
+                await run_terminal(node, scope, env)
+                return
+            case RunNode(node):
+                _record_not_started(node, join(path, node.name), env)
+            case _:
+                ended = defaults.SUCCESS if command == Finish(True) else defaults.FAIL
+                env.recorder.record(end_of(path, ended))
+                return
+
+
+def _record_not_started(node: Node, path: str, env: RunEnvironment) -> None:
+    number = 0 if isinstance(node, CompositeNode) else 1
+    env.recorder.record(StepStarted(now(), path, node.name, node.node_type, number))
+    env.recorder.record(
+        StepFinished(now(), path, defaults.FAIL, {}, [], number, _NOT_STARTED)
+    )
+
+
+async def run_terminal(
+    node: SuccessNode | FailNode, scope: ParameterScope, env: RunEnvironment
+) -> None:
+    """Run a terminal step, and record the end of the branch or run that it is in.
+
+    Args:
+        node: The step.
+        scope: The scope that it is in.
+        env: The environment of the run.
+    """
+    await run_step(node, scope, env)
+    await env.record(end_of(scope.path, terminal_status(node)))
+
+
+def terminal_status(node: SuccessNode | FailNode) -> str:
+    """Return the status of a run, or a branch, that ends at a terminal step."""
+    return defaults.SUCCESS if isinstance(node, SuccessNode) else defaults.FAIL
+
+
+def end_of(branch: str, status: str) -> Record:
+    """Make the record of the end of a branch, or of the run if it has no path."""
+    if branch:
+        return BranchFinished(at=now(), path=branch, status=status)
+    return RunFinished(at=now(), status=status)
