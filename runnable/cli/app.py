@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from runnable.cli import execute, inspect, nodes, runs
+from runnable.cli import argo, execute, inspect, nodes, runs
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -45,4 +45,5 @@ app.command("schema")(inspect.schema)
 app.command("execute-single-node")(nodes.execute_single_node)
 app.command("fan")(nodes.fan)
 app.command("end")(nodes.end)
+app.add_typer(argo.app, name="argo")
 app.command("execute-job")(nodes.execute_job)

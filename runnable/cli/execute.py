@@ -176,6 +176,9 @@ def _report_run(
     """Report a run of a script: in full if it was asked for, or if it failed."""
     from runnable.report import summarise
 
+    if manifest := run_log.run_config.get("manifest"):
+        answer.say(f"Wrote {manifest}: nothing has been run. Hand it to `argo submit`.")
+        return
     # What a script prints itself is its result.
     has_failed = run_log.status != defaults.SUCCESS
     if is_yaml or (summarised and not has_failed):
@@ -193,8 +196,12 @@ def _check_success(definition: str, logs: "list[RunLog]") -> None:
             f"{definition} has run, and has executed no pipeline; let it call "
             "execute(), also when it is the main script"
         )
-    latest = {run_log.run_id: run_log.status for run_log in logs}
-    failed = [run_id for run_id, it in latest.items() if it != defaults.SUCCESS]
+    latest = {run_log.run_id: run_log for run_log in logs}
+    failed = [
+        run_id
+        for run_id, it in latest.items()
+        if it.status != defaults.SUCCESS and "manifest" not in it.run_config
+    ]
     if failed:
         raise FailedError(f"failed: run {', '.join(failed)}", Exit.FAILED)
 
@@ -226,6 +233,8 @@ def _described(run_log: "RunLog") -> dict[str, object]:
     from runnable.report import error_of
 
     name = run_log.run_config.get("dag")
+    if manifest := run_log.run_config.get("manifest"):
+        return {"manifest": manifest}
     return {
         "run_id": run_log.run_id,
         "status": run_log.status,

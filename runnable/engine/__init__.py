@@ -4,6 +4,7 @@ from runnable.engine.environment import Shared, shared_of_container
 from runnable.engine.launching import check_launching, job_digest, launch_job
 from runnable.engine.opening import deletion_record
 from runnable.engine.process_identity import other_owner, owner_has_crashed
+from runnable.engine.rendering import Manifest, render
 from runnable.engine.run import run
 from runnable.engine.runtimes import (
     CallInterrupted,
@@ -28,6 +29,7 @@ __all__ = [
     "InlineRuntime",
     "Iteration",
     "LoopRuntime",
+    "Manifest",
     "OpenBranch",
     "RunningCall",
     "Runtime",
@@ -43,6 +45,7 @@ __all__ = [
     "launch_job",
     "other_owner",
     "owner_has_crashed",
+    "render",
     "run",
     "run_by_hand",
     "shared_of_container",

@@ -104,7 +104,7 @@ async def _launch(
     executor = context.services.executor.service_name
     request = StepRequest(
         context.run_id,
-        _reference(context),
+        reference_of(context),
         path,
         job_digest(tasks[0]) if tasks and not path else "",
         context.configuration_file,
@@ -119,7 +119,7 @@ async def _launch(
     return cast("StepReport", report)
 
 
-def _reference(context: RunContext) -> PipelineReference:
+def reference_of(context: RunContext) -> PipelineReference:
     """Return where another process finds the definition of the pipeline or job."""
     if context.reference:
         mode = context.execution_mode
@@ -149,7 +149,7 @@ def check_launching(
         ConfigurationError: If its definition cannot be found, or steps would share a
             folder.
     """
-    _reference(context)
+    reference_of(context)
     if is_needed(graph, options.workspace):
         kind = context.services.executor.service_name
         raise ConfigurationError(

@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Literal, NamedTuple, Protocol
 
+from pydantic import JsonValue
+
 from runnable.executor.cluster import Cluster
-from runnable.graph import Overlap, Workspace
+from runnable.graph import Graph, Overlap, Workspace
 
 Console = Literal["plain", "named", "none"]
 """How the output of tasks is passed on while they run: unchanged (but for secrets), in
@@ -81,6 +83,39 @@ class StepLauncher(Protocol):
         ...
 
 
+class RenderRequest(NamedTuple):
+    """A request to describe a run to a workflow engine, instead of running it."""
+
+    graph: Graph
+    reference: PipelineReference
+    parameters: Mapping[str, JsonValue]
+    """Those that the run starts with."""
+    resumed: str = ""
+    """The id of the run that is to be resumed; empty for new runs."""
+    configuration_file: str = ""
+    tag: str = ""
+
+
+class Renderer(Protocol):
+    """Describes runs to a workflow engine."""
+
+    @property
+    def output_file(self) -> str:
+        """The file that is written, relative to the working directory."""
+        ...
+
+    def render(self, request: RenderRequest) -> str:
+        """Return the text of a manifest.
+
+        Args:
+            request: The run.
+
+        Raises:
+            ConfigurationError: If the engine cannot run it.
+        """
+        ...
+
+
 class ExecutionOptions(NamedTuple):
     """Options by which an executor chooses how steps are run."""
 
@@ -96,6 +131,8 @@ class ExecutionOptions(NamedTuple):
     """Starts tasks and stubs somewhere else; this process runs them if None."""
     cluster: Cluster | None = None
     """Runs tasks, and branches in chunks, in processes that it manages."""
+    renderer: Renderer | None = None
+    """Describes the run to a workflow engine; nothing is run then."""
 
     @property
     def shares_journal(self) -> bool:

@@ -34,19 +34,44 @@ def with_override(executor: BaseModel, kind: type[T], override: str) -> T:
     Raises:
         ConfigurationError: If there is no such block, or it is wrong.
     """
+    fields = {to_camel(it): it for it in kind.model_fields}
+    own: dict[str, object] = {it: getattr(executor, it) for it in fields.values()}
+    for key, value in _block(executor, override).items():
+        own[fields.get(key, key)] = value
+    return _validated(executor, kind, own, override)
+
+
+def block_of(executor: BaseModel, kind: type[T], override: str) -> T:
+    """Return a block of overrides by itself.
+
+    Args:
+        executor: The executor; it has a `service_name`, and maybe `overrides`.
+        kind: The class of the block.
+        override: Its name; empty for an empty block.
+
+    Raises:
+        ConfigurationError: If there is no such block, or it is wrong.
+    """
+    return _validated(executor, kind, _block(executor, override), override)
+
+
+def _block(executor: BaseModel, override: str) -> Mapping[str, JsonValue]:
     name: str = getattr(executor, "service_name", "")
     blocks: Mapping[str, Mapping[str, JsonValue]] = getattr(executor, "overrides", {})
     if override and override not in blocks:
         hint = did_you_mean(override, blocks)
         raise ConfigurationError(f"{name} has no overrides {override!r}. {hint}")
-    fields = {to_camel(it): it for it in kind.model_fields}
-    own: dict[str, object] = {it: getattr(executor, it) for it in fields.values()}
-    for key, value in blocks.get(override, {}).items():
-        own[fields.get(key, key)] = value
+    return blocks.get(override, {})
+
+
+def _validated(
+    executor: BaseModel, kind: type[T], values: Mapping[str, object], override: str
+) -> T:
     try:
-        return kind.model_validate(own)
+        return kind.model_validate(values)
     except ValidationError as error:
         found = "; ".join(
             f"{'.'.join(map(str, it['loc']))}: {it['msg']}" for it in error.errors()
         )
+        name: str = getattr(executor, "service_name", "")
         raise ConfigurationError(f"{name}, overrides.{override}: {found}") from None

@@ -22,11 +22,13 @@ from runnable.engine import (
     CallInterrupted,
     InlineRuntime,
     LoopRuntime,
+    Manifest,
     Runtime,
     Shared,
     check_launching,
     json_parameters,
     launch_job,
+    render,
     run,
     run_by_hand,
     shared_of_container,
@@ -95,9 +97,9 @@ class PreparedRun(NamedTuple):
         options, request = executor.options, self.request
         graph = executor.adapt(request.graph, self.parameters)
         if request.runs_here:
-            options = options._replace(launcher=None, cluster=None)
+            options = options._replace(launcher=None, cluster=None, renderer=None)
         running = self._started(graph, options, runtime)
-        if not options.shares_journal:
+        if not (options.shares_journal or options.renderer):
             return running
         return _checked(partial(self._check, executor, graph), runtime, running)
 
@@ -109,15 +111,42 @@ class PreparedRun(NamedTuple):
         self, graph: Graph, options: ExecutionOptions, runtime: Runtime
     ) -> Coroutine[Any, Any, RunLog]:
         request = self.request
+        if options.renderer is not None:
+            self._find_reference()
+            return self._written(runtime)
         if options.launcher is not None:
-            if not request.origin["reference"]:
-                found = reference_of_caller() or self.context.reference
-                self.context.reference = found
+            self._find_reference()
             check_launching(self.context, graph, options)
             if request.job is not None:
                 job, context = request.job, self.context
                 return launch_job(options.launcher, job, context, runtime)
         return run(graph, self.parameters, runtime, self.context, self.shared, options)
+
+    def _find_reference(self) -> None:
+        if not self.request.origin["reference"]:
+            found = reference_of_caller() or self.context.reference
+            self.context.reference = found
+
+    def manifest(self) -> Manifest:
+        """Describe the run to a workflow engine.
+
+        Raises:
+            ConfigurationError: If its executor does not, or the engine cannot run it.
+        """
+        executor = cast("BaseExecutor", self.context.services.executor)
+        graph = executor.adapt(self.request.graph, self.parameters)
+        return render(executor.options, graph, self.parameters, self.context)
+
+    async def _written(self, runtime: Runtime) -> RunLog:
+        """Write the manifest; nothing is run."""
+        made = await runtime.off_loop(self.manifest)
+        made.write()
+        return RunLog(
+            run_id=self.context.run_id,
+            status=defaults.CREATED,
+            tag=self.context.tag,
+            run_config={"manifest": made.file},
+        )
 
 
 async def _checked(

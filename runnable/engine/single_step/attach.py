@@ -99,7 +99,8 @@ async def attached(
         )
         with claimed as address, active_run():
             done = has_succeeded(address, env.state)
-            yield SingleStep(env, address, done, in_order=step.in_order)
+            in_order = step.in_order
+            yield SingleStep(env, address, has_succeeded=done, in_order=in_order)
     except UnrecordedError as error:
         raise unwrapped(error) from error
     finally:

@@ -6,6 +6,8 @@ and is recorded as failed; and the last step of a branch ends the branch. Where 
 could do so, the step that the branch is of does, or the end of the run.
 """
 
+from functools import partial
+
 from runnable import defaults
 from runnable.context import RunContext
 from runnable.datastore import (
@@ -34,7 +36,7 @@ from runnable.graph import (
     join,
     parent,
 )
-from runnable.journal import Finish, RunNode, RunState
+from runnable.journal import Finish, RunNode, RunResumed, RunStarted, RunState
 
 _LOST = "its process has ended, and has recorded no end"
 _NOT_STARTED = "its process did not start, or has recorded nothing"
@@ -68,13 +70,13 @@ async def resumed(
     """
     if state.has_succeeded or is_end:
         return None
-    if context.must_be_new and not context.is_retry:
-        if not _is_of_this_workflow(state, context):
+    is_new = False
+    if context.must_be_new:
+        is_new = not await runtime.off_loop(partial(_has_begun_here, context))
+        if is_new and not context.is_retry:
             raise RunLogExistsError(context.run_id)
-    elif not context.must_be_new and not state.is_over:
+    if not (is_new or state.is_over):
         return None
-    if not (context.is_retry or state.is_over):
-        return None  # the process that began it was started once more
     code = await code_identity(shared, runtime)
     try:
         return await resume(graph, {}, runtime, context, code, launches_steps=True)
@@ -82,10 +84,19 @@ async def resumed(
         return None  # by a step that was started at the same time
 
 
-def _is_of_this_workflow(state: RunState, context: RunContext) -> bool:
-    workflow, started = context.code_ids.get("argo"), state.started
-    known = {it.code_identifier for it in started.code} if started else set[str]()
-    return workflow is not None and workflow in known
+def _has_begun_here(context: RunContext) -> bool:
+    """Return whether this workflow has begun the run already, or has resumed it."""
+    workflow = context.code_ids.get("argo")
+    begun = (
+        it
+        for it in context.run_log_store.read(context.run_id, 0)
+        if isinstance(it, RunStarted | RunResumed)
+    )
+    return any(
+        code.code_identifier_type == "argo" and code.code_identifier == workflow
+        for it in begun
+        for code in it.code
+    )
 
 
 def settle(address: Address, env: RunEnvironment) -> None:

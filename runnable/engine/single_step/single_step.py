@@ -84,8 +84,8 @@ class SingleStep:
         self,
         env: RunEnvironment,
         address: Address,
-        has_succeeded: bool,
         *,
+        has_succeeded: bool,
         in_order: bool = False,
     ) -> None:
         self._env = env

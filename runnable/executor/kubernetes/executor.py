@@ -9,7 +9,7 @@ from pydantic import ConfigDict
 from runnable.errors import ConfigurationError
 from runnable.executor.base import BasePipelineExecutor
 from runnable.executor.execution import ExecutionOptions
-from runnable.executor.kubernetes_settings import EITHER, Placement, PodSettings
+from runnable.executor.kubernetes.settings import EITHER, Placement, PodSettings
 from runnable.executor.local import LocalOptions
 from runnable.executor.mounts import Mount, mounts_of
 from runnable.executor.overrides import chosen_overrides, with_override
@@ -45,7 +45,7 @@ class KubernetesExecutor(LocalOptions, PodSettings, BasePipelineExecutor):
     @property
     def options(self) -> ExecutionOptions:
         """Launch each step as a Job."""
-        from runnable.executor.kubernetes_steps import JobLauncher
+        from runnable.executor.kubernetes.steps import JobLauncher
 
         mounts = mounts_of(self._context.services)
         self._check_stores(mounts)
@@ -59,7 +59,7 @@ class KubernetesExecutor(LocalOptions, PodSettings, BasePipelineExecutor):
 
     def check(self, graph: Graph) -> None:
         """Refuse settings that are wrong, and a cluster that does not answer."""
-        from runnable.executor.kubernetes_steps import Api
+        from runnable.executor.kubernetes.steps import Api
 
         super().check(graph)
         for override in dict.fromkeys(chosen_overrides(graph, self.service_name)):

@@ -21,8 +21,8 @@ from typing import Any
 
 from runnable.errors import ConfigurationError
 from runnable.executor.execution import StepReport, StepRequest
-from runnable.executor.kubernetes_manifest import manifest
-from runnable.executor.kubernetes_settings import Placement, PodSettings
+from runnable.executor.kubernetes.manifest import manifest
+from runnable.executor.kubernetes.settings import Placement, PodSettings
 from runnable.executor.mounts import Mount
 
 _LOOK_SECONDS = 0.5

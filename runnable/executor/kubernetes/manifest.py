@@ -9,7 +9,7 @@ from typing import Any
 from runnable.events.telemetry import carried_environment
 from runnable.executor.commands import arguments_of
 from runnable.executor.execution import StepRequest
-from runnable.executor.kubernetes_settings import Placement, PodSettings
+from runnable.executor.kubernetes.settings import Placement, PodSettings
 from runnable.executor.mounts import Mount, variables_of
 
 
@@ -43,8 +43,8 @@ def manifest(
         "name": "step",
         "image": settings.image,
         "imagePullPolicy": settings.image_pull_policy,
-        # As $(NAME) would be replaced by the value of a variable.
-        "command": [it.replace("$(", "$$(") for it in ["runnable", *command]],
+        # As Kubernetes replaces $(NAME), and $$.
+        "command": [it.replace("$", "$$") for it in ["runnable", *command]],
         "env": _variables(request, settings, mounts),
         "resources": settings.resources.model_dump(exclude_defaults=True),
         "volumeMounts": [*(it["mount"] for it in stores), *settings.volume_mounts],
@@ -79,7 +79,7 @@ def _variables(
     plain = {**settings.env, **carried_environment(), **variables_of(mounts, ())}
     listed: list[dict[str, Any]] = [
         # As in a command: what looks like a reference to a variable is none.
-        {"name": name, "value": value.replace("$(", "$$(")}
+        {"name": name, "value": value.replace("$", "$$")}
         for name, value in plain.items()
     ]
     if settings.secret_from_k8s:

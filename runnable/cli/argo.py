@@ -1,0 +1,57 @@
+"""Commands for Argo: write a workflow."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from runnable.cli.arguments import AsJson, Config, Parameters, Tag, Verbose
+from runnable.cli.execute import Definition, importable
+from runnable.cli.outcome import told_to_the_shell
+
+app = typer.Typer(no_args_is_help=True, help="Describe pipelines to Argo.")
+
+
+@app.callback()
+def _argo() -> None:
+    """Describe pipelines to Argo."""
+
+
+@app.command("render")
+def render(
+    definition: Definition,
+    output: Annotated[
+        str,
+        typer.Option(
+            "--output", "-o", help="The file; - prints it; else as configured."
+        ),
+    ] = "",
+    config: Config = None,
+    parameters: Parameters = None,
+    tag: Tag = "",
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """Write a pipeline as a workflow of Argo; nothing is run.
+
+    Its configuration has `pipeline_executor: {type: argo, ...}`.
+    """
+    with told_to_the_shell(as_json=as_json, verbose=verbose) as answer:
+        from runnable.scope.options import Options
+        from runnable.sdk.manifests import manifest_of
+
+        options = Options(
+            configuration_file=_text(config), tag=tag, parameters_file=_text(parameters)
+        )
+        made = manifest_of(importable(definition), options)
+        if output == "-":
+            answer.say(made.text.rstrip())
+            answer.give({"manifest": made.text})
+            return
+        made.write(output)
+        answer.say(f"Wrote {output or made.file}. Hand it to `argo submit`.")
+        answer.give({"manifest": output or made.file})
+
+
+def _text(path: Path | None) -> str:
+    return str(path or "")
