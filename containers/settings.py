@@ -24,6 +24,7 @@ from containers.providers import ContextScoped
 from runnable import defaults
 from runnable.datastore.errors import RetryValidationError
 from runnable.errors import ConfigurationError, did_you_mean
+from runnable.parameters.packing import unpacked_variables
 from runnable.parameters.sources import WrittenValues, read_parameters_file
 from runnable.parameters.values import json_or_text
 from runnable.scope.launcher import NOBODY, launcher
@@ -266,6 +267,8 @@ def _parameters(
     """Return the values of all sources, and the texts of those that were text."""
     file = Path(parameters_file)
     read = read_parameters_file(file) if parameters_file else WrittenValues({}, {})
+    packed = unpacked_variables(environment)
+    read = WrittenValues(read.values | packed.values, read.texts | packed.texts)
     # Variables have no case on some systems; a name of the file keeps its own.
     spelling = {name.lower(): name for name in read.values}
     written: dict[str, JsonValue] = {

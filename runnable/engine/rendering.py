@@ -69,10 +69,9 @@ def render(
             f"the parameters {', '.join(hidden)} have a secret in them, which a "
             "manifest must not show; have a task declare the secret"
         )
-    values = {name: it.value for name, it in parameters.items()}
     resumed = context.run_id if context.is_retry else ""
     reference = reference_of(context)._replace(import_path=())
     request = RenderRequest(
-        graph, reference, values, resumed, context.configuration_file, context.tag
+        graph, reference, parameters, resumed, context.configuration_file, context.tag
     )
     return Manifest(options.renderer.render(request), options.renderer.output_file)

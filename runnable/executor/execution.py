@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Literal, NamedTuple, Protocol
 
-from pydantic import JsonValue
-
 from runnable.executor.cluster import Cluster
 from runnable.graph import Graph, Overlap, Workspace
+from runnable.journal import AnyParameter
 
 Console = Literal["plain", "named", "none"]
 """How the output of tasks is passed on while they run: unchanged (but for secrets), in
@@ -88,7 +87,7 @@ class RenderRequest(NamedTuple):
 
     graph: Graph
     reference: PipelineReference
-    parameters: Mapping[str, JsonValue]
+    parameters: Mapping[str, AnyParameter]
     """Those that the run starts with."""
     resumed: str = ""
     """The id of the run that is to be resumed; empty for new runs."""

@@ -14,6 +14,7 @@ from runnable.exceptions import ConfigurationError
 from tests.support import docker_service, kubernetes_cluster
 from tests.support.container_flows import EVERYTHING, HEADER
 from tests.support.gates import wait_until
+from tests.support.kubernetes_cluster import kubectl
 
 pytestmark = kubernetes_cluster.needs()
 
@@ -53,16 +54,6 @@ def execute(config, tmp_path, monkeypatch):
 
     yield run
     sys.modules.pop("flow", None)
-
-
-def kubectl(*arguments):
-    done = subprocess.run(
-        ["kubectl", "--kubeconfig", kubernetes_cluster.kubeconfig(), *arguments],
-        capture_output=True,
-        check=True,
-        text=True,
-    )
-    return done.stdout
 
 
 def failing(body, returns=()):

@@ -3,8 +3,12 @@
 import atexit
 import functools
 import importlib.util
+import os
+from pathlib import Path
 
 import pytest
+
+from runnable import PythonTask
 
 KINDS = ("dask", "ray")
 _MODULES = {"dask": "distributed", "ray": "ray"}
@@ -24,8 +28,20 @@ def executor(kind):
 
 @functools.cache
 def _started(kind):
+    with pytest.MonkeyPatch.context() as patch:
+        # Its workers import modules of the tests.
+        patch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+        return _configuration(kind)
+
+
+def _configuration(kind):
     if kind == "ray":
-        return {"n_workers": 2}  # Ray keeps the one that the first run has started
+        config = {"n_workers": 2}
+        services = {"pipeline_executor": {"type": "ray", "config": config}}
+        # Ray keeps the cluster that its first run has started.
+        task = PythonTask(name="s", function=os.getpid)
+        task.as_pipeline().execute(services=services)
+        return config
     from distributed.deploy.subprocess import SubprocessCluster
 
     cluster = SubprocessCluster(

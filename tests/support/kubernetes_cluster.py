@@ -61,6 +61,24 @@ def needs():
     return pytest.mark.skipif(bool(reason), reason=reason)
 
 
+def kubectl(*arguments, **options):
+    """Run `kubectl`, and return what it prints."""
+    done = subprocess.run(
+        ["kubectl", "--kubeconfig", kubeconfig(), *arguments],
+        capture_output=True,
+        check=True,
+        text=True,
+        **options,
+    )
+    return done.stdout
+
+
+def secret(name, values):
+    """Make a Secret, if there is none of its name."""
+    made = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}}
+    kubectl("apply", "-f", "-", input=json.dumps({**made, "stringData": values}))
+
+
 class _Cluster:
     """The processes of a cluster, started one after the other."""
 

@@ -6,6 +6,7 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from hera.workflows import models as m
+from pydantic import JsonValue
 
 from runnable import defaults
 from runnable.errors import ConfigurationError
@@ -17,9 +18,12 @@ from runnable.executor.argo.settings import (
     Toleration,
     Variable,
 )
-from runnable.executor.argo.values import argument, variable_of
+from runnable.executor.argo.values import arguments, shown_text
 from runnable.executor.execution import RenderRequest
 from runnable.executor.mounts import Mount, variables_of
+from runnable.journal import JsonParameter
+from runnable.parameters.packing import packed_variables
+from runnable.parameters.sources import WrittenValues
 from runnable.tasks import BaseTaskType
 
 OUTPUT_FOLDER = "/runnable-outputs"
@@ -87,7 +91,7 @@ class Containers:
             override: The block of overrides that it has chosen.
         """
         secrets = task.secrets if isinstance(task, BaseTaskType) else ()
-        command = ["execute-single-node", _RUN_ID, self._definition, path]
+        command = ["execute-single-node", self._definition, path]
         settings = self._settings.step_settings(override)
         template = self._template(name, command, place, settings, tuple(secrets))
         if self._settings.configmap_cache_name and not place.is_repeated:
@@ -111,7 +115,7 @@ class Containers:
             direction: `out` or `in`.
             output: The output parameter, if it has one.
         """
-        command = ["fan", _RUN_ID, path, self._definition, direction]
+        command = ["fan", path, self._definition, direction]
         settings = self._settings.step_settings()
         return self._template(name, command, place, settings, output=output)
 
@@ -122,7 +126,7 @@ class Containers:
             name: Of the template.
             place: What ends.
         """
-        command = ["end", _RUN_ID, self._definition]
+        command = ["end", self._definition]
         if place.path:
             command.append(place.path)
         settings = self._settings.step_settings()
@@ -140,7 +144,8 @@ class Containers:
     ) -> m.Template:
         begins = not self._has_begun and command[0] != "end"
         self._has_begun = self._has_begun or begins
-        arguments = [it if it == _RUN_ID else argument(it, "name") for it in command]
+        names = [*command, *self._given_options()]
+        given = ["runnable", command[0], _RUN_ID, *arguments(names[1:])]
         options = [*self._options(command[0], place, begins=begins)]
         if output:
             options.append(f"--output={_file(output)}")
@@ -150,7 +155,7 @@ class Containers:
             outputs=_outputs(output),
             container=m.Container(
                 image=settings.image,
-                command=["runnable", *arguments, *options],
+                command=[*given, *options],
                 image_pull_policy=settings.image_pull_policy,
                 env=[*self._variables(settings, secrets, begins=begins)],
                 resources=_resources(settings.resources),
@@ -172,9 +177,16 @@ class Containers:
     def _definition(self) -> str:
         return self._request.reference.definition
 
-    def _options(self, command: str, place: Place, *, begins: bool) -> Iterator[str]:
+    def _given_options(self) -> Iterator[str]:
         request = self._request
         yield f"--mode={request.reference.mode}"
+        if request.configuration_file:
+            yield f"--config={request.configuration_file}"
+        if request.tag:
+            yield f"--tag={request.tag}"
+        yield from (f"--argument={it}" for it in request.reference.arguments)
+
+    def _options(self, command: str, place: Place, *, begins: bool) -> Iterator[str]:
         yield "--log-level={{workflow.parameters.log_level}}"
         if command != "end":
             yield "--in-order"
@@ -183,12 +195,6 @@ class Containers:
         if place.numbers:
             numbers = [f"{{{{inputs.parameters.{it}}}}}" for it in place.numbers]
             yield f'--iter-variable={{"branch_numbers":[{",".join(numbers)}]}}'
-        if request.configuration_file:
-            yield "--config=" + argument(request.configuration_file, "file")
-        if request.tag:
-            yield "--tag=" + argument(request.tag, "tag")
-        for it in request.reference.arguments:
-            yield "--argument=" + argument(it, "argument of the script")
 
     def _variables(
         self, settings: StepSettings, secrets: Iterable[str], *, begins: bool
@@ -210,24 +216,31 @@ class Containers:
 
     def _first_variables(self) -> dict[str, str]:
         """Return the variables of the pod that begins the run."""
-        made = {defaults.MUST_BE_NEW: "true"}
-        exposed = self.exposed()
-        for name, value in self._request.parameters.items():
-            text = variable_of(name, value)
+        made, exposed = {defaults.MUST_BE_NEW: "true"}, self.exposed()
+        values: dict[str, JsonValue] = {}
+        texts: dict[str, JsonValue] = {}
+        for name, parameter in self._request.parameters.items():
+            shown = shown_text(name, parameter)
             if name in exposed:
-                text = f"{{{{workflow.parameters.{name}}}}}"
-            made[defaults.PARAMETER_PREFIX + name] = text
-        return made
+                shown = f"{{{{workflow.parameters.{name}}}}}"
+            if shown is not None:
+                made[defaults.PARAMETER_PREFIX + name] = shown
+                continue
+            values[name] = parameter.value
+            if isinstance(parameter, JsonParameter) and parameter.text is not None:
+                texts[name] = parameter.text
+        return made | packed_variables(WrittenValues(values, texts))
 
     def exposed(self) -> Mapping[str, str]:
         """Return the arguments of the workflow that are parameters of the run."""
         if not self._settings.expose_parameters_as_inputs:
             return {}
-        return {
-            name: variable_of(name, value)
-            for name, value in self._request.parameters.items()
-            if not isinstance(value, dict | list) and name not in ARGUMENTS
+        texts = {
+            name: shown_text(name, it)
+            for name, it in self._request.parameters.items()
+            if not isinstance(it.value, dict | list) and name not in ARGUMENTS
         }
+        return {name: it for name, it in texts.items() if it is not None}
 
     def _volume_mounts(self, output: str) -> Iterator[m.VolumeMount]:
         if self._settings.pvc_for_runnable:
@@ -266,7 +279,7 @@ def _reference(name: str, secret: str, key: str) -> m.EnvVar:
 def _variable(it: Variable) -> m.EnvVar:
     if it.value is None:
         return _reference(it.name, it.secret_name, it.secret_key)
-    return m.EnvVar(name=it.name, value=argument(it.value, f"variable {it.name}"))
+    return m.EnvVar(name=it.name, value=arguments([it.value])[0])
 
 
 def _resources(resources: Resources) -> m.ResourceRequirements:

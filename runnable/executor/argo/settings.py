@@ -144,7 +144,7 @@ def overridden(defaults: StepSettings, override: StepOverride) -> StepSettings:
     for name, values in changed.pop("resources", {}).items():
         own["resources"][name] = {**own["resources"][name], **values}
     by_name = {it["name"]: it for it in [*own["env"], *changed.pop("env", [])]}
-    return StepSettings(**{**own, **changed, "env": [*by_name.values()]})
+    return StepSettings.model_validate({**own, **changed, "env": [*by_name.values()]})
 
 
 class Metadata(Strict):

@@ -1,83 +1,69 @@
 """Values in a workflow, so that neither Argo nor Kubernetes replaces anything in them.
 
 Argo replaces what is in double braces, everywhere; Kubernetes replaces `$(NAME)` and
-`$$` in commands and variables. Values of parameters are written as JSON, in which any
-character can be written by its number. What is no value, such as a name, is refused.
+`$$` in commands and variables. A value is shown in the workflow only if it has neither,
+and is short; others are packed. A name that has braces is refused.
 """
 
 import json
 import re
-
-from pydantic import JsonValue
+from collections.abc import Iterable
 
 from runnable.errors import ConfigurationError
+from runnable.journal import AnyParameter, JsonParameter
 from runnable.parameters.values import json_or_text
 
-_MOST_BYTES = 120_000  # Linux has 128 KiB for a variable
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
-_HALF_PAIR = re.compile(r"[\ud800-\udfff]")
+_NAME = re.compile(r"[a-z_][a-z0-9_]*")  # variables have one case
+_UNSAFE = re.compile(r"\{\{|\$|[\x00-\x1f\x7f\ud800-\udfff]")
+_MOST = 4_000
 
 
-def variable_of(name: str, value: JsonValue) -> str:
-    r"""Return the text by which a variable of a pod carries the value of a parameter.
+def shown_text(name: str, parameter: AnyParameter) -> str | None:
+    """Return the text by which a workflow shows the value of a parameter.
 
     Args:
         name: The name of the parameter.
-        value: Any.
+        parameter: The parameter.
 
-    Raises:
-        ConfigurationError: If its name, or its length, is impossible for a variable.
+    Returns:
+        Nothing if it has to be packed.
 
     Example:
-        >>> variable_of("x", "hello"), variable_of("x", "1"), variable_of("x", [1.5])
-        ('hello', '"1"', '[1.5]')
-        >>> variable_of("x", "{{a}} $(b)")
-        '"\\u007b\\u007ba}} \\u0024(b)"'
+        >>> [shown_text("x", JsonParameter(value=it)) for it in ("hello", "1", [1.5])]
+        ['hello', '"1"', '[1.5]']
+        >>> shown_text("x", JsonParameter(value="{{hello}}"))
     """
-    if not _NAME.fullmatch(name):
-        raise ConfigurationError(
-            f"parameter {name!r} cannot be handed to pods: its name is none of a "
-            "variable; use letters, digits and underscores"
-        )
-    text = value if isinstance(value, str) and _is_plain(value) else _escaped(value)
-    if len(text.encode()) > _MOST_BYTES:
-        raise ConfigurationError(
-            f"parameter {name!r} is too long for a workflow: {len(text.encode()):,} "
-            f"bytes, at most {_MOST_BYTES:,}. Have a step read it from a file or an "
-            "object store"
-        )
-    return text
+    if not _NAME.fullmatch(name) or not isinstance(parameter, JsonParameter):
+        return None
+    value = parameter.value
+    exact = json.dumps(value, ensure_ascii=False)
+    plain = [it for it in (parameter.text, value) if isinstance(it, str)]
+    texts = [*(it for it in plain if json.dumps(json_or_text(it)) == exact), exact]
+    return next((it for it in texts if _is_safe(it)), None)
 
 
-def _is_plain(text: str) -> bool:
-    is_safe = "{{" not in text and "$" not in text and not _CONTROL.search(text)
-    return is_safe and json_or_text(text) == text
+def _is_safe(text: str) -> bool:
+    return len(text) <= _MOST and not _UNSAFE.search(text)
 
 
-def _escaped(value: JsonValue) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    if not text.isascii() and _HALF_PAIR.search(text):
-        text = json.dumps(value)
-    return text.replace("{{", "\\u007b\\u007b").replace("$", "\\u0024")
-
-
-def argument(text: str, what: str) -> str:
-    """Return an argument of a command, as a workflow has to write it.
+def arguments(texts: Iterable[str]) -> list[str]:
+    """Return arguments of a command, as a workflow has to write them.
 
     Args:
-        text: The argument.
-        what: What it is, for the error.
+        texts: The arguments.
 
     Raises:
-        ConfigurationError: If Argo would replace something in it.
+        ConfigurationError: If Argo would replace something in one.
 
     Example:
-        >>> argument("a$(b)", "tag")
-        'a$$(b)'
+        >>> arguments(["--tag=a$(b)"])
+        ['--tag=a$$(b)']
     """
-    if "{{" in text:
-        raise ConfigurationError(
-            f"the {what} {text!r} has {{{{ in it, which Argo replaces; choose another"
-        )
-    return text.replace("$", "$$")
+    made: list[str] = []
+    for text in texts:
+        if "{{" in text:
+            raise ConfigurationError(
+                f"{text!r} has {{{{ in it, which Argo replaces; choose another name"
+            )
+        made.append(text.replace("$", "$$"))
+    return made

@@ -1,0 +1,194 @@
+"""One pipeline, with nodes of all kinds nested, on every executor: the same run log."""
+
+import json
+import os
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import yaml
+
+from runnable import get_run_log
+from tests.support import clusters, docker_service, kubernetes_cluster, one_pipeline
+from tests.support.argo_interpreter import Interpreter
+from tests.support.random_pipelines import comparable
+
+TOKEN = "s3cr3t-of-the-one-pipeline"
+KINDS = [
+    "processes",
+    "emulator",
+    "argo",
+    *(pytest.param(it, marks=clusters.needs(it)) for it in clusters.KINDS),
+    *(pytest.param(it, marks=docker_service.needs(it)) for it in docker_service.KINDS),
+    pytest.param("kubernetes", marks=kubernetes_cluster.needs()),
+]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def secret():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(one_pipeline.SECRET, TOKEN)
+        patch.syspath_prepend(str(docker_service.ROOT))
+        yield
+
+
+def services_of(kind, folder):
+    """Return the executor of a kind, as a configuration."""
+    root = str(docker_service.ROOT)
+    match kind:
+        case "threads":
+            return {"type": "local"}
+        case "processes":
+            return {"type": "local", "config": {"parallelism": "process"}}
+        case "emulator":
+            return {"type": "emulator"}
+        case "dask" | "ray":
+            return clusters.executor(kind)
+        case "docker" | "podman":
+            config = {
+                "docker_host": docker_service.service(kind),
+                "docker_image": docker_service.IMAGE,
+                "network": "none",
+                "working_dir": "/tmp",
+                "environment": {"PYTHONPATH": root},
+                "volumes": [*docker_service.volumes(), f"{folder}:{folder}"],
+            }
+            return {"type": "local-container", "config": config}
+        case "kubernetes":
+            return {"type": "kubernetes", "config": kubernetes(root, folder)}
+    raise AssertionError(kind)
+
+
+def kubernetes(root, folder):
+    volumes, mounts = [], []
+    for number, it in enumerate([*docker_service.volumes(), f"{folder}:{folder}"]):
+        here, there = it.removesuffix(":ro").split(":")
+        volumes.append({"name": f"v{number}", "hostPath": {"path": here}})
+        mounts.append({"name": f"v{number}", "mountPath": there})
+    kubernetes_cluster.secret("one-pipeline", {one_pipeline.SECRET: TOKEN})
+    return {
+        "image": kubernetes_cluster.IMAGE,
+        "imagePullPolicy": "Never",
+        "config_path": kubernetes_cluster.kubeconfig(),
+        "stores_on_host": True,
+        "working_dir": "/tmp",
+        "secret_from_k8s": "one-pipeline",
+        "env": {"PYTHONPATH": root},
+        "volumes": volumes,
+        "volume_mounts": mounts,
+    }
+
+
+def execute(kind, folder, **options):
+    """Run the pipeline in a folder, or resume it there; return its run log."""
+    if kind == "argo":
+        return with_argo(folder, **options)
+    options.setdefault("parameters", one_pipeline.PARAMETERS)
+    services = {"pipeline_executor": services_of(kind, folder)}
+    with in_folder(folder):
+        return one_pipeline.build().execute(services=services, **options)
+
+
+def with_argo(folder, parameters=one_pipeline.PARAMETERS, **options):
+    interpreter = submitted(folder, parameters, **options)
+    phase = interpreter.run()
+    failed = [it.said[-1500:] for it in interpreter.pods if it.status]
+    with in_folder(folder):
+        log = get_run_log(options.get("resume") or interpreter.name)
+    assert (phase, log.status) == ("Succeeded", "SUCCESS"), failed
+    return log
+
+
+def submitted(folder, parameters, resume="", **more):
+    """Render the workflow of the pipeline, as a user would, and hand it to Argo."""
+    root = str(docker_service.ROOT)
+    workflow = {"metadata": {"generate_name": "one-"}}
+    config = {
+        "argo_workflow": workflow,
+        "defaults": {
+            "image": "flows:1",
+            "env": [{"name": "PYTHONPATH", "value": root}],
+        },
+        "pvc_for_runnable": "stores",
+        "secret_from_k8s": "one-pipeline",
+    }
+    executor = {"type": "argo", "config": config}
+    (folder / "argo.yaml").write_text(yaml.safe_dump({"pipeline-executor": executor}))
+    (folder / "parameters.yaml").write_text(yaml.safe_dump(parameters))
+    command = ["argo", "render", "tests.support.one_pipeline:build", "-o", "-"]
+    files = ["-c", "argo.yaml", "-p", "parameters.yaml"]
+    done = subprocess.run(
+        [sys.executable, "-m", "runnable.cli", *command, *files],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": root},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert TOKEN not in done.stdout
+    (folder / ".stores").mkdir(exist_ok=True)
+    for name, place in (("run_logs", ".run_log_store"), ("catalog", ".catalog")):
+        (folder / place).mkdir(exist_ok=True)
+        link = folder / ".stores" / name
+        if not link.exists():
+            link.symlink_to(folder / place)
+    arguments = {"run_id": resume, "retry_run_id": resume} if resume else {}
+    return Interpreter(
+        yaml.safe_load(done.stdout),
+        folder,
+        {"stores": str(folder / ".stores")},
+        {"one-pipeline": {one_pipeline.SECRET: TOKEN}},
+        arguments,
+        **more,
+    )
+
+
+@contextmanager
+def in_folder(folder):
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
+def recorded(log):
+    """Return what a run log says, without what belongs to one execution of it."""
+    content = comparable(log)
+    content.pop("tag", None)
+    text = json.dumps(content, default=str, sort_keys=True)
+    return json.loads(text.replace(log.run_id, "RUN"))
+
+
+def differences(one, other, path=""):
+    """List where two values differ."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        keys = [*other, *(it for it in one if it not in other)]
+        return [
+            found
+            for key in keys
+            for found in differences(one.get(key), other.get(key), f"{path}/{key}")
+        ]
+    if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        return [
+            found
+            for at, pair in enumerate(zip(one, other, strict=True))
+            for found in differences(*pair, f"{path}/{at}")
+        ]
+    return [] if one == other else [(path, str(one)[:300], str(other)[:300])]
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory):
+    """What the run log says where each step runs in a thread."""
+    return recorded(execute("threads", tmp_path_factory.mktemp("threads")))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_run_log_is_the_same(kind, expected, tmp_path):
+    assert differences(recorded(execute(kind, tmp_path)), expected) == []
+    for file in tmp_path.rglob("*"):
+        assert file.is_dir() or TOKEN.encode() not in file.read_bytes(), file
