@@ -2,17 +2,23 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
-from contextlib import contextmanager
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 import yaml
 
 from runnable import get_run_log
+from runnable.engine import process_identity
 from tests.support import clusters, docker_service, kubernetes_cluster, one_pipeline
 from tests.support.argo_interpreter import Interpreter
+from tests.support.gates import wait_until
+from tests.support.kubernetes_cluster import kubectl
 from tests.support.random_pipelines import comparable
 
 TOKEN = "s3cr3t-of-the-one-pipeline"
@@ -192,3 +198,105 @@ def test_the_run_log_is_the_same(kind, expected, tmp_path):
     assert differences(recorded(execute(kind, tmp_path)), expected) == []
     for file in tmp_path.rglob("*"):
         assert file.is_dir() or TOKEN.encode() not in file.read_bytes(), file
+
+
+PAIRS = [
+    ("threads", "argo"),
+    ("argo", "emulator"),
+    ("emulator", "processes"),
+    ("processes", "docker"),
+    ("docker", "threads"),
+    ("dask", "ray"),
+    ("ray", "dask"),
+    ("podman", "threads"),
+    ("kubernetes", "threads"),
+    ("argo", "kubernetes"),
+]
+MARKS = {
+    **{it: clusters.needs(it) for it in clusters.KINDS},
+    **{it: docker_service.needs(it) for it in docker_service.KINDS},
+    "kubernetes": kubernetes_cluster.needs(),
+}
+
+
+@pytest.mark.parametrize(
+    ("begins", "ends"),
+    [
+        pytest.param(
+            *pair, marks=[MARKS[it] for it in pair if it in MARKS], id="-".join(pair)
+        )
+        for pair in PAIRS
+    ],
+)
+def test_a_killed_run_is_resumed_elsewhere(
+    begins, ends, expected, tmp_path, monkeypatch
+):
+    # Whether a process of another container lives, is known by what it says only.
+    monkeypatch.setattr(process_identity, "_SILENT_SECONDS", 3)
+    held = tmp_path / "held"
+    parameters = {**one_pipeline.PARAMETERS, "hold": str(held)}
+    begin = with_argo_until if begins == "argo" else until
+    run_id = begin(held, begins, tmp_path, parameters)
+    time.sleep(4 if begins in {"docker", "podman", "kubernetes"} else 0)
+    log = execute(ends, tmp_path, parameters=parameters, resume=run_id)
+    assert log.status == "SUCCESS"
+    # Only the step that was killed has run again.
+    found = differences(recorded(log), expected)
+    ignored = ("/hold/", "/steps/fail/") if begins == "argo" else ("/hold/",)
+    assert [it for it in found if not any(i in f"{it[0]}/" for i in ignored)] == []
+    attempts = log.steps["hold"].attempts
+    assert [it.status for it in attempts][-1] == "SUCCESS"
+    assert len(attempts) == 2
+
+
+def until(held, kind, folder, parameters):
+    """Begin a run in another process, and kill everything in the midst of a step."""
+    code = (
+        "import json, sys; sys.path.insert(0, sys.argv[1]);"
+        "from tests.support import one_pipeline;"
+        "one_pipeline.build().execute(**json.loads(sys.stdin.read()))"
+    )
+    services = {"pipeline_executor": services_of(kind, folder)}
+    options = {"services": services, "parameters": parameters, "run_id": "killed"}
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(docker_service.ROOT)],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(docker_service.ROOT)},
+        stdin=subprocess.PIPE,
+        start_new_session=True,
+    ) as process:
+        process.stdin.write(json.dumps(options).encode())
+        process.stdin.close()
+        try:
+            wait_until(lambda: held.exists() and held.read_text(), seconds=120)
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+    end_step(kind, int(held.read_text()))
+    return "killed"
+
+
+def end_step(kind, process_id):
+    """Kill the process of a step whose run has been killed."""
+    match kind:
+        case "docker" | "podman":
+            docker_service.kill_all(kind)
+        case "kubernetes":
+            kubectl("delete", "jobs,pods", "--all", "--force", "--grace-period=0")
+        case _:
+            with suppress(ProcessLookupError):
+                os.kill(process_id, signal.SIGKILL)
+
+
+def with_argo_until(held, kind, folder, parameters):
+    """Begin a run with Argo, and kill the pod of a step."""
+    interpreter = submitted(folder, parameters)
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(interpreter.run)
+        wait_until(lambda: held.exists() and held.read_text(), seconds=120)
+        end_step(kind, int(held.read_text()))
+        assert running.result() == "Failed"
+    with in_folder(folder):
+        log = get_run_log(interpreter.name)
+    assert log.status == "FAIL"
+    assert "has recorded no end" in log.steps["hold"].attempts[-1].message
+    return interpreter.name

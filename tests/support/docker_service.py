@@ -71,6 +71,15 @@ def service(kind):
     return address
 
 
+def kill_all(kind):
+    """Kill every container of a service that was started before."""
+    import docker
+
+    with contextlib.closing(docker.DockerClient(service(kind))) as client:
+        for container in client.containers.list():
+            container.remove(force=True)
+
+
 def _dockerd(folder, address):
     (folder / "daemon.json").write_text("{}")
     given = {

@@ -49,8 +49,8 @@ class Gate:
         wait_until(lambda: self.entered >= entered)
 
 
-def wait_until(true):
-    end = time.monotonic() + 60
+def wait_until(true, seconds=60):
+    end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, "what is waited for does not come"
         time.sleep(0.002)

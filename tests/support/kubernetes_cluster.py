@@ -289,6 +289,8 @@ def _start_node(cluster):
         "port": cluster.port("kubelet"),
         "healthzPort": cluster.port("healthz"),
         "cgroupDriver": "cgroupfs",
+        # A kubelet ends what it does not know in its groups, such as another one's.
+        "cgroupRoot": _cgroup(f.name),
         "failSwapOn": False,
         "enforceNodeAllocatable": [],
         "authentication": {"anonymous": {"enabled": True}},
@@ -309,6 +311,19 @@ def _start_node(cluster):
         f"--container-runtime-endpoint=unix://{f}/containerd.sock",
     )
     cluster.wait_for("node", lambda: _is_ready(cluster))
+
+
+def _cgroup(name):
+    """Make a control group of a cluster's own, in every hierarchy."""
+    for hierarchy in Path("/sys/fs/cgroup").iterdir():
+        if hierarchy.is_dir():
+            with contextlib.suppress(OSError):
+                (hierarchy / name).mkdir(exist_ok=True)
+    source = Path("/sys/fs/cgroup/cpuset")
+    for file in ("cpuset.cpus", "cpuset.mems"):
+        if (source / file).exists():
+            (source / name / file).write_text((source / file).read_text())
+    return f"/{name}"
 
 
 _NETWORK = {

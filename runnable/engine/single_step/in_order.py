@@ -27,6 +27,7 @@ from runnable.engine.replaced_files import close_dead_attempts
 from runnable.engine.runtimes import Runtime
 from runnable.engine.single_step.address import Address
 from runnable.engine.steps.step import run_step
+from runnable.errors import RunError
 from runnable.graph import (
     CompositeNode,
     FailNode,
@@ -67,8 +68,12 @@ async def resumed(
     Raises:
         RunLogExistsError: If it should be a new run.
         RetryValidationError: If it cannot be resumed.
+        RunError: If it is to be ended, and is not of this workflow.
     """
-    if state.has_succeeded or is_end:
+    if state.has_succeeded:
+        return None
+    if is_end:
+        await runtime.off_loop(partial(_check_own, context))
         return None
     is_new = False
     if context.must_be_new:
@@ -82,6 +87,15 @@ async def resumed(
         return await resume(graph, {}, runtime, context, code, launches_steps=True)
     except RunLogContinuedError:
         return None  # by a step that was started at the same time
+
+
+def _check_own(context: RunContext) -> None:
+    """Refuse to end a run that another workflow, or none, has begun."""
+    if context.code_ids.get("argo") and not _has_begun_here(context):
+        raise RunError(
+            f"run {context.run_id!r} is not ended: this workflow has neither begun nor "
+            "resumed it"
+        )
 
 
 def _has_begun_here(context: RunContext) -> bool:
