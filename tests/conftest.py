@@ -64,3 +64,9 @@ def postgres_url() -> Iterator[str]:
         pytest.skip(reason)
     with postgres.server() as url:
         yield url
+
+
+def pytest_addoption(parser) -> None:
+    parser.addoption(
+        "--regenerate", action="store_true", help="Write golden files anew."
+    )

@@ -70,8 +70,6 @@ async def resumed(
         RetryValidationError: If it cannot be resumed.
         RunError: If it is to be ended, and is not of this workflow.
     """
-    if state.has_succeeded:
-        return None
     if is_end:
         await runtime.off_loop(partial(_check_own, context))
         return None
@@ -80,7 +78,7 @@ async def resumed(
         is_new = not await runtime.off_loop(partial(_has_begun_here, context))
         if is_new and not context.is_retry:
             raise RunLogExistsError(context.run_id)
-    if not (is_new or state.is_over):
+    if state.has_succeeded or not (is_new or state.is_over):
         return None
     code = await code_identity(shared, runtime)
     try:
