@@ -176,8 +176,8 @@ def _report_run(
     """Report a run of a script: in full if it was asked for, or if it failed."""
     from runnable.report import summarise
 
-    if manifest := run_log.run_config.get("manifest"):
-        answer.say(f"Wrote {manifest}: nothing has been run. Hand it to `argo submit`.")
+    if instead := run_log.run_config.get("instead"):
+        answer.say(str(instead))
         return
     # What a script prints itself is its result.
     has_failed = run_log.status != defaults.SUCCESS
@@ -200,7 +200,7 @@ def _check_success(definition: str, logs: "list[RunLog]") -> None:
     failed = [
         run_id
         for run_id, it in latest.items()
-        if it.status != defaults.SUCCESS and "manifest" not in it.run_config
+        if it.status != defaults.SUCCESS and "instead" not in it.run_config
     ]
     if failed:
         raise FailedError(f"failed: run {', '.join(failed)}", Exit.FAILED)
@@ -233,8 +233,8 @@ def _described(run_log: "RunLog") -> dict[str, object]:
     from runnable.report import error_of
 
     name = run_log.run_config.get("dag")
-    if manifest := run_log.run_config.get("manifest"):
-        return {"manifest": manifest}
+    if "instead" in run_log.run_config:
+        return {"run_id": run_log.run_id, **run_log.run_config}
     return {
         "run_id": run_log.run_id,
         "status": run_log.status,

@@ -231,6 +231,7 @@ def execute_job(
     log_level: Level = LogLevel.WARNING,
     tag: Tag = "",
     job: Annotated[str, typer.Option(hidden=True)] = "",
+    again: Annotated[bool, typer.Option("--again", hidden=True)] = False,
     argument: Arguments = None,
     import_path: ImportPath = None,
     verbose: Verbose = False,
@@ -241,6 +242,7 @@ def execute_job(
 
         from runnable.scope.options import completed
         from runnable.sdk import collect
+        from runnable.sdk.single_step import tried_again
         from runnable.sdk.start import execute
 
         log_at(log_level)
@@ -257,7 +259,8 @@ def execute_job(
             raise FailedError(f"{definition} makes no such job")
         found_by = request.reference or definition
         here = replace(request, runs_here=True, reference=found_by)
-        execute(here, completed(options, planned_options), container)
+        options = completed(options, planned_options)
+        execute(here, tried_again(options, container) if again else options, container)
 
 
 def _iteration(text: str) -> "Iteration":

@@ -1,7 +1,12 @@
 """The engine: executes the graph of a pipeline, records each step, resumes runs."""
 
 from runnable.engine.environment import Shared, shared_of_container
-from runnable.engine.launching import check_launching, job_digest, launch_job
+from runnable.engine.launching import (
+    check_launching,
+    job_digest,
+    launch_job,
+    not_run,
+)
 from runnable.engine.opening import deletion_record
 from runnable.engine.process_identity import other_owner, owner_has_crashed
 from runnable.engine.rendering import Manifest, render
@@ -43,6 +48,7 @@ __all__ = [
     "job_digest",
     "json_parameters",
     "launch_job",
+    "not_run",
     "other_owner",
     "owner_has_crashed",
     "render",

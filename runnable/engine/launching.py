@@ -12,6 +12,8 @@ import sys
 from functools import partial
 from typing import cast
 
+from pydantic import JsonValue
+
 from runnable import defaults
 from runnable.context import RunContext
 from runnable.datastore import RunLog, StepFinished, StepStarted
@@ -82,13 +84,40 @@ async def launch_job(
         ExecutionFailedError: If it failed.
     """
     report = await _launch(launcher, node, context, runtime)
+    if report.instead:
+        return not_run(context, report.instead)
     try:
         run_log = context.services.run_log_store.get_run_log_by_id(context.run_id)
     except RunLogNotFoundError:
+        if report.succeeded and report.has_other_stores:
+            note = "its run log is where its stores are, which is not here"
+            return RunLog(
+                run_id=context.run_id,
+                status=defaults.SUCCESS,
+                tag=context.tag,
+                run_config={"note": note},
+            )
         raise ExecutionFailedError(context.run_id, None, report.reason) from None
     if not report.succeeded or run_log.status != defaults.SUCCESS:
         raise ExecutionFailedError(context.run_id, run_log, report.reason)
     return run_log
+
+
+def not_run(context: RunContext, instead: str, **more: JsonValue) -> RunLog:
+    """Return the log of a run that has not begun.
+
+    Args:
+        context: Describes the run.
+        instead: What was done instead.
+        **more: More to record.
+    """
+    config: dict[str, JsonValue] = {"instead": instead, **more}
+    return RunLog(
+        run_id=context.run_id,
+        status=defaults.CREATED,
+        tag=context.tag,
+        run_config=config,
+    )
 
 
 async def _launch(

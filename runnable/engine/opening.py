@@ -24,7 +24,7 @@ from runnable.engine.replaced_files import close_dead_attempts
 from runnable.engine.runtimes import Runtime
 from runnable.engine.secret_values import hidden_names, masked
 from runnable.errors import RunnableError
-from runnable.graph import Graph, TaskNode, changes, node_at
+from runnable.graph import Graph, JobNode, TaskNode, changes, node_at
 from runnable.journal import (
     AnyParameter,
     CodeIdentity,
@@ -246,7 +246,9 @@ def check_same_pipeline(
         reason = "nothing is recorded of it; execute it with this run id"
         raise RetryValidationError(run_id, reason)
     before: JsonValue = state.started.run_config.get("dag") or {}
-    differences = changes(before, graph.described)
+    # A job is known by its digest; its run log has no graph.
+    is_job = isinstance(graph.nodes.get(graph.start_at), JobNode)
+    differences = [] if is_job else changes(before, graph.described)
     if differences:
         listed = "".join(f"\n    {line}" for line in differences[:_SHOWN])
         if len(differences) > _SHOWN:

@@ -185,6 +185,19 @@ def _with_run_id(options: Options) -> Options:
     return options._replace(run_id=run_id)
 
 
+def tried_again(options: Options, container: AnyRunContainer | None) -> Options:
+    """Return the options of a run that goes on, if there is one of its id already.
+
+    Args:
+        options: Those of a process that may have been started before.
+        container: Answers the run's markers, if it is not the default one.
+    """
+    options = options if options.run_id else _with_run_id(options)
+    if read_state(options, container) is None:
+        return options
+    return options._replace(resume=options.run_id)
+
+
 def _act(
     request: RunRequest,
     state: RunState | None,

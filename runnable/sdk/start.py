@@ -28,6 +28,7 @@ from runnable.engine import (
     check_launching,
     json_parameters,
     launch_job,
+    not_run,
     render,
     run,
     run_by_hand,
@@ -141,12 +142,8 @@ class PreparedRun(NamedTuple):
         """Write the manifest; nothing is run."""
         made = await runtime.off_loop(self.manifest)
         made.write()
-        return RunLog(
-            run_id=self.context.run_id,
-            status=defaults.CREATED,
-            tag=self.context.tag,
-            run_config={"manifest": made.file},
-        )
+        instead = f"Wrote {made.file}: nothing has been run. Hand it to `argo submit`."
+        return not_run(self.context, instead, manifest=made.file)
 
 
 async def _checked(
@@ -363,7 +360,7 @@ def _make_context(
 
 
 def _check_resumption(request: RunRequest, options: Options, run_id: str) -> None:
-    if request.job is not None:
+    if request.job is not None and not request.runs_here:
         why = "a job is one task; execute it again, without RUNNABLE_RETRY_RUN_ID"
         raise RetryValidationError(run_id, why)
     if options.run_id and options.run_id != run_id:

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from contextlib import closing
-from functools import partial
+from pathlib import Path
 
 from pydantic import ConfigDict
 
 from runnable.errors import ConfigurationError
 from runnable.executor.base import BasePipelineExecutor
-from runnable.executor.execution import ExecutionOptions
+from runnable.executor.execution import ExecutionOptions, StepRequest
 from runnable.executor.kubernetes.settings import EITHER, Placement, PodSettings
 from runnable.executor.local import LocalOptions
 from runnable.executor.mounts import Mount, mounts_of
@@ -45,16 +45,24 @@ class KubernetesExecutor(LocalOptions, PodSettings, BasePipelineExecutor):
     @property
     def options(self) -> ExecutionOptions:
         """Launch each step as a Job."""
-        from runnable.executor.kubernetes.steps import JobLauncher
+        from runnable.executor.kubernetes.manifest import manifest
+        from runnable.executor.kubernetes.steps import JobLauncher, PlannedJob
 
         mounts = mounts_of(self._context.services)
         self._check_stores(mounts)
+        if not self.stores_claim:
+            for it in mounts:
+                # As the user of this process, before a pod does.
+                Path(it.here).mkdir(parents=True, exist_ok=True)
         where = (self.namespace, self.config_path, self.stores_claim, self.auto_remove)
-        launcher = JobLauncher(
-            partial(with_override, self, PodSettings),
-            Placement(*where),
-            mounts,
-        )
+        placement = Placement(*where)
+
+        def plan(request: StepRequest) -> PlannedJob:
+            settings = with_override(self, PodSettings, request.override)
+            job = manifest(request, settings, placement, mounts)
+            return PlannedJob(job, settings.pending_seconds)
+
+        launcher = JobLauncher(plan, placement)
         return super().options._replace(launcher=launcher)
 
     def check(self, graph: Graph) -> None:

@@ -38,7 +38,7 @@ def manifest(
     }
     reference = request.reference._replace(import_path=())
     command = arguments_of(request._replace(reference=reference))
-    stores = _store_volumes(placement, mounts)
+    stores = store_volumes(placement.stores_claim, mounts)
     container = {
         "name": "step",
         "image": settings.image,
@@ -58,7 +58,7 @@ def manifest(
         "tolerations": settings.tolerations,
         "enableServiceLinks": False,
         "containers": [container],
-        "volumes": [*_once(it["volume"] for it in stores), *settings.volumes],
+        "volumes": [*once(it["volume"] for it in stores), *settings.volumes],
     }
     return {
         "apiVersion": "batch/v1",
@@ -95,25 +95,35 @@ def _variables(
     return listed
 
 
-def _store_volumes(
-    placement: Placement, mounts: Sequence[Mount]
+def store_volumes(
+    claim: str, mounts: Sequence[Mount]
 ) -> list[dict[str, dict[str, Any]]]:
-    """Return a volume, and where it is mounted, for each folder of the stores."""
+    """Return a volume, and where it is mounted, for each folder of the stores.
+
+    Args:
+        claim: The claim that has them; folders of the node if empty.
+        mounts: The folders.
+    """
     made: list[dict[str, dict[str, Any]]] = []
     for it in mounts:
         mount: dict[str, Any] = {"mountPath": it.there.rstrip("/")}
-        if placement.stores_claim:
-            claim = {"claimName": placement.stores_claim}
-            volume = {"name": "stores", "persistentVolumeClaim": claim}
+        if claim:
+            source = {"claimName": claim}
+            volume = {"name": "stores", "persistentVolumeClaim": source}
             mount |= {"name": "stores", "subPath": Path(it.there).name}
         else:
-            Path(it.here).mkdir(parents=True, exist_ok=True)
             name = it.kind.replace("_", "-")
-            volume = {"name": name, "hostPath": {"path": it.here}}
+            source = {"path": it.here, "type": "DirectoryOrCreate"}
+            volume = {"name": name, "hostPath": source}
             mount["name"] = name
         made.append({"volume": volume, "mount": mount})
     return made
 
 
-def _once(volumes: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def once(volumes: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return volumes, those of equal names once.
+
+    Args:
+        volumes: As a pod has them.
+    """
     return [dict(it) for it in {it["name"]: it for it in volumes}.values()]

@@ -13,9 +13,10 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 EITHER = AliasGenerator(
-    validation_alias=lambda name: AliasChoices(name, to_camel(name))
+    validation_alias=lambda name: AliasChoices(name, to_camel(name)),
+    serialization_alias=to_camel,
 )
-"""Keys in snake_case or in camelCase."""
+"""Keys in snake_case or in camelCase; written as Kubernetes does if asked for."""
 
 
 class Resources(BaseModel):

@@ -1,9 +1,9 @@
 """Steps as Jobs of Kubernetes: create them, show their logs, explain how they ended.
 
-Theory of operation. A Job has one pod, which is not tried again: attempts are counted
-by the engine. The pod is looked at twice a second, as JSON, which costs less than the
-client's models; its log is followed from its start, since it is gone with the pod when
-the deadline has passed.
+Theory of operation. The Job of a step has one pod, which is not tried again: attempts
+are counted by the engine. The pod is looked at twice a second, as JSON, which costs
+less than the client's models; its log is followed from its start, since it is gone with
+the pod when the deadline has passed.
 """
 
 # What the server says is JSON.
@@ -16,14 +16,13 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import Any, NamedTuple
 
 from runnable.errors import ConfigurationError
-from runnable.executor.execution import StepReport, StepRequest
-from runnable.executor.kubernetes.manifest import manifest
-from runnable.executor.kubernetes.settings import Placement, PodSettings
-from runnable.executor.mounts import Mount
+from runnable.executor.execution import LaunchedStep, StepReport, StepRequest
+from runnable.executor.kubernetes.settings import Placement
 
 _LOOK_SECONDS = 0.5
 _AWAY_SECONDS = 60
@@ -52,7 +51,7 @@ class Api:
             from kubernetes import client, config
         except ImportError as error:
             raise ConfigurationError(
-                f"the executor 'kubernetes' needs the client of Kubernetes ({error}): "
+                f"this executor needs the client of Kubernetes ({error}): "
                 "pip install 'runnable[kubernetes]'"
             ) from error
         made = client.Configuration()
@@ -65,7 +64,7 @@ class Api:
             # Whatever the client raises for a file that is missing, or wrong.
             raise ConfigurationError(
                 f"there is no configuration of Kubernetes: {error}. Give the path of "
-                "one as `config_path` of the executor 'kubernetes'."
+                "one as `config_path` of the executor."
             ) from error
         made.retries = False
         self._client = client.ApiClient(made)
@@ -85,7 +84,7 @@ class Api:
             raise ConfigurationError(
                 f"Kubernetes does not list the pods of namespace {namespace!r}: "
                 f"{type(error).__name__}: {reason}. Check `config_path` and "
-                "`namespace` of the executor 'kubernetes', and that the cluster can be "
+                "`namespace` of the executor, and that the cluster can be "
                 "reached."
             ) from error
 
@@ -108,6 +107,25 @@ class Api:
         found: dict[str, Any] = json.loads(answer.data)
         return found
 
+    def schedule(self, namespace: str, manifest: dict[str, Any]) -> None:
+        """Create a CronJob, or change the one of its name."""
+        from kubernetes import client
+
+        known: Any = self.jobs.get_api_resources(_request_timeout=10)
+        names = {it.name for it in known.resources}
+        # Before Kubernetes 1.21, it was in the version before.
+        version = "v1" if "cronjobs" in names else "v1beta1"
+        manifest = {**manifest, "apiVersion": f"batch/{version}"}
+        where = ("batch", version, namespace, "cronjobs")
+        objects: Any = client.CustomObjectsApi(self._client)
+        try:
+            objects.create_namespaced_custom_object(*where, manifest)
+        except client.ApiException as error:
+            if error.status != HTTPStatus.CONFLICT:
+                raise
+            name = manifest["metadata"]["name"]
+            objects.patch_namespaced_custom_object(*where, name, manifest)
+
     def delete(self, namespace: str, name: str) -> None:
         """Delete a Job, and its pods in the background."""
         self.jobs.delete_namespaced_job(
@@ -119,35 +137,40 @@ class Api:
         self._client.close()
 
 
+class PlannedJob(NamedTuple):
+    """A Job that is to be created."""
+
+    manifest: dict[str, Any]
+    pending_seconds: float
+    """How long its pod may be unable to start."""
+
+
 class JobLauncher:
     """Creates a Job for each step of a run.
 
     Args:
-        settings: Returns the settings of a step, given the block that it has chosen.
+        plan: Plans the Job of a step.
         placement: Where Jobs and stores are.
-        mounts: The folders of the stores.
     """
 
     def __init__(
-        self,
-        settings: Callable[[str], PodSettings],
-        placement: Placement,
-        mounts: Sequence[Mount],
+        self, plan: Callable[[StepRequest], PlannedJob], placement: Placement
     ) -> None:
-        self._settings = settings
+        self._plan = plan
         self._placement = placement
-        self._mounts = mounts
         self._lock = threading.Lock()
         self._api: Api | None = None
 
-    def launch(self, request: StepRequest) -> "JobStep":
+    def launch(self, request: StepRequest) -> LaunchedStep:
         """Prepare the Job of a step."""
+        return JobStep(self.api(), self._plan(request), self._placement)
+
+    def api(self) -> Api:
+        """Return the API of the cluster, once connected."""
         with self._lock:
             if self._api is None:
                 self._api = Api(self._placement.config_path)
-        settings = self._settings(request.override)
-        job = manifest(request, settings, self._placement, self._mounts)
-        return JobStep(self._api, job, settings, self._placement)
+            return self._api
 
     def close(self) -> None:
         """Disconnect from the cluster."""
@@ -162,22 +185,19 @@ class JobStep:
 
     Args:
         api: Of the cluster.
-        job: Its manifest.
-        settings: Those of its pod.
+        job: The Job.
         placement: Where it is.
     """
 
-    def __init__(
-        self, api: Api, job: dict[str, Any], settings: PodSettings, placement: Placement
-    ) -> None:
+    def __init__(self, api: Api, job: PlannedJob, placement: Placement) -> None:
         self._api = api
-        self._job = job
-        self._name: str = job["metadata"]["name"]
-        self._settings = settings
+        self._job = job.manifest
+        self._name: str = job.manifest["metadata"]["name"]
+        self._pending_seconds = job.pending_seconds
         self._placement = placement
         self._stopped = threading.Event()
         self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
-        self._log: threading.Thread | None = None
+        self._logs: dict[str, threading.Thread] = {}
 
     def wait(self) -> StepReport:
         """Create it, and wait until it has ended."""
@@ -187,7 +207,7 @@ class JobStep:
                 return StepReport(False, "it was stopped before it started")
             self._api.jobs.create_namespaced_job(namespace, self._job)
         except Exception as error:  # noqa: BLE001 - whatever the client raises
-            return StepReport(False, f"its Job was refused: {_text(error)}")
+            return StepReport(False, f"its Job was refused: {text_of(error)}")
         try:
             status, reason = self._follow()
         except BaseException:
@@ -198,9 +218,11 @@ class JobStep:
         finally:
             if self._placement.auto_remove:
                 self._delete()
-        if self._log is not None:
-            self._log.join(_END_SECONDS)
-        return StepReport(not status, reason, "".join(self._tail).strip())
+        for log in self._logs.values():
+            log.join(_END_SECONDS)
+        said = "".join(self._tail).strip()
+        # A claim, or a folder of the node, need not be here as well.
+        return StepReport(not status, reason, said, has_other_stores=True)
 
     def _follow(self) -> tuple[int, str]:
         """Look at the pod until it has ended; return its status, and what it means."""
@@ -211,11 +233,13 @@ class JobStep:
                 seen = time.monotonic()
             except Exception as error:  # noqa: BLE001 - the server may be away
                 if time.monotonic() - seen > _AWAY_SECONDS:
-                    return 1, f"Kubernetes does not answer: {_text(error)}"
+                    return 1, f"Kubernetes does not answer: {text_of(error)}"
                 time.sleep(_LOOK_SECONDS)
                 continue
-            end = self._end_of(pods[0] if pods else {}, time.monotonic() - began)
-            if end is not None:
+            # Those before the last one have failed, and were tried again.
+            pods.sort(key=lambda it: str(it["metadata"]["creationTimestamp"]))
+            end = self._end_of(pods[-1] if pods else {}, time.monotonic() - began)
+            if end is not None and not (end[0] and self._is_tried_again()):
                 return self._explained(*end)
             self._stopped.wait(_LOOK_SECONDS)
             if self._stopped.is_set():
@@ -230,7 +254,7 @@ class JobStep:
         if "running" in phases or "terminated" in phases:
             self._follow_log(pod["metadata"]["name"])
         if "terminated" in phases:
-            return _ended(phases["terminated"], status, self._settings)
+            return _ended(phases["terminated"], status, self._memory())
         if status.get("phase") == "Failed":
             why = status.get("reason", ""), status.get("message", "")
             said = ": ".join(it for it in why if it) or "nothing says why"
@@ -238,6 +262,15 @@ class JobStep:
         if "running" not in phases:
             return self._unstarted(status, phases, waited)
         return self._failed_job() if not pod else None
+
+    def _is_tried_again(self) -> bool:
+        """Return whether Kubernetes starts another pod for one that has failed."""
+        return bool(self._job["spec"]["backoffLimit"]) and self._failed_job() is None
+
+    def _memory(self) -> str:
+        (container,) = self._job["spec"]["template"]["spec"]["containers"]
+        limits: Mapping[str, object] = container.get("resources", {}).get("limits", {})
+        return str(limits.get("memory", "of the node"))
 
     def _explained(self, status: int, reason: str) -> tuple[int, str]:
         """Return how a pod has ended; if it was the deadline, only its Job says so."""
@@ -257,7 +290,7 @@ class JobStep:
             return 1, f"its pod cannot start: {reason}: {waiting.get('message', '')}"
         if failed := self._failed_job():
             return failed
-        if waited < self._settings.pending_seconds:
+        if waited < self._pending_seconds:
             return None
         if reason not in _STARTING:
             return 1, f"its pod cannot start: {reason}: {waiting.get('message', '')}"
@@ -278,11 +311,10 @@ class JobStep:
         return None
 
     def _follow_log(self, pod: str) -> None:
-        if self._log is None:
-            self._log = threading.Thread(
-                target=self._show_log, args=(pod,), daemon=True
-            )
-            self._log.start()
+        if pod not in self._logs:
+            log = threading.Thread(target=self._show_log, args=(pod,), daemon=True)
+            self._logs[pod] = log
+            log.start()
 
     def _show_log(self, pod: str) -> None:
         """Pass on what a pod prints, until it ends."""
@@ -313,20 +345,23 @@ class JobStep:
             time.sleep(_LOOK_SECONDS)
 
 
-def _text(error: Exception) -> str:
-    """Return what the server says of an error."""
+def text_of(error: Exception) -> str:
+    """Return what the server says of an error.
+
+    Args:
+        error: What the client has raised.
+    """
     with contextlib.suppress(Exception):  # it may have said nothing
         return str(json.loads(getattr(error, "body", ""))["message"])
     return f"{type(error).__name__}: {error}"
 
 
 def _ended(
-    terminated: Mapping[str, Any], status: Mapping[str, Any], settings: PodSettings
+    terminated: Mapping[str, Any], status: Mapping[str, Any], memory: str
 ) -> tuple[int, str]:
     code, reason = int(terminated["exitCode"]), terminated.get("reason", "")
     if reason == "OOMKilled":
-        limit = settings.resources.limits.get("memory", "of the node")
-        return code or 1, f"its pod ran out of memory (OOMKilled, limit {limit})"
+        return code or 1, f"its pod ran out of memory (OOMKilled, limit {memory})"
     if status.get("reason"):
         why = f"{status['reason']}: {status.get('message', '')}"
         return code or 1, f"its pod has failed: {why}"
