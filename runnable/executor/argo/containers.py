@@ -11,6 +11,7 @@ from pydantic import JsonValue
 from runnable import defaults
 from runnable.errors import ConfigurationError
 from runnable.executor.argo.settings import (
+    USUAL_AMOUNTS,
     ArgoSettings,
     Resources,
     RetryStrategy,
@@ -285,8 +286,12 @@ def _variable(it: Variable) -> m.EnvVar:
 def _resources(resources: Resources) -> m.ResourceRequirements:
     def amounts(values: Mapping[str, object]) -> dict[str, m.Quantity]:
         # As texts: 0.5 and 1 are amounts as well.
-        known = {name: it for name, it in values.items() if it is not None}
-        return {name: m.Quantity(root=str(it)) for name, it in known.items()}
+        all_of_them = {**USUAL_AMOUNTS, **values}
+        return {
+            name: m.Quantity(root=str(it))
+            for name, it in all_of_them.items()
+            if it is not None
+        }
 
     limits, requests = amounts(resources.limits), amounts(resources.requests)
     return m.ResourceRequirements(limits=limits, requests=requests)

@@ -66,7 +66,8 @@ class Toleration(Strict):
         return self
 
 
-_USUAL: Mapping[str, str] = {"memory": "1Gi", "cpu": "250m"}
+USUAL_AMOUNTS: Mapping[str, str] = {"memory": "1Gi", "cpu": "250m"}
+"""What a pod may use, and has reserved, where nothing else is said."""
 Amounts = dict[str, str | int | float | None]
 
 
@@ -76,14 +77,13 @@ class Resources(Strict):
     `gpu` stands for `nvidia.com/gpu`; null removes a resource that is there by default.
     """
 
-    limits: Amounts = {**_USUAL}
-    requests: Amounts = {**_USUAL}
+    limits: Amounts = {}
+    requests: Amounts = {}
 
     @field_validator("limits", "requests", mode="after")
     @classmethod
-    def _complete(cls, given: Amounts) -> Amounts:
-        named = {"nvidia.com/gpu" if it == "gpu" else it: given[it] for it in given}
-        return {**_USUAL, **named}
+    def _named(cls, given: Amounts) -> Amounts:
+        return {"nvidia.com/gpu" if it == "gpu" else it: given[it] for it in given}
 
 
 class Variable(Strict):

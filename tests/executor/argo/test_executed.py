@@ -184,7 +184,7 @@ def test_a_pod_that_does_not_start_is_said(argo):
     assert "did not start" in log.steps["two"].attempts[0].message
 
 
-def test_argo_tries_a_pod_again(argo):
+def test_I05_I06_argo_tries_a_pod_again(argo):
     workflow = argo(
         """
     def fragile():
