@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import postgres
 import pytest
 import s3
+import seaweedfs
 from counting import pytest_runtest_logreport, pytest_terminal_summary
 from hypothesis import HealthCheck, settings
 
@@ -55,6 +56,14 @@ def s3_url() -> Iterator[str]:
         pytest.skip(reason)
     with s3.server() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def seaweedfs_url() -> str:
+    """The URL of an S3 server that is a process of its own, with a bucket `runs`."""
+    if reason := seaweedfs.why_not():
+        pytest.skip(reason)
+    return seaweedfs.server().url
 
 
 @pytest.fixture(scope="session")

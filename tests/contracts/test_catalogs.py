@@ -20,11 +20,11 @@ from runnable.catalog.object_store import S3Catalog
 from runnable.exceptions import CatalogError, ObjectDamagedError
 
 
-@pytest.fixture(params=["file-system", "s3"])
+@pytest.fixture(params=["file-system", "s3", "seaweedfs"])
 def keeping(request):
     if request.param == "file-system":
         return FileSystemCatalog()
-    url = request.getfixturevalue("s3_url")
+    url = request.getfixturevalue(f"{request.param}_url")
     folder = f"runs/{uuid.uuid4().hex}"
     return S3Catalog(bucket=folder, endpoint=url, **s3.KEYS)
 

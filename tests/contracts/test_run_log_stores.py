@@ -72,15 +72,18 @@ def sqlite_store(tmp_path):
 
 
 @pytest.fixture(
-    params=["memory", "none", "process", "disk", "sqlite", "postgres", "s3"]
+    params=[
+        *("memory", "none", "process", "disk", "sqlite", "postgres", "s3"),
+        "seaweedfs",
+    ]
 )
 def store(request, tmp_path):
     if request.param == "memory":
         return MemoryRunLogStore()
-    if request.param == "s3":
+    if request.param in {"s3", "seaweedfs"}:
         return S3RunLogStore(
             bucket=f"runs/{uuid.uuid4().hex}",
-            endpoint_url=request.getfixturevalue("s3_url"),
+            endpoint_url=request.getfixturevalue(f"{request.param}_url"),
             **s3.KEYS,
         )
     if request.param == "postgres":
@@ -187,7 +190,7 @@ def test_writing_to_a_deleted_run_is_refused(store):
     with pytest.raises(StoreError):
         joined.append(RECORDS[1])
         joined.close()
-    assert store.list_run_ids() == []
+    assert store.list_runs() == []
     write(store)
     assert list(store.read("r1")) == RECORDS
 
@@ -220,7 +223,7 @@ def test_a_run_whose_deletion_started_accepts_no_writer(store):
     assert (listed.status, listed.started_at) == ("DAMAGED", RECORDS[0].at)
     assert "its deletion started" in listed.problem
     store.remove("r1")
-    assert store.list_run_ids() == []
+    assert store.list_runs() == []
 
 
 def write(store, run_id="r1", records=RECORDS):
@@ -330,7 +333,7 @@ def test_threads_write_to_one_run(store):
 def test_an_unknown_run(store):
     with pytest.raises(RunLogNotFoundError):
         store.get_run_log_by_id("nope")
-    assert store.list_run_ids() == []
+    assert store.list_runs() == []
 
 
 def test_a_run_id_that_leads_elsewhere(store):
@@ -368,7 +371,7 @@ def test_a_saved_state_equals_that_of_its_records(store):
         store.reopen("r1", first, len(RECORDS)).close()
         assert store.state("r1").status == "PROCESSING"
     store.remove("r1")
-    assert store.list_run_ids() == []
+    assert store.list_runs() == []
 
 
 @pytest.mark.parametrize("content", [b"", b"rubbish", b"00000000{}"])
