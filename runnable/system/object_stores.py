@@ -9,6 +9,7 @@ is what catalogs and run log stores build on.
 
 import contextlib
 from collections.abc import Generator, Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, ClassVar, NamedTuple
 
 from obstore.exceptions import AlreadyExistsError, BaseError
@@ -26,14 +27,23 @@ from runnable.system.errors import StoreAccessError
 
 if TYPE_CHECKING:  # obstore has them as types only
     from obstore import GetResult
-    from obstore.store import ClientConfig, S3Config
+    from obstore.store import ClientConfig, RetryConfig, S3Config
 
 Content = bytes | BinaryIO
 
 _AT_ONCE = 1000
 """How many objects a page of a list has, or one request deletes."""
 _PIECE_BYTES = 1024 * 1024
-_RETRIES = 5
+_RETRIES: "RetryConfig" = {
+    "max_retries": 16,
+    "retry_timeout": timedelta(seconds=30),
+    "backoff": {
+        "init_backoff": timedelta(seconds=0.2),
+        "max_backoff": timedelta(seconds=3),
+        "base": 2,
+    },
+}
+"""So that a server may be away for some ten seconds."""
 
 
 class Kept(NamedTuple):
@@ -216,7 +226,7 @@ class S3Place(BaseModel):
             prefix=folder or None,
             config=config,
             client_options=options,
-            retry_config={"max_retries": _RETRIES},
+            retry_config=_RETRIES,
         )
         return Objects(store, self.location)
 
