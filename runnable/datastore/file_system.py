@@ -34,6 +34,7 @@ from runnable.datastore.errors import (
 from runnable.datastore.run_log import RunLog
 from runnable.datastore.segment_file import (
     Durability,
+    Places,
     Segment,
     first_line,
     last_line,
@@ -75,6 +76,7 @@ class FileSystemRunLogStore(BaseRunLogStore):
     kill of the process, `disk` a failure of power."""
 
     _root: Path = PrivateAttr()
+    _places: Places = PrivateAttr(default_factory=Places)
 
     def model_post_init(self, context: object, /) -> None:
         """Fix the folder now: a task may change the working directory."""
@@ -207,7 +209,7 @@ class FileSystemRunLogStore(BaseRunLogStore):
         for number in itertools.count(1):
             segment = self._segment(run_id, number)
             try:
-                after -= yield from read_segment(segment, after)
+                after -= yield from read_segment(segment, after, self._places)
             except FileNotFoundError:
                 return
             except DamagedLineError as error:

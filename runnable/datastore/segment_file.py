@@ -107,12 +107,53 @@ class Segment:
                 os.close(self._descriptor)
 
 
-def read_segment(segment: str, after: int = 0) -> Generator[Record, None, int]:
+class Places:
+    """Where the latest readers of segments came to, so that nothing is read again."""
+
+    _MOST = 64
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[int, int, int]] = {}
+
+    def start(self, segment: str, file: BinaryIO, after: int) -> int:
+        """Go to a line that is known, and return how many are before it.
+
+        Args:
+            segment: The path of the segment.
+            file: The open segment.
+            after: How many lines are skipped at most.
+        """
+        number, offset, identity = self._known.get(segment, (0, 0, 0))
+        found = os.fstat(file.fileno())
+        if number > after or identity != found.st_ino or offset > found.st_size:
+            return 0
+        file.seek(offset)
+        return number
+
+    def keep(self, segment: str, file: BinaryIO, number: int, offset: int) -> None:
+        """Remember where a line ends.
+
+        Args:
+            segment: The path of the segment.
+            file: The open segment.
+            number: How many lines end there, from the start on.
+            offset: How many bytes are before it.
+        """
+        self._known.pop(segment, None)
+        self._known[segment] = number, offset, os.fstat(file.fileno()).st_ino
+        if len(self._known) > self._MOST:
+            self._known.pop(next(iter(self._known)), None)
+
+
+def read_segment(
+    segment: str, after: int = 0, places: Places | None = None
+) -> Generator[Record, None, int]:
     """Yield the records of a segment.
 
     Args:
         segment: Its path.
         after: How many records to skip; they are not decoded.
+        places: Remembers where it came to, and where to begin.
 
     Returns:
         How many records were skipped.
@@ -120,10 +161,13 @@ def read_segment(segment: str, after: int = 0) -> Generator[Record, None, int]:
     Raises:
         DamagedLineError: When it comes to a line that was changed.
     """
+    places = places or Places()
     with _open(segment) as lines:
-        number = 0
-        for number, line in enumerate(lines, start=1):
+        known = number = places.start(segment, lines, after)
+        offset = lines.tell()
+        for number, line in enumerate(lines, start=known + 1):
             if number <= after:
+                offset += len(line)
                 continue
             if not line.endswith(b"\n") and not _is_changed(line):
                 return after  # cut by a kill: it was never acknowledged
@@ -131,6 +175,8 @@ def read_segment(segment: str, after: int = 0) -> Generator[Record, None, int]:
                 yield decode(line)
             except DamagedLineError as error:
                 raise DamagedLineError(f"line {number}: {error}") from error
+            offset += len(line)
+        places.keep(segment, lines, number, offset)
         return min(number, max(after, 0))
 
 

@@ -18,7 +18,8 @@ from pathlib import Path
 
 import s3
 
-_KINDS = ("s3.port", "master.port", "volume.port", "filer.port")
+_SERVERS = ("s3.port", "master.port", "volume.port", "filer.port")
+_KINDS = (*_SERVERS, *(f"{it}.grpc" for it in _SERVERS))
 
 
 def program() -> str | None:
@@ -62,6 +63,10 @@ class Server:
             f"-s3.config={config}",
             "-volume.max=20",
             "-master.volumeSizeLimitMB=64",
+            "-master.telemetry=false",
+            # Ports that it would open besides, the same for every server.
+            "-s3.port.iceberg=0",
+            "-s3.port.lance=0",
             *(f"-{kind}={it}" for kind, it in zip(_KINDS, self._ports, strict=True)),
         ]
 
@@ -98,9 +103,7 @@ class Server:
 def _port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        # Its second port is ten thousand higher.
-        port = probe.getsockname()[1]
-        return port if port < 50_000 else port - 20_000
+        return probe.getsockname()[1]
 
 
 def _client(url: str):
