@@ -16,11 +16,11 @@ from runnable.executor.argo.settings import (
     Resources,
     RetryStrategy,
     StepSettings,
-    Toleration,
     Variable,
 )
 from runnable.executor.argo.values import arguments, shown_text
 from runnable.executor.execution import RenderRequest
+from runnable.executor.kubernetes.settings import Toleration
 from runnable.executor.mounts import Mount, variables_of
 from runnable.journal import JsonParameter
 from runnable.parameters.packing import packed_variables

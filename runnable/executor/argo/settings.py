@@ -5,26 +5,18 @@ from typing import Literal, Self
 
 from pydantic import (
     AliasChoices,
-    BaseModel,
-    ConfigDict,
     Field,
     JsonValue,
     field_validator,
     model_validator,
 )
 
-from runnable.executor.kubernetes.settings import EITHER
+from runnable.executor.kubernetes.settings import Strict, Toleration
 from runnable.executor.overrides import block_of
 
 NAME = "argo"
 
 PullPolicy = Literal["Always", "IfNotPresent", "Never"]
-
-
-class Strict(BaseModel):
-    """Settings with keys in snake_case or in camelCase, and no others."""
-
-    model_config = ConfigDict(extra="forbid", alias_generator=EITHER)
 
 
 class Backoff(Strict):
@@ -46,24 +38,6 @@ class RetryStrategy(Strict):
         default=Backoff(),
         validation_alias=AliasChoices("back_off", "backOff", "backoff"),
     )
-
-
-class Toleration(Strict):
-    """A taint of nodes that a pod accepts."""
-
-    key: str = ""
-    operator: Literal["Equal", "Exists"] = "Equal"
-    value: str | None = None
-    effect: str | None = None
-    toleration_seconds: int | None = None
-
-    @model_validator(mode="after")
-    def _agree(self) -> Self:
-        if self.operator == "Exists" and self.value is not None:
-            raise ValueError("a toleration with the operator Exists has no value")
-        if self.operator == "Equal" and not self.key:
-            raise ValueError("a toleration with the operator Equal needs a key")
-        return self
 
 
 USUAL_AMOUNTS: Mapping[str, str] = {"memory": "1Gi", "cpu": "250m"}

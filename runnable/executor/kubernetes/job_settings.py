@@ -2,19 +2,13 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
+from pydantic import Field, JsonValue, field_validator
 
-from runnable.executor.kubernetes.settings import EITHER
+from runnable.executor.kubernetes.settings import Strict, Toleration
 
 _FIELDS = 5
 
 PullPolicy = Literal["Always", "IfNotPresent", "Never"]
-
-
-class Strict(BaseModel):
-    """Settings with keys in snake_case or in camelCase, and no others."""
-
-    model_config = ConfigDict(extra="forbid", alias_generator=EITHER)
 
 
 class Expression(Strict):
@@ -30,16 +24,6 @@ class Selector(Strict):
 
     match_expressions: list[Expression] = []
     match_labels: dict[str, str] = {}
-
-
-class Toleration(Strict):
-    """A taint of nodes that the pod accepts."""
-
-    key: str = ""
-    operator: Literal["Equal", "Exists"] = "Equal"
-    value: str | None = None
-    effect: str | None = None
-    toleration_seconds: int | None = None
 
 
 class HostPath(Strict):

@@ -1,6 +1,6 @@
 """The settings of Jobs of Kubernetes that run steps."""
 
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Self
 
 from pydantic import (
     AliasChoices,
@@ -9,6 +9,7 @@ from pydantic import (
     ConfigDict,
     Field,
     JsonValue,
+    model_validator,
 )
 from pydantic.alias_generators import to_camel
 
@@ -17,6 +18,30 @@ EITHER = AliasGenerator(
     serialization_alias=to_camel,
 )
 """Keys in snake_case or in camelCase; written as Kubernetes does if asked for."""
+
+
+class Strict(BaseModel):
+    """Settings with keys in snake_case or in camelCase, and no others."""
+
+    model_config = ConfigDict(extra="forbid", alias_generator=EITHER)
+
+
+class Toleration(Strict):
+    """A taint of nodes that a pod accepts."""
+
+    key: str = ""
+    operator: Literal["Equal", "Exists"] = "Equal"
+    value: str | None = None
+    effect: str | None = None
+    toleration_seconds: int | None = None
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if self.operator == "Exists" and self.value is not None:
+            raise ValueError("a toleration with the operator Exists has no value")
+        if self.operator == "Equal" and not self.key:
+            raise ValueError("a toleration with the operator Equal needs a key")
+        return self
 
 
 class Resources(BaseModel):
