@@ -9,7 +9,9 @@ the reason that the launcher reports.
 import hashlib
 import json
 import sys
+from collections.abc import Mapping
 from functools import partial
+from types import MappingProxyType
 from typing import cast
 
 from pydantic import JsonValue
@@ -25,6 +27,7 @@ from runnable.engine.parameter_scope import Failure, ParameterScope
 from runnable.engine.recorder import now
 from runnable.engine.run_folder import is_needed
 from runnable.engine.runtimes import Runtime
+from runnable.engine.secret_values import hidden_names, masked
 from runnable.errors import ConfigurationError, RunError
 from runnable.executor import (
     ExecutionOptions,
@@ -34,7 +37,8 @@ from runnable.executor import (
     StepRequest,
 )
 from runnable.graph import ExecutableNode, Graph, TaskNode, join
-from runnable.journal import StepState
+from runnable.journal import AnyParameter, StepState
+from runnable.parameters.packing import packed_variables
 from runnable.system.main_program import import_path, main_reference
 from runnable.tasks import Call
 
@@ -66,14 +70,22 @@ async def launch_step(
         scope.failure = Failure(path, RunError(step.message))
 
 
+_NO_VARIABLES: Mapping[str, str] = MappingProxyType({})
+
+
 async def launch_job(
-    launcher: StepLauncher, node: TaskNode, context: RunContext, runtime: Runtime
+    launcher: StepLauncher,
+    node: TaskNode,
+    parameters: Mapping[str, AnyParameter],
+    context: RunContext,
+    runtime: Runtime,
 ) -> RunLog:
     """Have a job run somewhere else; its process starts the run and ends it.
 
     Args:
         launcher: Starts it.
         node: The job.
+        parameters: Those that it starts with.
         context: Describes the run.
         runtime: How to wait for its end.
 
@@ -83,7 +95,8 @@ async def launch_job(
     Raises:
         ExecutionFailedError: If it failed.
     """
-    report = await _launch(launcher, node, context, runtime)
+    variables = _variables_of(parameters, context)
+    report = await _launch(launcher, node, context, runtime, variables=variables)
     if report.instead:
         return not_run(context, report.instead)
     try:
@@ -120,12 +133,22 @@ def not_run(context: RunContext, instead: str, **more: JsonValue) -> RunLog:
     )
 
 
+def _variables_of(
+    parameters: Mapping[str, AnyParameter], context: RunContext
+) -> dict[str, str]:
+    """Return the variables by which a process gets parameters, but for secrets."""
+    hidden = hidden_names(parameters, masked(parameters, context.masker))
+    known = {name: it for name, it in parameters.items() if name not in hidden}
+    return packed_variables(known)
+
+
 async def _launch(
     launcher: StepLauncher,
     node: ExecutableNode,
     context: RunContext,
     runtime: Runtime,
     path: str = "",
+    variables: Mapping[str, str] = _NO_VARIABLES,
 ) -> StepReport:
     """Launch a step; a job, if it has no path."""
     tasks = [node] if isinstance(node, TaskNode) else []
@@ -142,6 +165,7 @@ async def _launch(
         context.log_level,
         tasks[0].overrides.get(executor, "") if tasks else "",
         await runtime.off_loop(find),
+        variables,
     )
     launched = launcher.launch(request)
     report = await runtime.invoke(Call(launched.wait, stop=launched.stop))

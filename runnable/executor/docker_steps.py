@@ -222,6 +222,7 @@ class ContainerStep:
             **self._settings.environment,
             **carried_environment(),
             **variables_of(self._mounts, self._request.secrets),
+            **self._request.variables,
             _DIGEST: self._service.digest(self._settings),
         }
 

@@ -2,7 +2,8 @@
 
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from runnable.capture import environment_of_step
 from runnable.concurrency import call_later
@@ -13,6 +14,7 @@ from runnable.executor.execution import ExecutionOptions, StepReport, StepReques
 from runnable.executor.local import LocalOptions
 
 _GRACE_SECONDS = 10
+_NO_VARIABLES: Mapping[str, str] = MappingProxyType({})
 _RUNNABLE = (sys.executable, "-m", "runnable.cli")
 
 
@@ -44,7 +46,8 @@ class CommandLauncher:
 
     def launch(self, request: StepRequest) -> "CommandProcess":
         """Prepare the command of a step."""
-        return CommandProcess([*_RUNNABLE, *arguments_of(request)])
+        command = [*_RUNNABLE, *arguments_of(request)]
+        return CommandProcess(command, request.variables)
 
     def close(self) -> None:
         """Do nothing: each command ends by itself."""
@@ -55,10 +58,14 @@ class CommandProcess:
 
     Args:
         command: Its arguments.
+        variables: More variables of it.
     """
 
-    def __init__(self, command: Sequence[str]) -> None:
+    def __init__(
+        self, command: Sequence[str], variables: Mapping[str, str] = _NO_VARIABLES
+    ) -> None:
         self._command = command
+        self._variables = variables
         self._process: subprocess.Popen[bytes] | None = None
         self._stopped = False
 
@@ -68,7 +75,8 @@ class CommandProcess:
         return StepReport(not status, f"its process ended with status {status}")
 
     def _run(self) -> int:
-        environment = {**environment_of_step(), **carried_environment()}
+        known = environment_of_step()
+        environment = {**known, **carried_environment(), **self._variables}
         with subprocess.Popen(self._command, env=environment) as process:  # noqa: S603
             self._process = process
             if self._stopped:  # just before it started

@@ -42,6 +42,8 @@ class StepRequest(NamedTuple):
     """The block of `overrides` that the step has chosen."""
     secrets: Mapping[str, str] = MappingProxyType({})
     """The secrets that the step declares; never shown, and in no argument."""
+    variables: Mapping[str, str] = MappingProxyType({})
+    """Variables by which a job gets its parameters; a step has them in its run."""
 
 
 class StepReport(NamedTuple):

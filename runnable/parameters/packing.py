@@ -13,25 +13,34 @@ from itertools import count
 from pydantic import JsonValue
 
 from runnable.defaults import PACKED_PARAMETERS
+from runnable.journal import AnyParameter, JsonParameter
 from runnable.parameters.sources import WrittenValues
 
 _PART = 100_000  # Linux has 128 KiB for a variable
 
 
-def packed_variables(written: WrittenValues) -> dict[str, str]:
+def packed_variables(parameters: Mapping[str, AnyParameter]) -> dict[str, str]:
     """Return the variables by which a process gets parameters, exactly.
 
     Args:
-        written: The parameters; none if there are none.
+        parameters: By name; objects have no value here, and are left out.
+
+    Returns:
+        None if there are no parameters.
 
     Example:
-        >>> variables = packed_variables(WrittenValues({"x": "{{a}}"}, {}))
+        >>> variables = packed_variables({"x": JsonParameter(value="{{a}}")})
         >>> unpacked_variables(variables).values
         {'x': '{{a}}'}
     """
-    if not written.values:
+    known = {
+        name: it for name, it in parameters.items() if isinstance(it, JsonParameter)
+    }
+    if not known:
         return {}
-    content = json.dumps([written.values, written.texts]).encode()
+    values = {name: it.value for name, it in known.items()}
+    texts = {name: it.text for name, it in known.items() if it.text is not None}
+    content = json.dumps([values, texts]).encode()
     text = base64.b64encode(zlib.compress(content)).decode()
     parts = [text[at : at + _PART] for at in range(0, len(text), _PART)]
     return {f"{PACKED_PARAMETERS}{number}": it for number, it in enumerate(parts)}

@@ -120,7 +120,8 @@ class PreparedRun(NamedTuple):
             check_launching(self.context, graph, options)
             if request.job is not None:
                 job, context = request.job, self.context
-                return launch_job(options.launcher, job, context, runtime)
+                given = self.parameters
+                return launch_job(options.launcher, job, given, context, runtime)
         return run(graph, self.parameters, runtime, self.context, self.shared, options)
 
     def _find_reference(self) -> None:

@@ -87,7 +87,7 @@ def test_I19_settings_hold_for_every_pod():
 
 def test_I21_what_is_memoized_says_for_how_long():
     _, made = templates(written("everything"))
-    assert made["plain"]["memoize"]["maxAge"]
+    assert made["heavy"]["memoize"]["maxAge"]
     assert "memoize" not in made["m-fit"]
 
 

@@ -176,3 +176,22 @@ def test_bad_settings_are_refused(execute):
     with pytest.raises(ConfigurationError, match="no configuration of Kubernetes"):
         execute(JOB, config_path="nowhere")
     assert not Path(".run_log_store").exists()
+
+
+def test_a_pod_that_cannot_start_is_said_at_once(execute, config):
+    spec = {"backoff_limit": 6}
+    config["job_spec"]["template"]["spec"]["container"]["image"] = "localhost/no:1"
+    with pytest.raises(ExecutionFailedError, match="ErrImageNeverPull"):
+        execute(JOB, run_id="no-image", job=spec, pending_seconds=3)
+
+
+def test_parameters_of_the_environment_arrive(execute, monkeypatch):
+    monkeypatch.setenv("RUNNABLE_PRM_rate", "0.5")
+    code = """
+    def work(rate: float):
+        return rate
+
+    def main():
+        return PythonJob(function=work, returns=["x"]).execute(services=SERVICES)
+    """
+    assert execute(code, run_id="given").parameters["x"].value == 0.5

@@ -42,6 +42,8 @@ class Node:
     template: str
     phase: str = ""
     outputs: dict[str, str] = field(default_factory=dict)
+    status: int | None = None
+    """The exit status of its pod, if it was one."""
     parts: list[str] = field(default_factory=list)
     """The phases of what it was expanded to, if it was."""
 
@@ -156,6 +158,8 @@ class Interpreter:
                 return
             if node.phase == ERROR and strategy.get("retryPolicy") == "OnFailure":
                 return
+            if node.phase == FAILED and not _is_worth_it(strategy, node.status):
+                return
 
     def _pod(self, node: Node, template: Mapping, values: Mapping[str, str]) -> str:
         # The cache is empty, so what is remembered is nothing.
@@ -188,6 +192,7 @@ class Interpreter:
         self.pods.append(
             Pod(node.template, command, environment, done.returncode, done.stdout)
         )
+        node.status = done.returncode
         if done.returncode:
             return FAILED
         for it in made.get("outputs", {}).get("parameters", []):
@@ -322,7 +327,7 @@ class _Dag:
         except ValueError:
             raise ArgoError(f"withParam is no JSON list: {task['withParam']}") from None
         text = json.dumps({key: it for key, it in task.items() if key != "withParam"})
-        node = Node(where, task["template"], SUCCEEDED)
+        node = Node(where, task["template"], SUCCEEDED if items else SKIPPED)
 
         def run(number: int, item: object) -> Node:
             shown = item if isinstance(item, str) else json.dumps(item)
@@ -385,6 +390,15 @@ class _Dag:
             return phase
         before = [self._inherited(it) for it in self._before[name]]
         return next((it for it in before if it in {FAILED, ERROR}), SUCCEEDED)
+
+
+def _is_worth_it(strategy: Mapping, status: int | None) -> bool:
+    expression = strategy.get("expression")
+    if expression is None:
+        return True
+    match = re.fullmatch(r"lastRetry\.exitCode != '(\d+)'", expression)
+    assert match, f"expressions are not known here: {expression}"
+    return status != int(match[1])
 
 
 def _holds(when: str) -> bool:

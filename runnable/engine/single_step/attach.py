@@ -8,6 +8,7 @@ has happened unseen.
 
 import contextlib
 from collections.abc import AsyncGenerator, Generator, Mapping
+from functools import partial
 from typing import NamedTuple
 
 from runnable import defaults
@@ -160,6 +161,10 @@ async def _joined(
         step.graph, state, runtime, context, shared, is_end=step.is_end
     )
     if not again:
+        if step.in_order and state.is_over and not state.has_succeeded:
+            # A step that was started at the same time may have resumed it.
+            store, run_id = context.run_log_store, context.run_id
+            state = await runtime.off_loop(partial(store.state, run_id))
         return _Joined(state, None, None)
     return _Joined(again.state, again.record, again.journal)
 

@@ -18,7 +18,11 @@ from runnable.datastore import (
     StepFinished,
     StepStarted,
 )
-from runnable.datastore.errors import RunLogContinuedError, RunLogExistsError
+from runnable.datastore.errors import (
+    RetryValidationError,
+    RunLogContinuedError,
+    RunLogExistsError,
+)
 from runnable.engine.environment import RunEnvironment, Shared
 from runnable.engine.opening import OpenedRun, code_identity, resume
 from runnable.engine.parameter_scope import ParameterScope
@@ -68,47 +72,52 @@ async def resumed(
     Raises:
         RunLogExistsError: If it should be a new run.
         RetryValidationError: If it cannot be resumed.
-        RunError: If it is to be ended, and is not of this workflow.
+        RunError: If another workflow, or none, has begun it.
     """
-    if is_end:
-        await runtime.off_loop(partial(_check_own, context))
-        return None
-    is_new = False
-    if context.must_be_new:
-        is_new = not await runtime.off_loop(partial(_has_begun_here, context))
-        if is_new and not context.is_retry:
-            raise RunLogExistsError(context.run_id)
-    if state.has_succeeded or not (is_new or state.is_over):
+    is_new = not await runtime.off_loop(partial(_has_begun_here, state, context))
+    if is_new and not context.must_be_new:
+        raise RunError(
+            f"run {context.run_id!r} is left alone: this workflow has neither begun "
+            "nor resumed it"
+        )
+    if is_new and not context.is_retry:
+        raise RunLogExistsError(context.run_id)
+    if is_end or state.has_succeeded or not (is_new or state.is_over):
         return None
     code = await code_identity(shared, runtime)
     try:
         return await resume(graph, {}, runtime, context, code, launches_steps=True)
-    except RunLogContinuedError:
-        return None  # by a step that was started at the same time
+    except (RunLogContinuedError, RetryValidationError):
+        # A step that was started at the same time may have been first.
+        read = partial(_is_resumed_here, context)
+        if is_new or not await runtime.off_loop(read):
+            raise
+        return None
 
 
-def _check_own(context: RunContext) -> None:
-    """Refuse to end a run that another workflow, or none, has begun."""
-    if context.code_ids.get("argo") and not _has_begun_here(context):
-        raise RunError(
-            f"run {context.run_id!r} is not ended: this workflow has neither begun nor "
-            "resumed it"
-        )
-
-
-def _has_begun_here(context: RunContext) -> bool:
+def _has_begun_here(state: RunState, context: RunContext) -> bool:
     """Return whether this workflow has begun the run already, or has resumed it."""
     workflow = context.code_ids.get("argo")
-    begun = (
-        it
-        for it in context.run_log_store.read(context.run_id, 0)
-        if isinstance(it, RunStarted | RunResumed)
-    )
+    if workflow is None:
+        # An orchestrator that does not say which workflow it is, is trusted.
+        return not context.must_be_new
+    if state.started is not None and _is_of(state.started, workflow):
+        return True
+    records = context.run_log_store.read(context.run_id, 0)
+    resumptions = (it for it in records if isinstance(it, RunResumed))
+    return any(_is_of(it, workflow) for it in resumptions)
+
+
+def _is_of(record: RunStarted | RunResumed, workflow: str) -> bool:
     return any(
-        code.code_identifier_type == "argo" and code.code_identifier == workflow
-        for it in begun
-        for code in it.code
+        it.code_identifier_type == "argo" and it.code_identifier == workflow
+        for it in record.code
     )
+
+
+def _is_resumed_here(context: RunContext) -> bool:
+    state = context.run_log_store.state(context.run_id)
+    return not state.is_over and _has_begun_here(state, context)
 
 
 def settle(address: Address, env: RunEnvironment) -> None:

@@ -6,7 +6,6 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from hera.workflows import models as m
-from pydantic import JsonValue
 
 from runnable import defaults
 from runnable.errors import ConfigurationError
@@ -22,9 +21,8 @@ from runnable.executor.argo.values import arguments, shown_text
 from runnable.executor.execution import RenderRequest
 from runnable.executor.kubernetes.settings import Toleration
 from runnable.executor.mounts import Mount, variables_of
-from runnable.journal import JsonParameter
+from runnable.journal import AnyParameter
 from runnable.parameters.packing import packed_variables
-from runnable.parameters.sources import WrittenValues
 from runnable.tasks import BaseTaskType
 
 OUTPUT_FOLDER = "/runnable-outputs"
@@ -94,8 +92,11 @@ class Containers:
         secrets = task.secrets if isinstance(task, BaseTaskType) else ()
         command = ["execute-single-node", self._definition, path]
         settings = self._settings.step_settings(override)
+        begins = not self._has_begun
         template = self._template(name, command, place, settings, tuple(secrets))
-        if self._settings.configmap_cache_name and not place.is_repeated:
+        # The pod that begins or resumes the run always runs.
+        remembers = not (begins or place.is_repeated)
+        if self._settings.configmap_cache_name and remembers:
             cache = m.LocalObjectReference(name=self._settings.configmap_cache_name)
             template.memoize = m.Memoize(
                 key=f"{_KEY}-{name}",
@@ -168,7 +169,8 @@ class Containers:
             node_selector=settings.node_selector or None,
             retry_strategy=_retries(
                 settings.retry_strategy
-                or self._settings.argo_workflow.spec.retry_strategy
+                or self._settings.argo_workflow.spec.retry_strategy,
+                is_step=command[0] == "execute-single-node",
             ),
             timeout=settings.timeout or None,
             tolerations=tolerations(settings.tolerations),
@@ -218,26 +220,29 @@ class Containers:
     def _first_variables(self) -> dict[str, str]:
         """Return the variables of the pod that begins the run."""
         made, exposed = {defaults.MUST_BE_NEW: "true"}, self.exposed()
-        values: dict[str, JsonValue] = {}
-        texts: dict[str, JsonValue] = {}
+        packed: dict[str, AnyParameter] = {}
         for name, parameter in self._request.parameters.items():
-            shown = shown_text(name, parameter)
+            shown = self._shown(name)
             if name in exposed:
                 shown = f"{{{{workflow.parameters.{name}}}}}"
-            if shown is not None:
+            if shown is None:
+                packed[name] = parameter
+            else:
                 made[defaults.PARAMETER_PREFIX + name] = shown
-                continue
-            values[name] = parameter.value
-            if isinstance(parameter, JsonParameter) and parameter.text is not None:
-                texts[name] = parameter.text
-        return made | packed_variables(WrittenValues(values, texts))
+        return made | packed_variables(packed)
+
+    def _shown(self, name: str) -> str | None:
+        """Return the text of a parameter that a variable has; none if it has none."""
+        alike = [it for it in self._request.parameters if it.lower() == name.lower()]
+        parameter = self._request.parameters[name]
+        return shown_text(name, parameter) if len(alike) == 1 else None
 
     def exposed(self) -> Mapping[str, str]:
         """Return the arguments of the workflow that are parameters of the run."""
         if not self._settings.expose_parameters_as_inputs:
             return {}
         texts = {
-            name: shown_text(name, it)
+            name: self._shown(name)
             for name, it in self._request.parameters.items()
             if not isinstance(it.value, dict | list) and name not in ARGUMENTS
         }
@@ -297,13 +302,17 @@ def _resources(resources: Resources) -> m.ResourceRequirements:
     return m.ResourceRequirements(limits=limits, requests=requests)
 
 
-def _retries(strategy: RetryStrategy | None) -> m.RetryStrategy | None:
+def _retries(
+    strategy: RetryStrategy | None, *, is_step: bool
+) -> m.RetryStrategy | None:
     if strategy is None or not strategy.limit:
         return None
     backoff = strategy.back_off
     return m.RetryStrategy(
         limit=m.IntOrString(root=strategy.limit),
         retry_policy=strategy.retry_policy,
+        # Others fail because a step has failed: that does not change.
+        expression=None if is_step else "lastRetry.exitCode != '1'",
         backoff=m.Backoff(
             duration=backoff.duration,
             factor=m.IntOrString(root=backoff.factor),

@@ -10,6 +10,12 @@ A DAG in which a failure has consequences ends with a pod of its own, which alwa
 and fails if the branch has: Argo itself would count the failed step.
 """
 
+# The types of yaml leave out what is represented.
+# pyright: reportUnknownMemberType=false
+
+import io
+import logging
+import re
 from collections.abc import Iterator
 
 import yaml
@@ -42,6 +48,11 @@ from runnable.graph import (
     join,
 )
 
+logger = logging.getLogger(__name__)
+
+_LIKE_A_NUMBER = re.compile(r"[-+.0-9]")
+_DEEPEST = 100
+"""How deep templates may be in each other, unless Argo is configured otherwise."""
 ENTRYPOINT = "runnable-dag"
 EXIT = "runnable-exit"
 _OUTPUTS = {"map": "iterate-on", "conditional": "case", "loop": "iteration"}
@@ -64,7 +75,25 @@ def workflow_text(
     """
     content = json_of(_Workflow(request, settings, mounts).make())
     check_workflow(content)
-    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100)
+    with io.StringIO() as file:
+        dumper = _Dumper(file, sort_keys=False, allow_unicode=True, width=100)
+        dumper.open()
+        dumper.represent(content)
+        dumper.close()
+        return file.getvalue()
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes what other programs would read as a number: YAML has several versions."""
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    if _LIKE_A_NUMBER.match(text):
+        return yaml.ScalarNode("tag:yaml.org,2002:str", text, style='"')
+    return yaml.SafeDumper.represent_str(dumper, text)
+
+
+_Dumper.add_representer(str, _text)
 
 
 class _Workflow:
@@ -231,6 +260,14 @@ class _Workflow:
             )
         )
         goes_on = "continue" if isinstance(node, LoopNode) else ""
+        if isinstance(node, LoopNode) and node.max_iterations > _DEEPEST // 2:
+            logger.warning(
+                "step %r: Argo ends a workflow whose templates are more than %s deep, "
+                "and each iteration is one deeper; set DISABLE_MAX_RECURSION of its "
+                "controller",
+                path,
+                _DEEPEST,
+            )
         if goes_on:
             again = self._label(f"{name}-again")
             reference = f"{{{{tasks.{end}.outputs.parameters.{goes_on}}}}}"

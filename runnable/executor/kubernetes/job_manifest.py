@@ -121,7 +121,7 @@ def _variables(
     if settings.schedule:
         job = {"fieldRef": {"fieldPath": "metadata.labels['job-name']"}}
         yield {"name": defaults.ENV_RUN_ID, "valueFrom": job}
-    for name, value in variables_of(mounts, ()).items():
+    for name, value in {**variables_of(mounts, ()), **request.variables}.items():
         yield {"name": name, "value": value.replace("$", "$$")}
     for name in request.secrets if settings.secret_from_k8s else ():
         key = {"name": settings.secret_from_k8s, "key": name}

@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
@@ -33,7 +33,7 @@ _END_SECONDS = 45
 """How long a pod may take to end that is being deleted."""
 _TAIL_LINES = 10
 _HOPELESS = {"ErrImageNeverPull", "InvalidImageName", "CreateContainerConfigError"}
-_STARTING = {"ContainerCreating", "PodInitializing", ""}
+_STARTING = {"ContainerCreating", "PodInitializing", "CrashLoopBackOff", ""}
 
 
 class Api:
@@ -239,7 +239,9 @@ class JobStep:
             # Those before the last one have failed, and were tried again.
             pods.sort(key=lambda it: str(it["metadata"]["creationTimestamp"]))
             end = self._end_of(pods[-1] if pods else {}, time.monotonic() - began)
-            if end is not None and not (end[0] and self._is_tried_again()):
+            if end is not None and not (
+                end[0] and _has_run(pods) and self._is_tried_again()
+            ):
                 return self._explained(*end)
             self._stopped.wait(_LOOK_SECONDS)
             if self._stopped.is_set():
@@ -343,6 +345,13 @@ class JobStep:
                 if not self._api.pods(self._placement.namespace, self._name):
                     return
             time.sleep(_LOOK_SECONDS)
+
+
+def _has_run(pods: Sequence[Mapping[str, Any]]) -> bool:
+    """Return whether the last pod has run, so that another one may have more luck."""
+    status: Mapping[str, Any] = pods[-1].get("status", {}) if pods else {}
+    (state,) = status.get("containerStatuses", [{}])[:1]
+    return status.get("phase") == "Failed" or "terminated" in state.get("state", {})
 
 
 def text_of(error: Exception) -> str:

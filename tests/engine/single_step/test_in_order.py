@@ -1,11 +1,20 @@
 """Runs whose steps an orchestrator starts in their order, some of which are killed."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from random_pipelines import PARAMETERS, comparable, drawn_pipelines
 
-from runnable import ExecutionFailedError, Pipeline, PythonTask, get_run_log
+from runnable import (
+    ExecutionFailedError,
+    Parallel,
+    Pipeline,
+    PythonTask,
+    get_run_log,
+)
 from runnable.datastore import StepStarted
 from runnable.datastore.memory import MemoryRunLogStore
 from runnable.defaults import LOOP_PLACEHOLDER, MAP_PLACEHOLDER
@@ -205,6 +214,34 @@ def test_a_run_of_another_workflow_is_left_alone(monkeypatch):
     monkeypatch.setenv("error_on_existing_run_id", "true")
     with pytest.raises(RunLogExistsError):
         driver.call(run_single_step, "a")
-    with pytest.raises(RunError, match="neither begun nor resumed"):
-        driver.call(end_branch, "success")
+    monkeypatch.delenv("error_on_existing_run_id")
+    for function, path in ((end_branch, "success"), (run_single_step, "b")):
+        with pytest.raises(RunError, match="neither begun nor resumed"):
+            driver.call(function, path)
     assert get_run_log("r1", services=services).status == "PROCESSING"
+
+
+def test_steps_that_are_started_again_together_resume_the_run_once(monkeypatch):
+    monkeypatch.setenv("RUNNABLE_CODE_ID_ARGO_WORKFLOW_UID", "one")
+    calls = {"a": 0, "b": 0}
+    together = threading.Barrier(2)
+
+    def fragile(name):
+        def call():
+            calls[name] += 1
+            if calls[name] == 1:
+                raise ValueError("at first")
+            together.wait(30)
+
+        return PythonTask(name=name, function=call).as_pipeline()
+
+    both = Parallel(name="p", branches={it: fragile(it) for it in calls})
+    driver = Orchestrator(both.as_pipeline(), in_memory(), {})
+    driver.run()
+    with ThreadPoolExecutor() as pool:
+        again = pool.map(
+            lambda it: driver.call(run_single_step, f"p.{it}.{it}").succeeded, calls
+        )
+        assert list(again) == [True, True]
+    assert driver.call(close_branches, "p").succeeded
+    assert get_run_log("r1", services=driver.services).status == "SUCCESS"

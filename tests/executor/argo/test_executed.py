@@ -279,3 +279,46 @@ def test_loops_of_maps_and_names_of_all_kinds(argo):
     log = log_of(workflow.name)
     assert log.status == "SUCCESS"
     assert len(log.steps["2nd $HOME"].branches) == 2
+
+
+def test_a_workflow_leaves_the_runs_of_others_alone(argo):
+    code = """
+    def fragile():
+        said("fragile")
+    def recover():
+        said("recover")
+    def last():
+        said("last")
+    def build():
+        first = task(fragile)
+        first.on_failure = Pipeline(steps=[task(recover)])
+        return Pipeline(steps=[first, task(last)])
+    """
+    killed = argo(
+        code, arguments={"run_id": "daily"}, doomed=lambda it: it != "fragile"
+    )
+    assert killed.run() == "Error"
+    before = log_of("daily")
+    assert before.status == "PROCESSING"
+    other = argo(arguments={"run_id": "daily"})
+    assert other.run() == "Failed"
+    assert log_of("daily") == before
+    assert said() == ["fragile"]
+
+
+def test_pods_that_repeat_a_failure_are_not_tried_again(argo):
+    workflow = argo(
+        """
+    def bad(x):
+        raise ValueError("bad")
+    def build():
+        branch = task(bad).as_pipeline()
+        items = PythonTask(name="items", function=lambda: [1], returns=["xs"])
+        m = Map(name="m", branch=branch, iterate_on="xs", iterate_as="x")
+        return Pipeline(steps=[items, m])
+    """,
+        config={"defaults": {"image": "a", "retry_strategy": {"limit": 1}}},
+    )
+    assert workflow.run() == "Failed"
+    assert names(workflow).count("m-bad") == 2
+    assert names(workflow)[-2:] == ["m-fan-in", "end-run"]

@@ -11,9 +11,10 @@ import pytest
 import yaml
 from hypothesis import given, settings
 
-from runnable import Pipeline, PythonTask
+from runnable import Loop, Pipeline, PythonTask
 from runnable.exceptions import ConfigurationError
 from runnable.executor.argo.checks import find_problems
+from runnable.parameters.packing import unpacked_variables
 from tests.support import argo_flows
 from tests.support.random_pipelines import drawn_pipelines
 
@@ -199,3 +200,42 @@ def test_a_volume_of_its_own_has_the_stores(own):
     text = Path("argo-pipeline.yaml").read_text()
     assert "RUNNABLE_SERVICE_OPTIONS" not in text
     assert "claimName: c" in text
+
+
+def test_texts_stay_texts_for_every_reader_of_yaml(own):
+    values = {"a": "0o17", "b": "01234e5", "c": ".5e3", "d": "12e34", "e": "-1_0"}
+    rendered(argo_flows.sequential(), argo_flows.USUAL, values)
+    text = Path("argo-pipeline.yaml").read_text()
+    for it in values.values():
+        assert f'"{it}"' in text or f'\\"{it}\\"' in text, it
+
+
+def test_names_that_differ_by_case_are_packed(own):
+    document = rendered(
+        argo_flows.sequential(), argo_flows.USUAL, {"Rate": 1, "rate": 2, "x": 3}
+    )
+    (first,) = (it for it in document["spec"]["templates"] if it["name"] == "load")
+    variables = {it["name"]: it.get("value") for it in first["container"]["env"]}
+    assert {it for it in variables if it.startswith("RUNNABLE_PRM_")} == {
+        "RUNNABLE_PRM_x"
+    }
+    assert unpacked_variables(variables).values == {"Rate": 1, "rate": 2}
+
+
+def test_the_pod_that_begins_the_run_is_never_skipped():
+    document = yaml.safe_load((GOLDEN / "everything.yaml").read_text())
+    remembered = [it["name"] for it in document["spec"]["templates"] if "memoize" in it]
+    assert remembered == ["heavy"]
+
+
+def test_a_deep_loop_is_warned_of(own, caplog):
+    turn = PythonTask(name="turn", function=lambda: True, returns=["done"])
+    loop = Loop(
+        name="turns",
+        branch=turn.as_pipeline(),
+        max_iterations=500,
+        break_on="done",
+        index_as="number",
+    )
+    rendered(argo_flows.pipeline(loop), argo_flows.USUAL)
+    assert "DISABLE_MAX_RECURSION" in caplog.text
