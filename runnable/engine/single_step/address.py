@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from pydantic import BaseModel, JsonValue
+from pydantic import BaseModel, Field, JsonValue
 
 from runnable.context import RunContext
 from runnable.defaults import (
@@ -49,7 +49,7 @@ class Iteration(BaseModel):
 
     map_variable: dict[str, Given] = {}
     loop_variable: list[Given] = []
-    branch_numbers: list[int] = []
+    branch_numbers: list[int] = Field(default=[], exclude=True)
     """Instead of both: the numbers of the branches, in the order they were begun."""
 
 

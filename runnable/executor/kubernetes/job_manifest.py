@@ -106,7 +106,7 @@ def valid_name(text: str) -> str:
 
     Example:
         >>> valid_name("brave-noether"), valid_name("My_run")
-        ('brave-noether', 'my-run-59fdf0')
+        ('brave-noether', 'my-run-45e51d')
     """
     name = _OTHER.sub("-", text.lower()).strip("-")
     if name == text and len(name) <= _LONGEST:
