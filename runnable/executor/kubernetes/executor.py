@@ -50,15 +50,14 @@ class KubernetesExecutor(LocalOptions, PodSettings, BasePipelineExecutor):
 
         mounts = mounts_of(self._context.services)
         self._check_stores(mounts)
-        if not self.stores_claim:
-            for it in mounts:
-                # As the user of this process, before a pod does.
-                Path(it.here).mkdir(parents=True, exist_ok=True)
         where = (self.namespace, self.config_path, self.stores_claim, self.auto_remove)
         placement = Placement(*where)
 
         def plan(request: StepRequest) -> PlannedJob:
             settings = with_override(self, PodSettings, request.override)
+            for it in mounts if not self.stores_claim else ():
+                # As the user of this process, before a pod does.
+                Path(it.here).mkdir(parents=True, exist_ok=True)
             job = manifest(request, settings, placement, mounts)
             return PlannedJob(job, settings.pending_seconds)
 
