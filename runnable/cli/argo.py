@@ -1,6 +1,5 @@
 """Commands for Argo: write a workflow."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -41,7 +40,9 @@ def render(
         from runnable.sdk.manifests import manifest_of
 
         options = Options(
-            configuration_file=_text(config), tag=tag, parameters_file=_text(parameters)
+            configuration_file=str(config or ""),
+            tag=tag,
+            parameters_file=str(parameters or ""),
         )
         made = manifest_of(importable(definition), options)
         if output == "-":
@@ -51,7 +52,3 @@ def render(
         made.write(output)
         answer.say(f"Wrote {output or made.file}. Hand it to `argo submit`.")
         answer.give({"manifest": output or made.file})
-
-
-def _text(path: Path | None) -> str:
-    return str(path or "")

@@ -232,9 +232,9 @@ def _described(run_log: "RunLog") -> dict[str, object]:
     """Return the result of a run as a few values."""
     from runnable.report import error_of
 
-    name = run_log.run_config.get("dag")
     if "instead" in run_log.run_config:
         return {"run_id": run_log.run_id, **run_log.run_config}
+    name = run_log.run_config.get("dag")
     return {
         "run_id": run_log.run_id,
         "status": run_log.status,

@@ -22,9 +22,12 @@ from runnable.cli.execute import Definition, importable
 from runnable.cli.outcome import Exit, FailedError, told_to_the_shell
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from runnable.engine import Iteration, SingleStepResult
     from runnable.scope.options import Options
     from runnable.sdk.discovery import Planned
+    from runnable.sdk.single_step import SingleStepRequest
 
 
 class Mode(enum.StrEnum):
@@ -97,15 +100,19 @@ def execute_single_node(
 ) -> None:
     """Run one step of a run; its first step begins the run."""
     with told_to_the_shell(verbose=verbose):
-        from runnable.sdk.single_step import SingleStepRequest, run_single_step
+        from runnable.sdk.single_step import run_single_step
 
         del mode  # the definition says it
         log_at(log_level)
         options = _options(run_id, config, parameters, log_level, tag)
         program = importable(definition, import_path or ()).program(argument or ())
-        iteration = _iteration(iter_variable)
-        asked = SingleStepRequest(
-            program, step, iteration, options, join_only, True, in_order
+        asked = _asked(
+            program,
+            step,
+            iter_variable,
+            options,
+            joins_only=join_only,
+            in_order=in_order,
         )
         ended = run_single_step(asked)
         _say_failure(run_id, step, ended)
@@ -141,19 +148,19 @@ def fan(
     A loop fans out and in once for each iteration; `in` prints whether it is done.
     """
     with told_to_the_shell(as_json=as_json, verbose=verbose) as answer:
-        from runnable.sdk.single_step import (
-            SingleStepRequest,
-            close_branches,
-            open_branches,
-        )
+        from runnable.sdk.single_step import close_branches, open_branches
 
         del mode  # the definition says it
         log_at(log_level)
         options = _options(run_id, config, parameters, log_level, tag)
         program = importable(definition).program(argument or ())
-        iteration = _iteration(iter_variable)
-        asked = SingleStepRequest(
-            program, step, iteration, options, join_only, True, in_order
+        asked = _asked(
+            program,
+            step,
+            iter_variable,
+            options,
+            joins_only=join_only,
+            in_order=in_order,
         )
         if direction is Direction.OUT:
             branches = open_branches(asked)
@@ -196,20 +203,44 @@ def end(
     """
     with told_to_the_shell(verbose=verbose):
         from runnable.graph import SUCCESS_NODE, join
-        from runnable.sdk.single_step import SingleStepRequest, end_branch
+        from runnable.sdk.single_step import end_branch
 
         del mode  # the definition says it
         log_at(log_level)
         options = _options(run_id, config, parameters, log_level, tag)
         program = importable(definition).program(argument or ())
-        step, iteration = join(branch, SUCCESS_NODE), _iteration(iter_variable)
-        asked = SingleStepRequest(program, step, iteration, options, True, True, True)
+        step = join(branch, SUCCESS_NODE)
+        asked = _asked(
+            program, step, iter_variable, options, joins_only=True, in_order=True
+        )
         ended = end_branch(asked)
         if not ended.succeeded:
             what = (
                 f"branch {branch!r} of run {run_id!r}" if branch else f"run {run_id!r}"
             )
             raise FailedError(f"{what} has failed: {ended.reason}", Exit.FAILED)
+
+
+def _asked(
+    program: "Callable[[], object]",
+    step: str,
+    iter_variable: str,
+    options: "Options",
+    *,
+    joins_only: bool,
+    in_order: bool,
+) -> "SingleStepRequest":
+    from runnable.sdk.single_step import SingleStepRequest
+
+    return SingleStepRequest(
+        program,
+        step,
+        _iteration(iter_variable),
+        options,
+        joins_only,
+        is_alone=True,
+        in_order=in_order,
+    )
 
 
 def _write(output: Path | None, text: str) -> None:

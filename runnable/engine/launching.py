@@ -18,13 +18,12 @@ from pydantic import JsonValue
 
 from runnable import defaults
 from runnable.context import RunContext
-from runnable.datastore import RunLog, StepFinished, StepStarted
+from runnable.datastore import RunLog
 from runnable.datastore.errors import RunLogNotFoundError
 from runnable.engine.declared_secrets import secrets_of
 from runnable.engine.environment import RunEnvironment
 from runnable.engine.errors import ExecutionFailedError
 from runnable.engine.parameter_scope import Failure, ParameterScope
-from runnable.engine.recorder import now
 from runnable.engine.run_folder import is_needed
 from runnable.engine.runtimes import Runtime
 from runnable.engine.secret_values import hidden_names, masked
@@ -104,12 +103,7 @@ async def launch_job(
     except RunLogNotFoundError:
         if report.succeeded and report.has_other_stores:
             note = "its run log is where its stores are, which is not here"
-            return RunLog(
-                run_id=context.run_id,
-                status=defaults.SUCCESS,
-                tag=context.tag,
-                run_config={"note": note},
-            )
+            return _log_of(context, defaults.SUCCESS, note=note)
         raise ExecutionFailedError(context.run_id, None, report.reason) from None
     if not report.succeeded or run_log.status != defaults.SUCCESS:
         raise ExecutionFailedError(context.run_id, run_log, report.reason)
@@ -124,13 +118,13 @@ def not_run(context: RunContext, instead: str, **more: JsonValue) -> RunLog:
         instead: What was done instead.
         **more: More to record.
     """
-    config: dict[str, JsonValue] = {"instead": instead, **more}
-    return RunLog(
-        run_id=context.run_id,
-        status=defaults.CREATED,
-        tag=context.tag,
-        run_config=config,
-    )
+    return _log_of(context, defaults.CREATED, instead=instead, **more)
+
+
+def _log_of(context: RunContext, status: str, **config: JsonValue) -> RunLog:
+    """Return a log that no store of this process has."""
+    run_id, tag = context.run_id, context.tag
+    return RunLog(run_id=run_id, status=status, tag=tag, run_config=config)
 
 
 def _variables_of(
@@ -238,9 +232,4 @@ def _record_failure(
     if report.said:
         reason += f". The end of its output: {env.masker.text(report.said)}"
     number = max(step.started.attempt if step else 0, 1)
-    if path not in env.state.open:
-        record = StepStarted(now(), path, node.name, node.node_type, number)
-        env.recorder.record(record)
-    env.recorder.record(
-        StepFinished(now(), path, defaults.FAIL, {}, [], number, reason)
-    )
+    env.recorder.fail_step(node, path, number, reason)

@@ -4,8 +4,10 @@ import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
 
+from runnable import defaults
 from runnable.datastore import Journal
 from runnable.events import Event, Pause, Subscriber
+from runnable.graph import Node
 from runnable.journal import (
     BranchFinished,
     Heartbeat,
@@ -13,6 +15,7 @@ from runnable.journal import (
     RunState,
     ScopeState,
     StepFinished,
+    StepStarted,
     StepState,
 )
 from runnable.scope import clock
@@ -167,6 +170,23 @@ class Recorder:
             for item in self.state.open_below(below):
                 if not (but and f"{item.path}.".startswith(f"{but}.")):
                     self.record(_end_of(item, status, reason))
+
+    def fail_step(self, node: Node, path: str, number: int, reason: str) -> None:
+        """Record that a step has failed whose process could not do so.
+
+        Args:
+            node: The step.
+            path: Its path.
+            number: Of the attempt; its start is recorded as well, if it is not.
+            reason: The message for the run log.
+        """
+        with self._lock:
+            if path not in self.state.open:
+                kind = node.node_type
+                self.record(StepStarted(now(), path, node.name, kind, number))
+            self.record(
+                StepFinished(now(), path, defaults.FAIL, {}, [], number, reason)
+            )
 
     def close(self) -> None:
         """Close the journal."""

@@ -114,7 +114,8 @@ class PreparedRun(NamedTuple):
         request = self.request
         if options.renderer is not None:
             self._find_reference()
-            return self._written(runtime)
+            describe = partial(render, options, graph, self.parameters, self.context)
+            return self._written(describe, runtime)
         if options.launcher is not None:
             self._find_reference()
             check_launching(self.context, graph, options)
@@ -139,9 +140,11 @@ class PreparedRun(NamedTuple):
         graph = executor.adapt(self.request.graph, self.parameters)
         return render(executor.options, graph, self.parameters, self.context)
 
-    async def _written(self, runtime: Runtime) -> RunLog:
+    async def _written(
+        self, describe: Callable[[], Manifest], runtime: Runtime
+    ) -> RunLog:
         """Write the manifest; nothing is run."""
-        made = await runtime.off_loop(self.manifest)
+        made = await runtime.off_loop(describe)
         made.write()
         instead = f"Wrote {made.file}: nothing has been run. Hand it to `argo submit`."
         return not_run(self.context, instead, manifest=made.file)

@@ -90,16 +90,14 @@ def main(kinds):
         print(f"{length:6,}                {1e3 * used / length:8.2f}")
     print("100 steps by            CPU here    CPU of its processes    wall, ms a step")
     for kind in kinds or ["emulator"]:
-        here, others, wall = measured(hundred(), executor_of(kind))
+        here, others, wall = measured(hundred(), _executor(kind))
         print(f"{kind:20s} {10 * here:10.1f} {10 * others:16.1f} {10 * wall:22.1f}")
 
 
-def executor_of(kind):
-    if kind == "emulator":
-        return {"type": "emulator"}
-    from tests.executor.test_one_pipeline import services_of
+def _executor(kind):
+    from tests.support.executors import executor_of
 
-    return services_of(kind, Path.cwd())
+    return executor_of(kind, Path.cwd())
 
 
 if __name__ == "__main__":

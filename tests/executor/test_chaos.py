@@ -17,6 +17,7 @@ import yaml
 from runnable import ExecutionFailedError
 from runnable.exceptions import RunnableError
 from tests.support import chaos_flow, clusters, docker_service
+from tests.support.executors import executor_of
 from tests.support.gates import wait_until
 
 KINDS = [
@@ -25,18 +26,6 @@ KINDS = [
     "emulator",
     *(pytest.param(it, marks=clusters.needs(it)) for it in clusters.KINDS),
 ]
-
-
-def executor(kind):
-    match kind:
-        case "threads":
-            return {"type": "local"}
-        case "processes":
-            return {"type": "local", "config": {"parallelism": "process"}}
-        case "emulator":
-            return {"type": "emulator"}
-        case _:
-            return clusters.executor(kind)
 
 
 @pytest.fixture(autouse=True)
@@ -102,7 +91,7 @@ def test_the_store_is_away_for_a_while(kind, server, tmp_path):
     place = {"bucket": "runs/chaos", **s3.KEYS}
     there = {"type": "s3", "config": {**place, "endpoint_url": server.url}}
     services = {"run_log_store": there, "catalog": there}
-    services["pipeline_executor"] = executor(kind)
+    services["pipeline_executor"] = executor_of(kind, tmp_path)
     # In a file, so that a command finds them as well.
     Path("services.yaml").write_text(yaml.safe_dump(services))
     running = Running(tmp_path, {}, configuration_file="services.yaml")
@@ -122,7 +111,7 @@ def test_the_store_is_away_for_a_while(kind, server, tmp_path):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_of_two_launchers_one_has_the_run(kind, tmp_path):
-    services = {"pipeline_executor": executor(kind)}
+    services = {"pipeline_executor": executor_of(kind, tmp_path)}
     first = Running(tmp_path, services)
     wait_until((tmp_path / "held").exists)
     second = Running(tmp_path, services)

@@ -9,7 +9,7 @@ import pytest
 
 from runnable import ExecutionFailedError, get_run_log
 from runnable.exceptions import ConfigurationError
-from tests.support import docker_service, kubernetes_cluster
+from tests.support import kubernetes_cluster
 from tests.support.container_flows import HEADER
 from tests.support.gates import wait_until
 from tests.support.kubernetes_cluster import kubectl
@@ -20,11 +20,9 @@ pytestmark = kubernetes_cluster.needs()
 @pytest.fixture
 def config(tmp_path):
     """The settings of an executor whose pods see this test's folder."""
-    volumes, mounts = [], []
-    for number, volume in enumerate([*docker_service.volumes(), f"{tmp_path}:/app"]):
-        here, there = volume.removesuffix(":ro").split(":")
-        volumes.append({"name": f"v{number}", "host_path": {"path": here}})
-        mounts.append({"name": f"v{number}", "mountPath": there})
+    volumes, mounts = kubernetes_cluster.volumes(
+        f"{tmp_path}:/app", spelling="host_path"
+    )
     container = {
         "image": kubernetes_cluster.IMAGE,
         "env": [{"name": "PYTHONPATH", "value": "/app"}],

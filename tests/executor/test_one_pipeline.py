@@ -15,7 +15,13 @@ import yaml
 
 from runnable import get_run_log
 from runnable.engine import process_identity
-from tests.support import clusters, docker_service, kubernetes_cluster, one_pipeline
+from tests.support import (
+    clusters,
+    docker_service,
+    executors,
+    kubernetes_cluster,
+    one_pipeline,
+)
 from tests.support.argo_interpreter import Interpreter
 from tests.support.gates import wait_until
 from tests.support.kubernetes_cluster import kubectl
@@ -41,50 +47,12 @@ def secret():
 
 
 def services_of(kind, folder):
-    """Return the executor of a kind, as a configuration."""
-    root = str(docker_service.ROOT)
-    match kind:
-        case "threads":
-            return {"type": "local"}
-        case "processes":
-            return {"type": "local", "config": {"parallelism": "process"}}
-        case "emulator":
-            return {"type": "emulator"}
-        case "dask" | "ray":
-            return clusters.executor(kind)
-        case "docker" | "podman":
-            config = {
-                "docker_host": docker_service.service(kind),
-                "docker_image": docker_service.IMAGE,
-                "network": "none",
-                "working_dir": "/tmp",
-                "environment": {"PYTHONPATH": root},
-                "volumes": [*docker_service.volumes(), f"{folder}:{folder}"],
-            }
-            return {"type": "local-container", "config": config}
-        case "kubernetes":
-            return {"type": "kubernetes", "config": kubernetes(root, folder)}
-    raise AssertionError(kind)
-
-
-def kubernetes(root, folder):
-    volumes, mounts = [], []
-    for number, it in enumerate([*docker_service.volumes(), f"{folder}:{folder}"]):
-        here, there = it.removesuffix(":ro").split(":")
-        volumes.append({"name": f"v{number}", "hostPath": {"path": here}})
-        mounts.append({"name": f"v{number}", "mountPath": there})
-    kubernetes_cluster.secret("one-pipeline", {one_pipeline.SECRET: TOKEN})
-    return {
-        "image": kubernetes_cluster.IMAGE,
-        "imagePullPolicy": "Never",
-        "config_path": kubernetes_cluster.kubeconfig(),
-        "stores_on_host": True,
-        "working_dir": "/tmp",
-        "secret_from_k8s": "one-pipeline",
-        "env": {"PYTHONPATH": root},
-        "volumes": volumes,
-        "volume_mounts": mounts,
-    }
+    """Return the executor of a kind, as a configuration, with the secret."""
+    made = executors.executor_of(kind, folder)
+    if kind == "kubernetes":
+        kubernetes_cluster.secret("one-pipeline", {one_pipeline.SECRET: TOKEN})
+        made["config"]["secret_from_k8s"] = "one-pipeline"
+    return made
 
 
 def execute(kind, folder, **options):

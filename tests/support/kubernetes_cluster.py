@@ -23,6 +23,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import docker_service
+
 BINARIES = Path(os.environ.get("RUNNABLE_TEST_KUBERNETES", "/opt/kubernetes")) / "bin"
 _NAMES = (
     "kube-apiserver",
@@ -71,6 +73,19 @@ def kubectl(*arguments, **options):
         **options,
     )
     return done.stdout
+
+
+def volumes(*folders, spelling="hostPath"):
+    """Return volumes of a pod, and where its container has them.
+
+    What the containers of Docker see is among them; folders are `HERE:THERE`.
+    """
+    made, mounts = [], []
+    for number, it in enumerate([*docker_service.volumes(), *folders]):
+        here, there = it.removesuffix(":ro").split(":")
+        made.append({"name": f"v{number}", spelling: {"path": here}})
+        mounts.append({"name": f"v{number}", "mountPath": there})
+    return made, mounts
 
 
 def secret(name, values):

@@ -15,7 +15,6 @@ from runnable.datastore import (
     BranchStarted,
     Record,
     RunFinished,
-    StepFinished,
     StepStarted,
 )
 from runnable.datastore.errors import (
@@ -36,7 +35,6 @@ from runnable.graph import (
     CompositeNode,
     FailNode,
     Graph,
-    Node,
     SuccessNode,
     join,
     parent,
@@ -172,19 +170,13 @@ async def end_scope(graph: Graph, path: str, env: RunEnvironment) -> None:
                 await run_terminal(node, scope, env)
                 return
             case RunNode(node):
-                _record_not_started(node, join(path, node.name), env)
+                number = 0 if isinstance(node, CompositeNode) else 1
+                step = join(path, node.name)
+                env.recorder.fail_step(node, step, number, _NOT_STARTED)
             case _:
                 ended = defaults.SUCCESS if command == Finish(True) else defaults.FAIL
                 env.recorder.record(end_of(path, ended))
                 return
-
-
-def _record_not_started(node: Node, path: str, env: RunEnvironment) -> None:
-    number = 0 if isinstance(node, CompositeNode) else 1
-    env.recorder.record(StepStarted(now(), path, node.name, node.node_type, number))
-    env.recorder.record(
-        StepFinished(now(), path, defaults.FAIL, {}, [], number, _NOT_STARTED)
-    )
 
 
 async def run_terminal(

@@ -10,7 +10,6 @@ from hera.workflows import models as m
 from runnable import defaults
 from runnable.errors import ConfigurationError
 from runnable.executor.argo.settings import (
-    USUAL_AMOUNTS,
     ArgoSettings,
     Resources,
     RetryStrategy,
@@ -19,7 +18,7 @@ from runnable.executor.argo.settings import (
 )
 from runnable.executor.argo.values import arguments, shown_text
 from runnable.executor.execution import RenderRequest
-from runnable.executor.kubernetes.settings import Toleration
+from runnable.executor.kubernetes.settings import USUAL_AMOUNTS, Toleration
 from runnable.executor.mounts import Mount, variables_of
 from runnable.journal import AnyParameter
 from runnable.parameters.packing import packed_variables
@@ -92,10 +91,9 @@ class Containers:
         secrets = task.secrets if isinstance(task, BaseTaskType) else ()
         command = ["execute-single-node", self._definition, path]
         settings = self._settings.step_settings(override)
-        begins = not self._has_begun
-        template = self._template(name, command, place, settings, tuple(secrets))
         # The pod that begins or resumes the run always runs.
-        remembers = not (begins or place.is_repeated)
+        remembers = self._has_begun and not place.is_repeated
+        template = self._template(name, command, place, settings, tuple(secrets))
         if self._settings.configmap_cache_name and remembers:
             cache = m.LocalObjectReference(name=self._settings.configmap_cache_name)
             template.memoize = m.Memoize(

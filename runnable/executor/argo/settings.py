@@ -1,6 +1,5 @@
 """The settings of workflows of Argo, and of their pods."""
 
-from collections.abc import Mapping
 from typing import Literal, Self
 
 from pydantic import (
@@ -11,7 +10,11 @@ from pydantic import (
     model_validator,
 )
 
-from runnable.executor.kubernetes.settings import Strict, Toleration
+from runnable.executor.kubernetes.settings import (
+    Strict,
+    Toleration,
+    with_known_names,
+)
 from runnable.executor.overrides import block_of
 
 NAME = "argo"
@@ -40,8 +43,6 @@ class RetryStrategy(Strict):
     )
 
 
-USUAL_AMOUNTS: Mapping[str, str] = {"memory": "1Gi", "cpu": "250m"}
-"""What a pod may use, and has reserved, where nothing else is said."""
 Amounts = dict[str, str | int | float | None]
 
 
@@ -57,7 +58,7 @@ class Resources(Strict):
     @field_validator("limits", "requests", mode="after")
     @classmethod
     def _named(cls, given: Amounts) -> Amounts:
-        return {"nvidia.com/gpu" if it == "gpu" else it: given[it] for it in given}
+        return with_known_names(given)
 
 
 class Variable(Strict):

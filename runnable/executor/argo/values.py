@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 
 from runnable.errors import ConfigurationError
+from runnable.executor.kubernetes.texts import literal
 from runnable.journal import AnyParameter, JsonParameter
 from runnable.parameters.values import json_or_text
 
@@ -65,5 +66,5 @@ def arguments(texts: Iterable[str]) -> list[str]:
             raise ConfigurationError(
                 f"{text!r} has {{{{ in it, which Argo replaces; choose another name"
             )
-        made.append(text.replace("$", "$$"))
+        made.append(literal(text))
     return made

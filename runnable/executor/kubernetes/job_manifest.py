@@ -8,10 +8,14 @@ from typing import Any
 from pydantic import BaseModel
 
 from runnable import defaults
-from runnable.executor.commands import arguments_of
 from runnable.executor.execution import StepRequest
 from runnable.executor.kubernetes.job_settings import JobSettings, Variable
 from runnable.executor.kubernetes.manifest import once
+from runnable.executor.kubernetes.texts import (
+    command_of,
+    literal,
+    variables_of_container,
+)
 from runnable.executor.mounts import Mount, variables_of
 
 _LONGEST = 52  # what a CronJob starts gets eleven characters more
@@ -39,15 +43,12 @@ def job_manifest(
     if settings.schedule:
         # Each start is a run of its own, named as its Job.
         request = request._replace(run_id="")
-    reference = request.reference._replace(import_path=())
-    command = [*arguments_of(request._replace(reference=reference)), "--again"]
     wanted = spec.container
     container: dict[str, Any] = {
         "name": "default",
         "image": wanted.image,
         "imagePullPolicy": wanted.image_pull_policy or pull_policy,
-        # As Kubernetes replaces $(NAME), and $$.
-        "command": [it.replace("$", "$$") for it in ["runnable", *command]],
+        "command": command_of(request, "--again"),
         "env": [*_variables(request, settings, mounts)],
         "resources": wanted.resources.described(),
         "volumeMounts": [
@@ -121,11 +122,9 @@ def _variables(
     if settings.schedule:
         job = {"fieldRef": {"fieldPath": "metadata.labels['job-name']"}}
         yield {"name": defaults.ENV_RUN_ID, "valueFrom": job}
-    for name, value in {**variables_of(mounts, ()), **request.variables}.items():
-        yield {"name": name, "value": value.replace("$", "$$")}
-    for name in request.secrets if settings.secret_from_k8s else ():
-        key = {"name": settings.secret_from_k8s, "key": name}
-        yield {"name": name, "valueFrom": {"secretKeyRef": key}}
+    values = {**variables_of(mounts, ()), **request.variables}
+    secret = settings.secret_from_k8s
+    yield from variables_of_container(values, request.secrets, secret)
     for it in settings.job_spec.template.spec.container.env:
         yield _variable(it)
 
@@ -133,4 +132,4 @@ def _variables(
 def _variable(it: Variable) -> dict[str, Any]:
     if it.value_from is not None:
         return {"name": it.name, "valueFrom": it.value_from}
-    return {"name": it.name, "value": (it.value or "").replace("$", "$$")}
+    return {"name": it.name, "value": literal(it.value or "")}

@@ -4,7 +4,12 @@ from typing import Literal
 
 from pydantic import Field, JsonValue, field_validator
 
-from runnable.executor.kubernetes.settings import Strict, Toleration
+from runnable.executor.kubernetes.settings import (
+    USUAL_AMOUNTS,
+    Strict,
+    Toleration,
+    with_known_names,
+)
 
 _FIELDS = 5
 
@@ -74,15 +79,12 @@ class Resources(Strict):
     @field_validator("limits", mode="after")
     @classmethod
     def _complete(cls, given: Amounts) -> Amounts:
-        return {"memory": "1Gi", "cpu": "250m", **given}
+        return {**USUAL_AMOUNTS, **given}
 
     def described(self) -> dict[str, dict[str, str]]:
         """Return them as a container has them."""
         return {
-            kind: {
-                "nvidia.com/gpu" if name == "gpu" else name: str(it)
-                for name, it in amounts.items()
-            }
+            kind: {name: str(it) for name, it in with_known_names(amounts).items()}
             for kind, amounts in (("limits", self.limits), ("requests", self.requests))
             if amounts
         }

@@ -37,9 +37,11 @@ class _KubernetesJobs(LocalOptions, JobSettings, BaseJobExecutor):
             job = job_manifest(request, self, volumes, mounts, self._pull_policy)
             return PlannedJob(job, self.pending_seconds)
 
-        launcher = JobLauncher(plan, placement)
-        if self.mock or self.schedule:
-            launcher = ScheduledJobs(plan, placement, creates=not self.mock)
+        launcher = (
+            ScheduledJobs(plan, placement, creates=not self.mock)
+            if self.mock or self.schedule
+            else JobLauncher(plan, placement)
+        )
         return super().options._replace(launcher=launcher)
 
     def _stores(self, mounts: Sequence[Mount]) -> tuple[str, Sequence[Mount]]:

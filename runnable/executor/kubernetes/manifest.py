@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from runnable.events.telemetry import carried_environment
-from runnable.executor.commands import arguments_of
 from runnable.executor.execution import StepRequest
 from runnable.executor.kubernetes.settings import Placement, PodSettings
+from runnable.executor.kubernetes.texts import command_of, variables_of_container
 from runnable.executor.mounts import Mount, variables_of
 
 
@@ -36,16 +36,14 @@ def manifest(
             "runnable/step": request.path,
         },
     }
-    reference = request.reference._replace(import_path=())
-    command = arguments_of(request._replace(reference=reference))
+    plain = {**settings.env, **carried_environment(), **variables_of(mounts, ())}
     stores = store_volumes(placement.stores_claim, mounts)
     container = {
         "name": "step",
         "image": settings.image,
         "imagePullPolicy": settings.image_pull_policy,
-        # As Kubernetes replaces $(NAME), and $$.
-        "command": [it.replace("$", "$$") for it in ["runnable", *command]],
-        "env": _variables(request, settings, mounts),
+        "command": command_of(request),
+        "env": variables_of_container(plain, request.secrets, settings.secret_from_k8s),
         "resources": settings.resources.model_dump(exclude_defaults=True),
         "volumeMounts": [*(it["mount"] for it in stores), *settings.volume_mounts],
     }
@@ -71,28 +69,6 @@ def manifest(
             "template": {"metadata": about, "spec": pod},
         },
     }
-
-
-def _variables(
-    request: StepRequest, settings: PodSettings, mounts: Sequence[Mount]
-) -> list[dict[str, Any]]:
-    plain = {**settings.env, **carried_environment(), **variables_of(mounts, ())}
-    listed: list[dict[str, Any]] = [
-        # As in a command: what looks like a reference to a variable is none.
-        {"name": name, "value": value.replace("$", "$$")}
-        for name, value in plain.items()
-    ]
-    if settings.secret_from_k8s:
-        listed += [
-            {
-                "name": name,
-                "valueFrom": {
-                    "secretKeyRef": {"name": settings.secret_from_k8s, "key": name}
-                },
-            }
-            for name in request.secrets
-        ]
-    return listed
 
 
 def store_volumes(

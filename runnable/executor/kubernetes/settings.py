@@ -1,6 +1,7 @@
 """The settings of Jobs of Kubernetes that run steps."""
 
-from typing import Literal, NamedTuple, Self
+from collections.abc import Mapping
+from typing import Literal, NamedTuple, Self, TypeVar
 
 from pydantic import (
     AliasChoices,
@@ -42,6 +43,25 @@ class Toleration(Strict):
         if self.operator == "Equal" and not self.key:
             raise ValueError("a toleration with the operator Equal needs a key")
         return self
+
+
+USUAL_AMOUNTS: Mapping[str, str] = {"memory": "1Gi", "cpu": "250m"}
+"""What a container may use where nothing else is said, as in version 0.50."""
+
+T = TypeVar("T")
+
+
+def with_known_names(amounts: Mapping[str, T]) -> dict[str, T]:
+    """Return amounts of resources by the names that clusters know.
+
+    Args:
+        amounts: By name; `gpu` is Nvidia's.
+
+    Example:
+        >>> with_known_names({"gpu": 1})
+        {'nvidia.com/gpu': 1}
+    """
+    return {"nvidia.com/gpu" if it == "gpu" else it: amounts[it] for it in amounts}
 
 
 class Resources(BaseModel):
