@@ -15,7 +15,7 @@ from pydantic import JsonValue
 
 from runnable.context import RunContext
 from runnable.datastore import Journal
-from runnable.datastore.errors import RetryValidationError
+from runnable.datastore.errors import RetryValidationError, RunLogContinuedError
 from runnable.engine.environment import Shared, is_local
 from runnable.engine.errors import ExecutionFailedError
 from runnable.engine.process_identity import other_owner, this_process
@@ -102,6 +102,7 @@ async def resume(
     code: CodeIdentity,
     *,
     launches_steps: bool,
+    seen: int | None = None,
 ) -> OpenedRun:
     """Resume a run that has stopped.
 
@@ -112,14 +113,18 @@ async def resume(
         context: Describes the run.
         code: The version of the code.
         launches_steps: Whether other processes run its steps.
+        seen: How many records it had when the caller decided so; any number if None.
 
     Raises:
         RetryValidationError: If the run is active, its graph has changed, or a value
             that it needs was not stored.
+        RunLogContinuedError: If another process was first.
     """
     store, run_id = context.services.run_log_store, context.run_id
     # A long journal takes a while to be read: not on an event loop.
     state = await runtime.off_loop(partial(store.state, run_id))
+    if seen not in {None, state.count}:
+        raise RunLogContinuedError(run_id)
     check_resumable(run_id, state, graph)
     assert state.started is not None  # noqa: S101 - checked just now
     notes = [

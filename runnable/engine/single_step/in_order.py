@@ -83,8 +83,11 @@ async def resumed(
     if is_end or state.has_succeeded or not (is_new or state.is_over):
         return None
     code = await code_identity(shared, runtime)
+    seen = state.count if state.is_over else None
     try:
-        return await resume(graph, {}, runtime, context, code, launches_steps=True)
+        return await resume(
+            graph, {}, runtime, context, code, launches_steps=True, seen=seen
+        )
     except (RunLogContinuedError, RetryValidationError):
         # A step that was started at the same time may have been first.
         read = partial(_is_resumed_here, context)
