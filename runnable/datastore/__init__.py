@@ -16,7 +16,7 @@ from runnable.datastore.run_log import (
     StepAttempt,
     StepLog,
 )
-from runnable.datastore.run_log_view import run_log_of
+from runnable.datastore.run_log_view import RunLogView, run_log_of
 from runnable.datastore.run_summary import RunSummary, Wanted
 from runnable.datastore.store import BaseRunLogStore, Journal
 from runnable.earlier_names import earlier_name
@@ -65,6 +65,7 @@ __all__ = [
     "RunDeleting",
     "RunFinished",
     "RunLog",
+    "RunLogView",
     "RunResumed",
     "RunStarted",
     "RunState",

@@ -25,10 +25,10 @@ class _MemoryJournal:
         self._journals = journals
         self._lines = journals[run_id]
 
-    def append(self, record: Record) -> None:
+    def append(self, record: Record, *more: Record) -> None:
         if self._journals.get(self._run_id) is not self._lines:
             raise RunLogNotFoundError(self._run_id, "memory")  # deleted meanwhile
-        self._lines.append(_packed(record))
+        self._lines += map(_packed, (record, *more))
 
     def close(self) -> None:
         pass

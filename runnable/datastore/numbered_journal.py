@@ -1,20 +1,22 @@
 """Journals of stores that refuse a second record of the same number.
 
-Theory of operation. A record whose number is taken was preceded by others: of a
+Theory of operation. Records are kept by the number of the first one of those that were
+written together. If that is taken, they were preceded by others: of a
 process that has joined the run, and then it takes the number after theirs; or of one
 that goes on with a run whose owner it thought to be gone, or deletes it, and then this
 one must not write.
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from runnable.datastore.codec import encode
 from runnable.datastore.errors import RunLogContinuedError
 from runnable.journal import Record, RunDeleting, RunResumed
 
-Keep = Callable[[int, bytes], bool]
-"""Keeps a record under its number; False if there is another one of this number."""
+Keep = Callable[[int, Sequence[bytes]], bool]
+"""Keeps all of some records or none; the number is that of the first of them, and the
+others follow. Returns False if there is another record of this number."""
 ReadFrom = Callable[[int], Iterator[Record]]
 """Yields the records after a number."""
 
@@ -25,7 +27,7 @@ class NumberedJournal:
     Args:
         run_id: The run.
         count: How many records it has.
-        keep: Keeps a record.
+        keep: Keeps records.
         read_from: Reads those that others have kept.
     """
 
@@ -38,13 +40,13 @@ class NumberedJournal:
         self._read_from = read_from
         self._lock = threading.Lock()
 
-    def append(self, record: Record) -> None:
-        """Keep a record; see `Journal`."""
-        line = encode(record)
+    def append(self, record: Record, *more: Record) -> None:
+        """Keep records; see `Journal`."""
+        lines = [encode(it) for it in (record, *more)]
         with self._lock:
-            while not self._keep(self._count + 1, line):
+            while not self._keep(self._count + 1, lines):
                 self._catch_up()
-            self._count += 1
+            self._count += len(lines)
 
     def taken(self, first: Record) -> "NumberedJournal":
         """Keep the record that takes the run over; return this journal.
@@ -55,7 +57,7 @@ class NumberedJournal:
         Raises:
             RunLogContinuedError: If there is another record of its number.
         """
-        if not self._keep(self._count + 1, encode(first)):
+        if not self._keep(self._count + 1, [encode(first)]):
             raise RunLogContinuedError(self._run_id)
         self._count += 1
         return self
@@ -68,4 +70,4 @@ class NumberedJournal:
         self._count += len(others)
 
     def close(self) -> None:
-        """Do nothing: each record has been kept."""
+        """Do nothing: all records have been kept."""

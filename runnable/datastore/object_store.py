@@ -1,17 +1,19 @@
-"""Run log stores in buckets: an object for each record.
+"""Run log stores in buckets: an object for the records that are written together.
 
-Theory of operation. `<run_id>/journal/00000000` is the first record of a run, and the
-others follow by number. The server refuses to create an object that is there: so of two
-that start or continue a run at once, one succeeds, and a process that was thought to be
-gone cannot write any more. The first object also has random digits, which distinguish
-the run from a later one of the same id; a deletion replaces it first.
-`<run_id>/<run_id>.json` is for people, written when the run ends. Logs of version 0.50
-are this object alone, or `<run_id>/RunLog` and one for each branch.
+Theory of operation. `<run_id>/journal/00000000` is the first record of a run; the other
+objects have the number of the first record in them. The server refuses to create an
+object that is there: so of two that start or continue a run at once, one succeeds, and
+a process that was thought to be gone cannot write any more. The first object also has
+random digits, which distinguish the run from a later one of the same id; a deletion
+replaces it first. `<run_id>/<run_id>.json` is for people, written when the run
+ends. Logs of version 0.50 are this object alone, or `<run_id>/RunLog` and one for each
+branch.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import NoReturn
 
 from runnable.datastore.codec import DamagedLineError, decode, encode
 from runnable.datastore.earlier_logs import ROOT, ends_of, is_piece, join_pieces
@@ -54,9 +56,9 @@ class S3RunLogStore(S3Place, BaseRunLogStore):
         return self._journal(run_id, 1)
 
     def _journal(self, run_id: str, count: int, claim: bytes = b"") -> NumberedJournal:
-        def keep(number: int, line: bytes) -> bool:
+        def keep(number: int, lines: Sequence[bytes]) -> bool:
             key = _key(run_id, number - 1)
-            if not self.objects.put_once(key, line):
+            if not self.objects.put_once(key, b"".join(lines)):
                 return False
             if claim and self._claim(run_id) != claim:
                 self.objects.delete([key])  # it was deleted meanwhile
@@ -64,20 +66,25 @@ class S3RunLogStore(S3Place, BaseRunLogStore):
             return True
 
         def read_from(number: int) -> Iterator[Record]:
-            return self._read(run_id, self._keys(run_id)[number:])
+            return self._read(run_id, self._keys(run_id), number)
 
         return NumberedJournal(run_id, count, keep, read_from)
 
     def reopen(self, run_id: str, first: Record, seen: int) -> Journal:
         """Continue the journal of an existing run."""
-        if len(self._keys(run_id)) != seen:
+        if self._count(run_id) != seen:
             raise RunLogContinuedError(run_id)
         return self._journal(run_id, seen).taken(first)
 
     def join(self, run_id: str) -> Journal:
         """Write to the journal of a run that another process has."""
         claim = self._claim(run_id)
-        return self._journal(run_id, len(self._keys(run_id)), claim)
+        return self._journal(run_id, self._count(run_id), claim)
+
+    def _count(self, run_id: str) -> int:
+        """Return how many records a run has."""
+        last = self._keys(run_id)[-1]
+        return _number(last) + len(self._lines(run_id, last, self.objects.get(last)))
 
     def _claim(self, run_id: str) -> bytes:
         """Return the identity of this run, not of a later one; empty if gone."""
@@ -87,37 +94,58 @@ class S3RunLogStore(S3Place, BaseRunLogStore):
             return b""
 
     def _keys(self, run_id: str) -> list[str]:
-        """List the records of a run in their order."""
+        """List the objects with the records of a run in their order."""
         folder = _key(run_id, 0).rpartition("/")[0]
         names = sorted(self.objects.names(folder))
         if not names:
             raise RunLogNotFoundError(run_id, self.location)
-        for number, name in enumerate(names):
-            if name != f"{number:08}":
-                why = f"record {number} is missing"
-                raise RunLogDamagedError(run_id, f"{self.location}, {folder}", why)
+        if strange := [name for name in names if not name.isdecimal()]:
+            self._damaged(run_id, f"{strange[0]!r} is no number of a record")
+        if int(names[0]):
+            self._damaged(run_id, "record 0 is missing")
         return [f"{folder}/{name}" for name in names]
 
     def read(self, run_id: str, after: int = 0) -> Iterator[Record]:
         """Yield the records of a run, in the order they were written."""
-        return self._read(run_id, self._keys(run_id)[after:])
+        return self._read(run_id, self._keys(run_id), after)
 
-    def _read(self, run_id: str, keys: list[str]) -> Iterator[Record]:
+    def _damaged(self, run_id: str, why: str) -> NoReturn:
+        raise RunLogDamagedError(run_id, f"{self.location}, {run_id}/journal", why)
+
+    def _read(self, run_id: str, keys: list[str], after: int) -> Iterator[Record]:
+        later = [key for key in keys if _number(key) > after]
+        keys = keys[len(keys) - len(later) - 1 :]
+        number = _number(keys[0])
+        for key, content in self._contents(keys):
+            if _number(key) != number:
+                self._damaged(run_id, f"record {number} is missing")
+            for line in self._lines(run_id, key, content):
+                number += 1
+                if number > after:
+                    yield self._decode(run_id, key, line)
+
+    def _contents(self, keys: list[str]) -> Iterator[tuple[str, bytes]]:
         # A request takes long, and little of it is work: many at once.
         with ThreadPoolExecutor(_READ_AT_ONCE, "run-log") as pool:
             for start in range(0, len(keys), _READ_AHEAD):
                 some = keys[start : start + _READ_AHEAD]
-                for key, line in zip(
-                    some, pool.map(self.objects.get, some), strict=True
-                ):
-                    yield self._decode(run_id, key, line)
+                yield from zip(some, pool.map(self.objects.get, some), strict=True)
 
-    def _decode(self, run_id: str, key: str, line: bytes) -> Record:
-        if line == _DELETED:
+    def _lines(self, run_id: str, key: str, content: bytes) -> list[bytes]:
+        """Return the records in an object, still encoded."""
+        if content == _DELETED:
             why = "its deletion started and did not finish; delete it again"
             raise RunLogDamagedError(run_id, self.location, why)
+        *lines, rest = content.split(b"\n")
+        if rest and _number(key):
+            lines.append(rest)  # it was changed
+        if not lines:
+            self._damaged(run_id, f"{key} has no record")
+        return [line + b"\n" for line in lines]
+
+    def _decode(self, run_id: str, key: str, line: bytes) -> Record:
         try:
-            return decode(line[: line.find(b"\n") + 1])
+            return decode(line)
         except DamagedLineError as error:
             location = f"{self.location}, {key}"
             raise RunLogDamagedError(run_id, location, str(error)) from error
@@ -129,8 +157,9 @@ class S3RunLogStore(S3Place, BaseRunLogStore):
         except RunLogNotFoundError:
             return ends_of(self.get_run_log_by_id(run_id))
         first, last = (
-            self._decode(run_id, key, self.objects.get(key))
-            for key in (keys[0], keys[-1])
+            self._decode(run_id, key, self._lines(run_id, key, content)[at])
+            for key, at in ((keys[0], 0), (keys[-1], -1))
+            for content in [self.objects.get(key)]
         )
         return first, last
 
@@ -212,6 +241,11 @@ class MinioRunLogStore(MinioPlace, S3RunLogStore):
     """
 
     bucket: Bucket = "runnable/run-logs"
+
+
+def _number(key: str) -> int:
+    """Return the number of the first record in an object."""
+    return int(key.rpartition("/")[2])
 
 
 def _key(run_id: str, number: int) -> str:

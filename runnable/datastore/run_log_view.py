@@ -1,22 +1,22 @@
 """The run log as a view of the state of a run.
 
 `RunState` decides what has happened; this view adds what only readers need: times,
-messages, tracebacks, files and the inputs of each attempt. Fields are collected in
-plain dictionaries, so that a record costs little; the models are built, and validated,
-once at the end.
+messages, tracebacks, files and the inputs of each attempt. It follows the state of a
+run that is active, so that its log is there when it ends; or a state that is made of
+the records in a store. An entry is packed as soon as what it is of has ended.
 """
 
 from collections.abc import Iterable
 from typing import Any
 
 from runnable import defaults
-from runnable.datastore.packed_branches import (
+from runnable.datastore.log_entries import (
+    AttemptEntry,
+    BranchEntry,
     SharedValues,
-    Unpacker,
-    bind_all,
-    metrics_of,
-    pack_branch,
+    StepEntry,
 )
+from runnable.datastore.packed_logs import OfRun, PackedSteps, bind_all
 from runnable.datastore.run_log import RunLog
 from runnable.graph import parent
 from runnable.journal import (
@@ -25,6 +25,7 @@ from runnable.journal import (
     ObjectLoader,
     Record,
     Retention,
+    RunFinished,
     RunResumed,
     RunStarted,
     RunState,
@@ -37,63 +38,61 @@ _JOB = "job"
 
 
 class RunLogView:
-    """Collects the fields of a run log while a state applies the records.
+    """Collects what a run log has while a state applies the records.
 
     Args:
-        records: In the order in which they were written; any prefix is fine.
-        loader: Loads stored objects of the run, so that they can be read after it.
+        retention: What the state remembers for other readers than this one.
     """
 
-    def __init__(
-        self, records: Iterable[Record], loader: ObjectLoader | None = None
-    ) -> None:
-        self._loader = loader
+    def __init__(self, retention: Retention = Retention.PATH) -> None:
         self._shared = SharedValues()
         self._run_config: dict[str, Any] = {}
-        self._code: list[CodeIdentity] = []
-        self._job: dict[str, Any] | None = None
-        self._steps: dict[str, dict[str, Any]] = {}
-        self._scopes: dict[str, dict[str, Any]] = {"": {"steps": {}}}
-        self._state = RunState(retention=Retention.PATH, view=self)
-        for record in records:
-            self._state.add(record)
+        self._codes: list[list[dict[str, Any]]] = []
+        self._job: StepEntry | None = None
+        self._root = BranchEntry("")
+        self._scopes = {"": self._root}
+        """The run and the branches that are open, by path."""
+        self._open: dict[str, StepEntry] = {}
+        """The steps that are open, by path."""
+        self.state = RunState(retention=retention, view=self)
+        """The state that it follows; records are added there."""
 
-    def run_log(self, run_id: str) -> RunLog:
+    def run_log(self, run_id: str, loader: ObjectLoader | None = None) -> RunLog:
         """Build the run log.
 
         Args:
             run_id: The id of the run, for a journal without records.
+            loader: Loads stored objects of the run, so that they can be read after it.
         """
-        for path, log in self._scopes.items():
+        for path, entry in self._scopes.items():
             if path:  # what is still open is shown as it is now
-                log["parameters"] = self._scope(path).parameters
-        started = self._state.started
+                entry.parameters = self._shared.pack(self._scope(path).parameters)
+        started, parameters = self.state.started, self.state.root.parameters
+        bind_all(parameters, loader)
+        indicator = str(self._run_config.get("retry_indicator", ""))
+        of_run = OfRun(self._codes, indicator, loader, self._shared)
         fields: dict[str, Any] = {
             "run_id": started.run_id if started else run_id,
-            "status": self._state.status,
-            "parameters": self._state.root.parameters,
+            "status": self.state.status,
+            "parameters": parameters,
             "run_config": self._run_config,
-            "steps": self._unpacker.steps(self._scopes[""]["steps"]),
+            "steps": PackedSteps(self._root.steps, of_run),
         }
         if started is not None:
             fields |= {"tag": started.tag, "dag_hash": started.dag_hash}
         if self._job is not None:
-            fields["job"] = self._job
-        return RunLog.model_validate(fields)
-
-    @property
-    def _unpacker(self) -> Unpacker:
-        return Unpacker(self._code, self._loader, self._shared)
+            fields["job"] = of_run.job_log(self._job)
+        # Nothing is validated again that a run or the reader of its records has made.
+        return RunLog.model_construct(None, **fields)
 
     def run_changed(self, record: Record) -> None:
         """Note the configuration and the code version of the run."""
         match record:
             case RunStarted():
                 self._run_config = dict(record.run_config)
-                self._code = list(record.code)
-                bind_all(record.parameters, self._loader)
+                self._codes.append(_plain(record.code))
             case RunResumed():
-                self._code = list(record.code)
+                self._codes.append(_plain(record.code))
                 resumed = {
                     "at": record.at,
                     "host": record.host,
@@ -104,71 +103,66 @@ class RunLogView:
                     **self._run_config,
                     "resumed": [*earlier, resumed],
                 }
+            case RunFinished():
+                self._close_all(record.at)
             case _:
                 pass
 
+    def _close_all(self, at: str) -> None:
+        """Show what is open as cut off: its end could not be recorded."""
+        for entry in self._open.values():
+            entry.status = defaults.CANCELLED
+            if entry.attempts:
+                latest = AttemptEntry(*entry.attempts[-1])
+                entry.attempts[-1] = latest._replace(end=at, status=defaults.CANCELLED)
+        for branch in self._scopes.values():
+            branch.status = defaults.CANCELLED
+
     def step_started(self, step: StepState) -> None:
         """Add an attempt; steps with branches have none."""
-        log = self._steps.get(step.path)
-        if log is None:
-            log = self._steps[step.path] = self._new(step)
-        log["status"] = defaults.PROCESSING
-        started = step.started
-        if not started.attempt:
-            return
-        log["attempts"].append({
-            "attempt_number": started.attempt,
-            "start_time": started.at,
-            "status": defaults.PROCESSING,
-            "input_parameters": {},
-            "retry_indicator": str(self._run_config.get("retry_indicator", "")),
-            "code_identities": self._code,
-        })
-
-    def _scope(self, path: str) -> ScopeState:
-        scope = self._state.scope(path)
-        assert scope is not None  # noqa: S101 - the state has just found it
-        return scope
-
-    def _new(self, step: StepState) -> dict[str, Any]:
-        log: dict[str, Any] = {"attempts": [], "data_catalog": []}
-        if step.started.step_type == _JOB:
-            self._job = log
-            log["code_identities"] = self._code
+        path, started = step.path, step.started
+        steps = self._scopes[parent(path)].steps
+        known = steps.get(path)
+        if started.step_type == _JOB:
+            known = self._job
+        if known is None:
+            entry = StepEntry(started.name, path, started.step_type)
         else:
-            self._scopes[parent(step.path)]["steps"][step.path] = log
-            log |= {
-                "name": step.started.name,
-                "internal_name": step.path,
-                "step_type": step.started.step_type,
-                "branches": {},
-            }
-        return log
+            entry = StepEntry.unpacked(known)
+            entry.status = defaults.PROCESSING
+        if started.step_type == _JOB:
+            self._job = entry
+        else:
+            steps[path] = entry
+        self._open[path] = entry
+        if started.attempt:
+            code = len(self._codes) - 1
+            entry.attempts.append((started.attempt, started.at, code))
 
     def step_finished(self, step: StepState, record: StepFinished) -> None:
         """Note how the attempt ended."""
-        log = self._steps[step.path]
-        log["status"] = record.status
-        log["data_catalog"] += record.files
-        bind_all(record.outputs, self._loader)
+        path = step.path
+        entry = self._open.pop(path)
+        entry.status = record.status
+        entry.files += [file.model_dump(mode="json") for file in record.files]
         if not record.attempt:
-            log["message"], log["traceback"] = record.message, record.traceback
+            entry.message, entry.traceback = record.message, record.traceback
             return
-        attempt = log["attempts"][-1]
-        attempt |= {
-            "end_time": record.at,
-            "status": record.status,
-            "message": record.message,
-            "traceback": record.traceback,
-            "cached_from": record.cached_from,
-            "output_parameters": dict(record.outputs),
-            "user_defined_metrics": metrics_of(record.outputs),
-        }
-        attempt["input_parameters"] = {
-            name: found
-            for name in record.read
-            if (found := self._input(parent(step.path), name)) is not None
-        }
+        number, start, code = entry.attempts[-1][:3]
+        pack = self._shared.pack
+        entry.attempts[-1] = AttemptEntry(
+            *(number, start, code, record.at, record.status, record.message),
+            *(record.traceback, record.cached_from),
+            inputs=self._inputs(parent(path), record.read),
+            outputs=pack(record.outputs),
+        )
+        if entry is not self._job:
+            self._scopes[parent(path)].steps[path] = entry.pack()
+
+    def _inputs(self, branch: str, names: Iterable[str]) -> dict[str, Any]:
+        found = {name: self._input(branch, name) for name in names}
+        given = {name: it for name, it in found.items() if it is not None}
+        return self._shared.pack(given)
 
     def _input(self, branch: str, name: str) -> AnyParameter | None:
         """Return the parameter that a step of a branch was given under a name."""
@@ -181,27 +175,31 @@ class RunLogView:
                 return found
             at = parent(parent(at))
 
+    def _scope(self, path: str) -> ScopeState:
+        scope = self.state.scope(path)
+        assert scope is not None  # noqa: S101 - the state has just found it
+        return scope
+
     def branch_started(self, branch: ScopeState) -> None:
         """Open the log of the branch, also of one that is tried again."""
-        branches = self._steps[parent(branch.path)]["branches"]
-        log = branches.get(branch.path)
-        if log is None:
-            steps: dict[str, Any] = {}
-            log = {"internal_name": branch.path, "steps": steps}
-        elif isinstance(log, bytes):
-            log = self._unpacker.branch_state(log)
-            self._steps |= log["steps"]
-        log["status"] = defaults.PROCESSING
-        branches[branch.path] = self._scopes[branch.path] = log
+        path = branch.path
+        branches = self._open[parent(path)].branches
+        known = branches.get(path)
+        entry = BranchEntry(path) if known is None else BranchEntry.unpacked(known)
+        entry.status = defaults.PROCESSING
+        branches[path] = self._scopes[path] = entry
 
     def branch_finished(self, branch: ScopeState) -> None:
         """Pack the log of the branch: a run may have very many of them."""
-        log = self._scopes.pop(branch.path)
-        log["status"], log["parameters"] = branch.status, branch.parameters
-        for path in log["steps"]:
-            del self._steps[path]
-        branches = self._steps[parent(branch.path)]["branches"]
-        branches[branch.path] = pack_branch(log, self._shared)
+        path = branch.path
+        entry = self._scopes.pop(path)
+        entry.status = branch.status
+        entry.parameters = self._shared.pack(branch.parameters)
+        self._open[parent(path)].branches[path] = entry.pack()
+
+
+def _plain(code: Iterable[CodeIdentity]) -> list[dict[str, Any]]:
+    return [it.model_dump(mode="json") for it in code]
 
 
 def run_log_of(
@@ -222,4 +220,7 @@ def run_log_of(
         >>> run_log_of("r1", [RunFinished(at="", status="SUCCESS")]).status
         'SUCCESS'
     """
-    return RunLogView(records, loader).run_log(run_id)
+    view = RunLogView()
+    for record in records:
+        view.state.add(record)
+    return view.run_log(run_id, loader)

@@ -44,11 +44,11 @@ class Segment:
         self._waiting = bytearray()
         self._size = 0
 
-    def append(self, record: Record) -> None:
-        """Keep a record; see `Journal`."""
-        line = encode(record)
+    def append(self, record: Record, *more: Record) -> None:
+        """Keep records; see `Journal`."""
+        lines = b"".join(map(encode, (record, *more))) if more else encode(record)
         with self._lock:
-            self._waiting += line
+            self._waiting += lines
             if self._durability != "none" or len(self._waiting) > _BUFFERED_BYTES:
                 self._write()
             if self._durability == "disk":
@@ -57,7 +57,7 @@ class Segment:
     def _write(self) -> None:
         content = bytes(self._waiting)
         if self._durability != "none":
-            # After an error was reported, the record must not appear later.
+            # After an error was reported, the records must not appear later.
             self._waiting.clear()
         if not content:
             return

@@ -1,28 +1,25 @@
 """The readable copy of a run log: JSON, indented by four, ASCII only.
 
-It is written piece by piece, a branch at a time, since a map may have a hundred
-thousand of them. A long value stands in it once, see `long_values`.
+It is written piece by piece, a step or a branch at a time, since a map may have a
+hundred thousand of them. A long value stands in it once, see `long_values`.
 """
 
 import json
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from pydantic import ValidationError
-from pydantic_core import PydanticSerializationError
+from pydantic_core import PydanticSerializationError, to_json
 
 from runnable.datastore.errors import RunLogDamagedError
-from runnable.datastore.long_values import Place, References, long_values, resolve
-from runnable.datastore.run_log import BranchLog, RunLog, StepLog
+from runnable.datastore.long_values import Place, References, resolve
+from runnable.datastore.packed_logs import PackedLogs
+from runnable.datastore.run_log import RunLog
 from runnable.system.regular_files import NoRegularFileError, open_file
 
 _INDENT = " " * 4
-_WITHIN = {RunLog: "steps", StepLog: "branches", BranchLog: "steps"}
-"""The field of each model that leads to more of them."""
-
-Log = RunLog | StepLog | BranchLog
 
 
 def dump_run_log(run_log: RunLog) -> Iterator[bytes]:
@@ -38,53 +35,67 @@ def dump_run_log(run_log: RunLog) -> Iterator[bytes]:
         >>> b"".join(dump_run_log(RunLog(run_id="r1"))).splitlines()[1]
         b'    "run_id": "r1",'
     """
-    return (piece.encode() for piece in _pieces(run_log, "", (), References()))
+    references, steps = References(), run_log.steps
+    if isinstance(steps, PackedLogs):
+        # What is JSON already, and may be long, is not copied.
+        plain = run_log.model_dump(exclude={"steps", "run_config"})
+        plain |= {"steps": {}, "run_config": run_log.run_config}
+        plain = {it: plain[it] for it in RunLog.model_fields}
+        yield from _pieces(plain, "steps", steps, "", (), references)
+    else:
+        plain = run_log.model_dump()
+        references.apply(plain, ())
+        yield _text(plain).encode()
 
 
-def _pieces(log: Log, pad: str, at: Place, references: References) -> Iterator[str]:
-    within = _WITHIN[type(log)]
-    inner: dict[str, Log] = getattr(log, within)
-    fields = list(type(log).model_fields)
-
-    def dump(some: list[str]) -> str:
-        text = _dump(log, some, at, references)
-        return pad + text.replace("\n", f"\n{pad}")
-
-    if not any(_has_branches(it) for it in inner.values()):
-        yield "{\n" + dump(fields) + f"\n{pad}}}"
+def _pieces(
+    plain: dict[str, Any],
+    within: str,
+    logs: PackedLogs[Any],
+    pad: str,
+    at: Place,
+    references: References,
+) -> Iterator[bytes]:
+    """Yield a log whose steps or branches are not in it yet."""
+    if not logs:
+        references.apply(plain, at)
+        yield _text(plain).replace("\n", f"\n{pad}").encode()
         return
-    place = fields.index(within)
-    yield "{\n" + dump(fields[:place]) + f',\n{pad}{_INDENT}"{within}": {{'
-    end = "\n"
-    for key, value in inner.items():
-        yield f"{end}{pad}{2 * _INDENT}{json.dumps(key)}: "
-        yield from _pieces(value, pad + 2 * _INDENT, (*at, within, key), references)
+    fields, place = list(plain), list(plain).index(within)
+    before = {name: plain[name] for name in fields[:place]}
+    yield _opened(before, pad, at, references)
+    yield f'{pad}{_INDENT}"{within}": {{\n'.encode()
+    inner, end = pad + 2 * _INDENT, ""
+    for path, log, further in logs.plain():
+        yield f"{end}{inner}{json.dumps(path)}: ".encode()
+        inside = *at, within, path
+        yield from _pieces(log, logs.within, further, inner, inside, references)
         end = ",\n"
-    rest = fields[place + 1 :]
-    yield f"\n{pad}{_INDENT}}}" + (",\n" + dump(rest) if rest else "") + f"\n{pad}}}"
+    yield f"\n{pad}{_INDENT}}}".encode()
+    after = {name: plain[name] for name in fields[place + 1 :]}
+    if after:
+        references.apply(after, at)
+        text = _text(after)[1:].replace("\n", f"\n{pad}")
+        yield f",{text}".encode()
+    else:
+        yield f"\n{pad}}}".encode()
 
 
-def _has_branches(log: Log) -> bool:
-    return isinstance(log, BranchLog) or bool(getattr(log, "branches", None))
+def _opened(
+    before: dict[str, Any], pad: str, at: Place, references: References
+) -> bytes:
+    """Return the beginning of a log, up to its steps or branches."""
+    references.apply(before, at)
+    return _text(before)[:-2].replace("\n", f"\n{pad}").encode() + b",\n"
 
 
-def _dump(log: Log, fields: list[str], at: Place, references: References) -> str:
-    """Return some fields of a log, without the braces around them."""
-    found = long_values(log, fields)
-    text = "" if found else _as_it_is(log, fields)
-    if not text or "NaN" in text or "Infinity" in text:
-        plain = log.model_dump(include=set(fields))
-        references.apply(plain, found, at)
-        text = json.dumps(_finite(plain), indent=4, allow_nan=False)
-    return text[2:-2]
-
-
-def _as_it_is(log: Log, fields: list[str]) -> str:
+def _text(plain: dict[str, Any]) -> str:
     try:
-        return log.model_dump_json(indent=4, ensure_ascii=True, include=set(fields))
-    except (PydanticSerializationError, UnicodeEncodeError):
+        text = to_json(plain, indent=4, inf_nan_mode="strings", ensure_ascii=True)
+        return text.decode()
+    except PydanticSerializationError:
         # Half of a surrogate pair is text to Python and to JSON, not to UTF-8.
-        return ""
+        return json.dumps(_finite(plain), indent=4, allow_nan=False)
 
 
 def _finite(value: object) -> object:

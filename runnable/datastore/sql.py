@@ -12,7 +12,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -136,11 +136,14 @@ class SqlRunLogStore(BaseRunLogStore, abc.ABC):
     def _journal(self, run_id: str, key: str, count: int) -> NumberedJournal:
         engine = self._engine
 
-        def keep(number: int, line: bytes) -> bool:
-            row = {"run": key, "number": number, "line": line}
+        def keep(number: int, lines: Sequence[bytes]) -> bool:
+            rows = [
+                {"run": key, "number": it, "line": line}
+                for it, line in enumerate(lines, start=number)
+            ]
             try:
                 with engine.begin() as connection:
-                    connection.execute(sa.insert(_RECORDS), row)
+                    connection.execute(sa.insert(_RECORDS), rows)
             except IntegrityError:
                 return False
             return True

@@ -32,8 +32,11 @@ _SAVED_RECORDS = 8
 class Journal(Protocol):
     """A run log that is being written."""
 
-    def append(self, record: Record) -> None:
-        """Keep a record; when this returns, it is kept as `durability` promises."""
+    def append(self, record: Record, *more: Record) -> None:
+        """Keep records in their order; none of them if it raises an error.
+
+        When this returns, they are kept as `durability` promises.
+        """
 
     def close(self) -> None:
         """Give back what is open; what was appended stays."""
@@ -117,18 +120,19 @@ class BaseRunLogStore(Service, abc.ABC):
             RunLogDamagedError: When it comes to a record that was changed.
         """
 
-    def state(self, run_id: str) -> RunState:
+    def state(self, run_id: str, into: RunState | None = None) -> RunState:
         """Read the state of a run.
 
         Args:
             run_id: The id of the run.
+            into: A state without records, to apply them to; a new one if None.
 
         Raises:
             RunLogNotFoundError: If there is no such run.
             RunLogDamagedError: If its records cannot be read.
         """
         try:
-            state = self._saved_state(run_id) or RunState()
+            state = into or self._saved_state(run_id) or RunState()
             for record in self.read(run_id, state.count):
                 state.add(record)
         except UnknownPathError as error:

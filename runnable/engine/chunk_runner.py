@@ -12,7 +12,11 @@ from runnable.capture import Streams, active_run
 from runnable.concurrency import Limiter
 from runnable.context import RunScope
 from runnable.datastore import BranchFinished, Journal
-from runnable.engine.environment import RunEnvironment, build_environment
+from runnable.engine.environment import (
+    Recording,
+    RunEnvironment,
+    build_environment,
+)
 from runnable.engine.error_texts import type_and_text
 from runnable.engine.errors import WorkerError
 from runnable.engine.parameter_scope import Failure
@@ -101,8 +105,7 @@ def _environment(
     env = build_environment(
         common.context,
         runtime or InlineRuntime(),
-        journal,
-        chunk.state,
+        Recording(journal, chunk.state, holds=True),
         options=common.options,
         # The run holds one place for everything that is done here.
         step_limit=Limiter(1, "steps", "wait") if common.has_limit else None,
@@ -124,10 +127,12 @@ async def _run_all(
             done = await _run(assignment, env)
             done = done._replace(objects=_new_objects(env, known))
             content = await _closed(assignment, done, env)
+            env.recorder.flush()
             observer.done(content)
             if done.raised is not None:
                 return
     finally:
+        env.recorder.flush()
         env.close()
 
 

@@ -20,7 +20,6 @@ from runnable.engine.workers.protocol import (
     Packet,
     Refused,
     Written,
-    is_awaited,
 )
 
 
@@ -111,9 +110,9 @@ def _listen(
             case Output(stream, text):
                 # The worker has masked what it knows; others may have read more.
                 getattr(sys, stream).write(env.masker.text(text))
-            case Written(record) if not is_awaited(record):
+            case Written(records) as written if not written.is_awaited:
                 progress.has_started = True
-                env.recorder.record(record)
+                env.recorder.record(*records)
             case message:
                 progress.has_started = True
                 _take(message, env, known)
@@ -127,8 +126,8 @@ def _take(
 ) -> None:
     """Act on a message whose answer the worker waits for."""
     match message:
-        case Written(record):
-            env.recorder.record(record)
+        case Written(records):
+            env.recorder.record(*records)
         case Emitted(event):
             pause = env.recorder.notify(event)
             if pause is not None:

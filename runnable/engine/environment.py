@@ -14,7 +14,7 @@ from typing import NamedTuple, ParamSpec, TypeVar
 from runnable.capture import Streams
 from runnable.concurrency import Heartbeats, Limiter, Runs, Threads
 from runnable.context import RunContext, Services
-from runnable.datastore import CatalogLoader, CodeVersions, Journal
+from runnable.datastore import CatalogLoader, CodeVersions, Journal, RunLogView
 from runnable.engine.files_in_use import FilesInUse
 from runnable.engine.recorder import Recorder
 from runnable.engine.run_folder import RunFolder
@@ -92,6 +92,18 @@ class FollowedSteps:
         return self._expected[path] if path else []
 
 
+class Recording(NamedTuple):
+    """What a run, or a part of it, is recorded in."""
+
+    journal: Journal
+    state: RunState
+    """What is recorded already."""
+    view: RunLogView | None = None
+    """Has the run log of the state, if all of it is recorded by this process."""
+    holds: bool = False
+    """Whether records may be written together; see `Recorder`."""
+
+
 class Shared(NamedTuple):
     """Services that all runs of a container share."""
 
@@ -136,8 +148,17 @@ class RunEnvironment:
     """Everything that running the steps of one run needs."""
 
     context: RunContext
+    services: Services
+    """The services of the run."""
+    masker: Masker
+    """Masks the secrets that were read in this run."""
+    run_id: str
     runtime: Runtime
     recorder: Recorder
+    state: RunState
+    """The state of the run, as recorded."""
+    view: RunLogView | None
+    """Has its run log, if all of it is recorded here."""
     options: ExecutionOptions
     loader: CatalogLoader
     """Loads the stored objects of the run."""
@@ -171,26 +192,6 @@ class RunEnvironment:
     """Where output is passed on to, instead of the streams of this process."""
     left_behind: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
     """The names of files that failed attempts have put, by the path of the step."""
-
-    @property
-    def services(self) -> Services:
-        """The services of the run."""
-        return self.context.services
-
-    @property
-    def masker(self) -> Masker:
-        """Masks the secrets that were read in this run."""
-        return self.context.masker
-
-    @property
-    def run_id(self) -> str:
-        """The id of the run."""
-        return self.context.run_id
-
-    @property
-    def state(self) -> RunState:
-        """The state of the run, as recorded."""
-        return self.recorder.state
 
     def records_after(self, number: int) -> Iterable[Record]:
         """Return the records of the run after a number."""
@@ -250,8 +251,16 @@ class RunEnvironment:
             return function(*args, **kwargs)
         return await self.off_loop(function, *args, **kwargs)
 
-    async def record(self, record: Record) -> None:
-        """Write a record, then notify subscribers, in the context of the caller."""
+    async def record(self, record: Record, *, more: bool = False) -> None:
+        """Write a record, then notify subscribers, in the context of the caller.
+
+        Args:
+            record: What has happened.
+            more: Whether another record follows before anything of the user runs, or
+                `flush` is called: then they may be written together.
+        """
+        if more and self.recorder.hold(record):
+            return
         if self.is_recorded_here:
             self.recorder.record(record)
             return
@@ -268,12 +277,18 @@ class RunEnvironment:
             for it in written:
                 self.recorder.notify(it)
 
+    async def flush(self) -> None:
+        """Write what is held, before something is waited for."""
+        if self.is_recorded_here:
+            self.recorder.flush()
+        else:
+            await self.off_loop(self.recorder.flush)
+
 
 def build_environment(
     context: RunContext,
     runtime: Runtime,
-    journal: Journal,
-    state: RunState,
+    recording: Recording,
     *,
     options: ExecutionOptions = DEFAULT_OPTIONS,
     step_limit: Limiter | None = None,
@@ -285,8 +300,7 @@ def build_environment(
     Args:
         context: Describes the run; has its services.
         runtime: How functions are called.
-        journal: Where records are written.
-        state: What is recorded already.
+        recording: What it is recorded in.
         options: How the executor wants steps to be run.
         step_limit: Limits how many tasks are active at once.
         steps_apart: Whether other steps run in other processes.
@@ -294,13 +308,19 @@ def build_environment(
     """
     services, in_memory = context.services, context.return_objects
     stores_objects = context.object_serialisation and services.catalog.keeps_objects
+    journal, state, view, holds = recording
     run = find_run()
     if run is not None and run.context is context:
         run.state, run.step_limit = state, step_limit
     return RunEnvironment(
         context=context,
+        services=services,
+        masker=context.masker,
+        run_id=context.run_id,
         runtime=runtime,
-        recorder=Recorder(journal, context.subscribers, state),
+        recorder=Recorder(journal, context.subscribers, state, holds=holds),
+        state=state,
+        view=view,
         options=options,
         loader=CatalogLoader(
             context.run_id, services.catalog, services.pickler, in_memory

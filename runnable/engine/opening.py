@@ -14,7 +14,7 @@ from typing import NamedTuple, cast
 from pydantic import JsonValue
 
 from runnable.context import RunContext
-from runnable.datastore import Journal
+from runnable.datastore import Journal, RunLogView
 from runnable.datastore.errors import RetryValidationError, RunLogContinuedError
 from runnable.engine.environment import Shared, is_local
 from runnable.engine.errors import ExecutionFailedError
@@ -63,6 +63,7 @@ async def start(
     code: CodeIdentity,
     *,
     launches_steps: bool,
+    view: RunLogView | None = None,
 ) -> OpenedRun:
     """Start a new run.
 
@@ -72,6 +73,7 @@ async def start(
         context: Describes the run.
         code: The version of the code.
         launches_steps: Whether other processes run its steps.
+        view: Follows its state.
 
     Raises:
         RunLogExistsError: If the run id has been used.
@@ -90,7 +92,8 @@ async def start(
         raise ExecutionFailedError(context.run_id, None, reason) from error
     # Results of steps that others run are taken from the state.
     retention = Retention.PATH if launches_steps else Retention.LATEST
-    state = RunState([record], retention=retention)
+    state = view.state if view is not None else RunState(retention=retention)
+    state.add(record)
     return OpenedRun(journal, state, record, parameters)
 
 
@@ -103,6 +106,7 @@ async def resume(
     *,
     launches_steps: bool,
     seen: int | None = None,
+    view: RunLogView | None = None,
 ) -> OpenedRun:
     """Resume a run that has stopped.
 
@@ -114,6 +118,7 @@ async def resume(
         code: The version of the code.
         launches_steps: Whether other processes run its steps.
         seen: How many records it had when the caller decided so; any number if None.
+        view: Follows its state.
 
     Raises:
         RetryValidationError: If the run is active, its graph has changed, or a value
@@ -122,7 +127,8 @@ async def resume(
     """
     store, run_id = context.services.run_log_store, context.run_id
     # A long journal takes a while to be read: not on an event loop.
-    state = await runtime.off_loop(partial(store.state, run_id))
+    into = view.state if view is not None else None
+    state = await runtime.off_loop(partial(store.state, run_id, into))
     if seen not in {None, state.count}:
         raise RunLogContinuedError(run_id)
     check_resumable(run_id, state, graph)

@@ -12,6 +12,7 @@ from runnable.journal import (
     BranchFinished,
     Heartbeat,
     Record,
+    RunFinished,
     RunState,
     ScopeState,
     StepFinished,
@@ -44,12 +45,22 @@ class Recorder:
         journal: Where records are written.
         subscribers: Notified after a record has been written.
         state: The state of the run; each record is applied to it.
+        holds: Whether a record that others follow at once may be written with them. A
+            record is written at the latest before a function of the user is called; who
+            waits for something else calls `flush` before.
     """
 
     def __init__(
-        self, journal: Journal, subscribers: Sequence[Subscriber], state: RunState
+        self,
+        journal: Journal,
+        subscribers: Sequence[Subscriber],
+        state: RunState,
+        *,
+        holds: bool = False,
     ) -> None:
         self._journal = journal
+        self._holds = holds
+        self._held: list[Record] = []
         self._subscribers = subscribers
         self.state = state
         """The state of the run, with every record that was written."""
@@ -58,12 +69,14 @@ class Recorder:
         # A lock of its own: subscribers do not wait for a store.
         self._notifying = threading.RLock()
         self._closed = False
+        self._problem: BaseException | None = None
+        """Why the journal may not have everything that the state has."""
 
-    def record(self, record: Record) -> None:
-        """Write a record, and notify the subscribers.
+    def record(self, *records: Record) -> None:
+        """Write records, together, and notify the subscribers.
 
         Args:
-            record: What has happened.
+            records: What has happened.
 
         Raises:
             TooLateError: If the end of the run, or of this step or branch, has been
@@ -71,27 +84,69 @@ class Recorder:
             UnrecordedError: If it could not be written.
         """
         with self._lock:
-            self._write(record)
-            self.notify(record)
+            self.write(*records)
+            for record in records:
+                self.notify(record)
 
-    def write(self, record: Record) -> None:
-        """Write a record, of which the caller notifies subscribers; see `record`."""
+    def write(self, *records: Record) -> None:
+        """Write records, of which the caller notifies subscribers; see `record`."""
         with self._lock:
-            self._write(record)
+            *earlier, last = records
+            for record in earlier:
+                self._hold(record)
+            self._check(last)
+            self._append(last)
+            self.state.add(last)
 
-    def _write(self, record: Record) -> None:
+    def hold(self, record: Record) -> bool:
+        """Take note of a record that is written with the next one, if that may be.
+
+        Args:
+            record: What has happened; others follow at once.
+
+        Returns:
+            False if it has to be written now.
+        """
+        if not self._holds:
+            return False
+        with self._lock:
+            self._hold(record)
+        return True
+
+    def _hold(self, record: Record) -> None:
+        self._check(record)
+        self._held.append(record)
+        self.state.add(record)
+
+    def flush(self) -> None:
+        """Write the records that are held."""
+        with self._lock:
+            if self._held:
+                self._append()
+
+    def _check(self, record: Record) -> None:
         if self.is_over:
             raise TooLateError(f"the run is over; not recorded: {record}")
         if isinstance(record, StepFinished | BranchFinished):
             self._check_open(record)
-        self._append(record)
-        self.state.add(record)
 
-    def _append(self, record: Record) -> None:
+    def _append(self, *records: Record) -> None:
+        together = (*self._held, *records)
+        self._held.clear()
+        if self._problem is not None:
+            # Nothing may follow what is missing, but that the run has ended.
+            if not records or not isinstance(records[-1], RunFinished):
+                raise UnrecordedError from self._problem
+            together = records
         try:
-            self._journal.append(record)
+            self._journal.append(*together)
         except Exception as error:
+            self._problem = self._problem or error
             raise UnrecordedError from error
+        except BaseException as error:
+            # It may have been interrupted before or after it was written.
+            self._problem = self._problem or error
+            raise
 
     def write_among_others(
         self, record: Record, read: Callable[[], Iterable[Record]]
@@ -147,11 +202,17 @@ class Recorder:
                     logger.exception("A subscriber failed at %r", type(event).__name__)
         return pause
 
+    @property
+    def is_certain(self) -> bool:
+        """Whether the journal has everything that the state has."""
+        return self._problem is None
+
     def beat(self) -> None:
         """Record that the run is still active; subscribers are not notified."""
         with self._lock:
             if not self.is_over:
                 record = Heartbeat(now(), clock.seconds())
+                # Alone: if this fails, nothing that is held is lost.
                 self._journal.append(record)
                 self.state.add(record)
 
@@ -167,7 +228,8 @@ class Recorder:
             but: Not what is at this path, or below it; nothing if empty.
         """
         with self._lock:
-            for item in self.state.open_below(below):
+            open_items = self.state.open_below(below) if self.is_certain else ()
+            for item in open_items:
                 if not (but and f"{item.path}.".startswith(f"{but}.")):
                     self.record(_end_of(item, status, reason))
 

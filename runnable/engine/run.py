@@ -10,9 +10,14 @@ from runnable import defaults
 from runnable.capture import active_run
 from runnable.concurrency import Limiter, held_signals
 from runnable.context import PipelineContext, RunContext
-from runnable.datastore import AnyParameter, RunFinished, RunLog
+from runnable.datastore import AnyParameter, RunFinished, RunLog, RunLogView
 from runnable.engine.cluster_check import check_cluster
-from runnable.engine.environment import RunEnvironment, Shared, build_environment
+from runnable.engine.environment import (
+    Recording,
+    RunEnvironment,
+    Shared,
+    build_environment,
+)
 from runnable.engine.error_texts import short_text, type_and_text
 from runnable.engine.errors import ExecutionFailedError
 from runnable.engine.leases import RunLease
@@ -25,6 +30,7 @@ from runnable.errors import ConfigurationError
 from runnable.events import Warned
 from runnable.executor import ExecutionOptions
 from runnable.graph import Graph
+from runnable.journal import Retention
 
 logger = logging.getLogger(__name__)
 
@@ -120,19 +126,27 @@ async def _open(
     # First, so that the first record names its owner and code at once.
     code = await code_identity(shared, runtime)
     launches_steps = options.shares_journal
+    view = None
+    if not launches_steps:
+        view = RunLogView(Retention.ALL if context.is_retry else Retention.LATEST)
+    has_subscribers = bool(context.subscribers) or launches_steps
     if context.is_retry:
         opened = await resume(
-            graph, parameters, runtime, context, code, launches_steps=launches_steps
+            *(graph, parameters, runtime, context, code),
+            launches_steps=launches_steps,
+            view=view,
         )
     else:
         opened = await start(
-            parameters, runtime, context, code, launches_steps=launches_steps
+            *(parameters, runtime, context, code),
+            launches_steps=launches_steps,
+            view=view,
         )
     env = build_environment(
         context,
         runtime,
-        opened.journal,
-        opened.state,
+        # Subscribers are told of each record when it is written.
+        Recording(opened.journal, opened.state, view, holds=not has_subscribers),
         options=options,
         step_limit=step_limit(shared, context),
         shared=shared,
@@ -231,11 +245,14 @@ def _record_end(
 
 
 def _read_back(env: RunEnvironment, problems: list[Exception]) -> RunLog | None:
-    """Close the journal, and read the run log that it adds up to."""
+    """Close the journal, and make the run log that it adds up to."""
     store, run_id = env.services.run_log_store, env.run_id
     _collect(problems, env.recorder.close)
     try:
-        run_log = store.get_run_log_by_id(run_id, full=True, loader=env.loader)
+        if env.view is not None and env.recorder.is_certain:
+            run_log = env.view.run_log(run_id, env.loader)
+        else:
+            run_log = store.get_run_log_by_id(run_id, full=True, loader=env.loader)
     except Exception as problem:  # noqa: BLE001 - collected, raised later
         problems.append(problem)
         return None

@@ -145,7 +145,7 @@ async def run_branches(
         waiting = running.assignments(attempt.path, scope, env)
         while chunk := list(islice(waiting, sizes.next())):
             for _, started in chunk:
-                await env.record(started)
+                await env.record(started, more=True)
             work = [assignment for assignment, _ in chunk]
             yield partial(run_chunk, work, running.ended, sizes)
 

@@ -247,6 +247,7 @@ class RemoteBranches(_Remote):
             ended(branch, BranchEnd(done.succeeded, done.parameters))
 
         progress, env = Progress(branches, take), self._env
+        await env.flush()
         if env.step_limit is None:
             await self._run(progress)
         else:
@@ -267,6 +268,7 @@ class RemoteStep(_Remote):
                 failed. A worker that dies fails the step.
         """
         self._outer = scope.outer
+        await self._env.flush()
         if self._env.options.cluster is not None:
             await self._run(Progress([Assignment(node, scope)], self._take))
             return

@@ -57,10 +57,10 @@ class _Line:
             self._secrets |= new
             self.ask(protocol.Learned(new))
 
-    def append(self, record: Record) -> None:
-        """Send a record; wait until it is written, if it is awaited."""
-        written = protocol.Written(record)
-        if protocol.is_awaited(record):
+    def append(self, record: Record, *more: Record) -> None:
+        """Send records; wait until they are written, if the last is awaited."""
+        written = protocol.Written((record, *more))
+        if written.is_awaited:
             self.ask(written)
         else:
             self.send(written)

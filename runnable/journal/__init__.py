@@ -9,6 +9,8 @@ from runnable.journal.parameters import (
     MetricParameter,
     ObjectLoader,
     StoredObject,
+    describe_object,
+    describe_value,
 )
 from runnable.journal.records import (
     BranchFinished,
@@ -24,8 +26,8 @@ from runnable.journal.records import (
     StepReleased,
     StepStarted,
 )
-from runnable.journal.scope_tree import ScopeState, StepState
-from runnable.journal.state import Retention, RunState, UnknownPathError
+from runnable.journal.scope_tree import Retention, ScopeState, StepState
+from runnable.journal.state import RunState, UnknownPathError
 from runnable.journal.traversal import Finish, Outcome, diagram
 from runnable.journal.value_size import is_longer
 from runnable.journal.view import RunView
@@ -64,6 +66,8 @@ __all__ = [
     "StepState",
     "StoredObject",
     "UnknownPathError",
+    "describe_object",
+    "describe_value",
     "diagram",
     "is_longer",
 ]

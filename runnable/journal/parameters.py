@@ -18,6 +18,17 @@ _SHOWN_CHARACTERS = 10
 _SHOWN_JSON = 200
 
 
+def describe_value(value: JsonValue) -> JsonValue:
+    """Return a value; of a long one, its beginning or how many items it has."""
+    is_text = isinstance(value, str)
+    return in_short(value, _SHOWN_CHARACTERS if is_text else _SHOWN_JSON)
+
+
+def describe_object(location: str) -> str:
+    """Return a sentence with the location of an object."""
+    return f"Pickled object stored in the catalog as: {location}"
+
+
 class _Parameter(BaseModel):
     model_config = ConfigDict(defer_build=True, ser_json_inf_nan="constants")
 
@@ -32,8 +43,7 @@ class _JsonValued(_Parameter):
     @property
     def description(self) -> JsonValue:
         """The value; of a long one, its beginning or how many items it has."""
-        is_text = isinstance(self.value, str)
-        return in_short(self.value, _SHOWN_CHARACTERS if is_text else _SHOWN_JSON)
+        return describe_value(self.value)
 
     def get_value(self) -> JsonValue:
         """Return the value."""
@@ -78,7 +88,7 @@ class StoredObject(_Parameter):
     @property
     def description(self) -> str:
         """A sentence with the location of the object."""
-        return f"Pickled object stored in the catalog as: {self.key or self.value}"
+        return describe_object(self.key or self.value)
 
     def __getstate__(self) -> dict[Any, Any]:
         # The loader belongs to this process.

@@ -1,5 +1,6 @@
 """The tree of scopes and steps that the state of a run consists of."""
 
+import enum
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -12,6 +13,17 @@ from runnable.journal.traversal import Outcome
 
 _LOOP = "loop"
 NO_PARAMETERS: Mapping[str, AnyParameter] = {}  # not a proxy, which has no pickle
+
+
+class Retention(enum.Enum):
+    """How much a state keeps of steps and branches that succeeded."""
+
+    ALL = "all"
+    """Everything: to resume a run, and to run single steps of it."""
+    PATH = "path"
+    """The steps that lead to where the run is: to show a run."""
+    LATEST = "latest"
+    """The latest step of each scope: to run a new run, in little memory."""
 
 
 @dataclass(slots=True, eq=False)

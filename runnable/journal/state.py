@@ -16,7 +16,6 @@ scope are then those of the steps on the new path. The state does no I/O, knows 
 and never changes a record.
 """
 
-import enum
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -43,7 +42,7 @@ from runnable.journal.records import (
     StepReleased,
     StepStarted,
 )
-from runnable.journal.scope_tree import ScopeState, StepState
+from runnable.journal.scope_tree import Retention, ScopeState, StepState
 from runnable.journal.traversal import (
     Edges,
     Finish,
@@ -55,17 +54,6 @@ from runnable.journal.view import RunView
 
 class UnknownPathError(ValueError):
     """A record is about a step or branch that has not started."""
-
-
-class Retention(enum.Enum):
-    """How much a state keeps of steps and branches that succeeded."""
-
-    ALL = "all"
-    """Everything: to resume a run, and to run single steps of it."""
-    PATH = "path"
-    """The steps that lead to where the run is: to show a run."""
-    LATEST = "latest"
-    """The latest step of each scope: to run a new run, in little memory."""
 
 
 class RunState:
@@ -157,10 +145,7 @@ class RunState:
         self._run_changed(record, defaults.PROCESSING)
 
     def _run_resumed(self, record: RunResumed) -> None:
-        for item in self.open.values():
-            item.is_open, item.open_inside = False, 0
-        self.open.clear()
-        self.root.open_inside = 0
+        self._close_all()
         if not self.has_succeeded:
             self._try_again_in(self.root)
         self.root.status = ""
@@ -169,10 +154,18 @@ class RunState:
     def _run_finished(self, record: RunFinished) -> None:
         if self.is_over:
             return  # see _step_finished
+        # The ends of these could not be recorded.
+        self._close_all()
         self._replay(self.root)
         self.root.status = record.status
         self.has_succeeded = record.status == defaults.SUCCESS
         self._run_changed(record, record.status)
+
+    def _close_all(self) -> None:
+        for item in self.open.values():
+            item.is_open, item.open_inside = False, 0
+        self.open.clear()
+        self.root.open_inside = 0
 
     def _owner_changed(self, record: Record) -> None:
         self._run_changed(record, self.status)

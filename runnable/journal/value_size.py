@@ -22,6 +22,10 @@ def is_longer(value: JsonValue, characters: int) -> bool:
         >>> is_longer([1, 2, 3], 100), is_longer("x" * 101, 100)
         (False, True)
     """
+    if isinstance(value, str):
+        return len(value) + 2 > characters
+    if not isinstance(value, dict | list):
+        return characters < _NUMBER
     left, inside = characters, [cast("object", value)]
     while inside and left >= 0:
         item = inside.pop()

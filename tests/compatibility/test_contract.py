@@ -250,8 +250,9 @@ def test_C10_where_things_are():
     root = Path(".catalog/r1")
     assert (root / "data/d.txt").read_text() == "x"
     assert (root / "books/simple-hello_out.ipynb").exists()
-    for name in ("hellostub", "hello", "success"):
-        assert list(root.glob(f"{name}???.execution.log")), name
+    # Where 0.50 has an execution log of a step that printed nothing, there is none.
+    logs = {it.name[:-17] for it in root.glob("*.execution.log")}
+    assert logs == {"hello"}
     assert json.loads(Path(".run_log_store/r1.json").read_text())["run_id"] == "r1"
 
 

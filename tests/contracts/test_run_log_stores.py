@@ -234,6 +234,28 @@ def write(store, run_id="r1", records=RECORDS):
     journal.close()
 
 
+def test_records_that_are_written_together(store):
+    owner = store.create("r1", RECORDS[0])
+    joined = store.join("r1")
+    owner.append(*map(step, "abc"))
+    joined.append(*map(step, "de"))
+    owner.append(step("f"))
+    owner.close()
+    joined.close()
+    records = list(store.read("r1"))
+    if getattr(store, "durability", "") == "none":  # written at the end, each in order
+        records.sort(key=lambda record: getattr(record, "path", ""))
+    assert records == [RECORDS[0], *map(step, "abcdef")]
+    for after in range(8):
+        assert list(store.read("r1", after)) == list(store.read("r1"))[after:]
+    first = RunResumed(at="2026-01-31 11:00:00.000000", code=[], host="h")
+    if not isinstance(store, MemoryRunLogStore):
+        with pytest.raises(RunLogContinuedError):
+            store.reopen("r1", first, 6)
+        store.reopen("r1", first, 7).close()
+    assert [run.status for run in store.list_runs()] == ["PROCESSING"]
+
+
 def test_records_come_back_in_order(store):
     write(store)
     assert list(store.read("r1")) == RECORDS

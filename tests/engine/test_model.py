@@ -32,10 +32,10 @@ class Dying:
     def _mortal(self, journal):
         append = journal.append
 
-        def tell(record):
+        def tell(*records):
             if type(self).dead:
                 raise OSError("the process is gone")
-            append(record)
+            append(*records)
 
         journal.append = tell
         return journal

@@ -191,10 +191,10 @@ class Interrupted:
     def __init__(self, journal, after, error):
         self.journal, self.after, self.error = journal, after, error
 
-    def append(self, record):
-        self.journal.append(record)
-        self.after -= 1
-        if self.after == 0:
+    def append(self, *records):
+        self.journal.append(*records)
+        before, self.after = self.after, self.after - len(records)
+        if before > 0 >= self.after:
             raise self.error
 
     def close(self):

@@ -101,7 +101,7 @@ def test_a_subscriber_that_fails_does_not_disturb_others(caplog):
 
 def test_an_unwritten_record_is_not_reported():
     class Full:
-        def append(self, record):
+        def append(self, *records):
             raise OSError("full")
 
     seen = []
@@ -110,3 +110,61 @@ def test_an_unwritten_record_is_not_reported():
         kept.record(started("s"))
     assert isinstance(caught.value.__cause__, OSError)
     assert seen == []
+
+
+def holding(journal=None):
+    store = MemoryRunLogStore()
+    kept = store.create("r1", START)
+    return Recorder(journal or kept, (), RunState([START]), holds=True), store
+
+
+def test_what_is_held_is_written_with_the_next_record():
+    kept, store = holding()
+    kept.record(started("s"))
+    assert kept.hold(finished("s"))
+    assert kept.state.step("s").status == "SUCCESS"
+    assert list(store.read("r1")) == [START, started("s")]
+    kept.record(started("t"))
+    assert list(store.read("r1"))[2:] == [finished("s"), started("t")]
+    assert kept.hold(finished("t"))
+    kept.flush()
+    assert list(store.read("r1"))[4:] == [finished("t")]
+    kept.flush()
+
+
+def test_nothing_is_held_if_someone_is_to_be_notified():
+    kept, _ = recorder()
+    kept.record(started("s"))
+    assert not kept.hold(finished("s"))
+    assert "s" in kept.state.open
+
+
+@pytest.mark.parametrize("error", [OSError("full"), KeyboardInterrupt()])
+def test_nothing_follows_what_may_be_missing_but_the_end_of_the_run(error):
+    class Failing:
+        written = []
+
+        def append(self, *records):
+            if len(self.written) == 1:
+                self.written.append("")
+                raise error
+            self.written.append(records)
+
+    kept, _ = holding(Failing())
+    kept.record(started("p", 0))
+    assert kept.hold(BranchStarted("now", "p.a", {}))
+    assert kept.is_certain
+    with pytest.raises((UnrecordedError, KeyboardInterrupt)):
+        kept.record(started("p.a.s"))
+    assert not kept.is_certain
+    with pytest.raises(UnrecordedError) as caught:
+        kept.record(finished("p", 0))
+    assert caught.value.__cause__ is error
+    kept.end_open("FAIL", "it was left behind")
+    kept.record(RunFinished("now", "FAIL"))
+    assert Failing.written == [
+        (started("p", 0),),
+        "",
+        (RunFinished("now", "FAIL"),),
+    ]
+    Failing.written.clear()

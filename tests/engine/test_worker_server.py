@@ -369,6 +369,7 @@ def test_an_unpicklable_step_is_recorded():
 def test_files_of_a_process_that_died_are_restored():
     def die():
         Path("n.txt").write_text("half")
+        print("so that there is a log to keep")
         # What is kept after the files: they are there, and its end is not recorded.
         FileSystemCatalog.put_text = lambda *_, **__: os.kill(os.getpid(), 9)
 

@@ -15,7 +15,12 @@ from runnable import defaults
 from runnable.capture import active_run
 from runnable.context import RunContext
 from runnable.datastore import AnyParameter, BaseRunLogStore, Journal
-from runnable.engine.environment import RunEnvironment, Shared, build_environment
+from runnable.engine.environment import (
+    Recording,
+    RunEnvironment,
+    Shared,
+    build_environment,
+)
 from runnable.engine.leases import RunLease
 from runnable.engine.opening import (
     check_same_pipeline,
@@ -181,8 +186,7 @@ def _environment(
     return build_environment(
         context,
         runtime,
-        journal,
-        state,
+        Recording(journal, state),
         options=options._replace(launcher=None, cluster=None),
         step_limit=step_limit(shared, context),
         shared=shared,

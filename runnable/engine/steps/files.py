@@ -128,7 +128,7 @@ async def close_attempt(attempt: Attempt, env: RunEnvironment) -> None:
 
 
 async def keep_log(attempt: Attempt, env: RunEnvironment, error_text: str = "") -> None:
-    """Store the output of an attempt.
+    """Store the output of an attempt, if it has any.
 
     Args:
         attempt: The attempt.
@@ -137,6 +137,8 @@ async def keep_log(attempt: Attempt, env: RunEnvironment, error_text: str = "") 
     """
     output = attempt.output
     output.close()
+    if output.is_empty and not error_text:
+        return
     catalog = env.services.catalog
     name = execution_log_name(attempt.path, attempt.number)
     texts = chain(output.texts(), [env.masker.text(error_text)])

@@ -144,9 +144,16 @@ class OutputLog:
 
     def close(self) -> None:
         """Pass on, and keep, what has been held back."""
+        if self._live is None:
+            return
         with self._lock:
-            for live in (self._live or {}).values():
+            for live in self._live.values():
                 self.keep(live.close())
+
+    @property
+    def is_empty(self) -> bool:
+        """True if nothing was printed so far, or nothing of it passed on yet."""
+        return not self._pieces and self._file is None
 
     @property
     def is_long(self) -> bool:

@@ -85,6 +85,7 @@ async def _limited(
         await action()
     else:
         abandoned = attempt.abandoned if attempt is not None else ()
+        await env.flush()
         await with_slot(env.step_limit, env.runtime, action, abandoned)
 
 
@@ -137,9 +138,10 @@ async def run_attempt(
         env: The environment of the run.
         body: Does what the attempt is for.
     """
-    await env.record(
-        StepStarted(now(), attempt.path, node.name, node.node_type, attempt.number)
+    started = StepStarted(
+        now(), attempt.path, node.name, node.node_type, attempt.number
     )
+    await env.record(started, more=not isinstance(node, StepNode))
     try:
         await body()
         attempt.status = defaults.SUCCESS
@@ -198,8 +200,9 @@ async def _finish(attempt: Attempt, env: RunEnvironment) -> None:
         cached_from=attempt.cached_from,
         secrets=env.masker.unrecorded_names(),
     )
+    is_last = attempt.replaced or attempt.cache_key
     # If this cannot be recorded, the run ends; the error of the step stays known.
-    await env.record(finished)
+    await env.record(finished, more=error is None and not is_last)
     attempt.output.release()
     await close_attempt(attempt, env)
     if attempt.cache_key and error is None and not attempt.cached_from:

@@ -29,15 +29,12 @@ async def run_executable(
     """Get the files of a step, run its task, put its files, and keep its log.
 
     Args:
-        node: The step; one that is the end of a graph has only a log.
+        node: The step; at the end of a graph, there is nothing to do.
         attempt: Gets what the step returns, gets and puts.
         scope: The parameters that it reads.
         env: The environment of the run.
     """
     if not isinstance(node, ExecutableNode):
-        if scope.outer is None:
-            # In a branch, nothing can have been printed at its end.
-            await keep_log(attempt, env)
         return
     files = node.catalog or NO_FILES
     await get_files(files, attempt, env)

@@ -202,7 +202,7 @@ def reduced(
     """
     kinds = {value.kind for value in values}
     plain: list[object] = [
-        env.loader(value) if isinstance(value, StoredObject) else value.value
+        env.loader(value) if isinstance(value, StoredObject) else copy_json(value.value)
         for value in values
     ]
     result = _reduce(name, plain, reducer) if values else plain

@@ -71,9 +71,19 @@ class Packet(NamedTuple):
 
 
 class Written(NamedTuple):
-    """From a worker: write this record; answer if it is awaited."""
+    """From a worker: write these records; answer if they are awaited."""
 
-    record: Record
+    records: tuple[Record, ...]
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether they must be written before the worker continues.
+
+        Nothing of the user runs before the start of its step is recorded, and all that
+        was sent before.
+        """
+        last = self.records[-1]
+        return isinstance(last, StepStarted) and last.step_type not in _ENDS
 
 
 class Emitted(NamedTuple):
@@ -116,18 +126,8 @@ class Done(NamedTuple):
 
 
 Message = Written | Emitted | Learned | Output | Refused | Done
-"""A message from a worker. After `Emitted`, `Learned` and an awaited record, it waits
+"""A message from a worker. After `Emitted`, `Learned` and awaited records, it waits
 for an answer: the secrets that it does not know yet, which other steps have read."""
-
-
-def is_awaited(record: Record) -> bool:
-    """Return True for a record that must be written before its worker continues.
-
-    Args:
-        record: Nothing of the user runs before the start of a step is recorded, and all
-            that was sent before.
-    """
-    return isinstance(record, StepStarted) and record.step_type not in _ENDS
 
 
 class Order(NamedTuple):

@@ -465,10 +465,11 @@ def test_a_reused_step_that_is_cut_off_is_not_run_on_its_own_files(monkeypatch):
     assert pipeline.execute(run_id="one").parameters["n"].value == 1
     append = Segment.append
 
-    def cut_off(segment, record):
-        if isinstance(record, StepFinished) and record.path == "add":
-            raise OSError("cut off")
-        append(segment, record)
+    def cut_off(segment, *records):
+        for it in records:
+            if isinstance(it, StepFinished) and it.path == "add":
+                raise OSError("cut off")
+        append(segment, *records)
 
     with monkeypatch.context() as patched:
         patched.setattr(Segment, "append", cut_off)

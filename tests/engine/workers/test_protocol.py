@@ -18,13 +18,12 @@ from runnable.engine.workers.protocol import (
     Packet,
     Refused,
     Written,
-    is_awaited,
 )
 from runnable.events import TaskEvent
 from runnable.journal import RunFinished, RunState, StepStarted
 
 MESSAGES = [
-    Written(RunFinished("now", "SUCCESS")),
+    Written((RunFinished("now", "SUCCESS"),)),
     Emitted(TaskEvent("s", {"type": "progress"})),
     Learned(frozenset({"secret"})),
     Output("stdout", "text \udcff"),
@@ -63,5 +62,7 @@ def test_a_chunk_carries_one_graph_with_functions_defined_here():
     ("kind", "awaited"), [("task", True), ("map", True), ("success", False)]
 )
 def test_what_must_be_written_before_anything_runs(kind, awaited):
-    assert is_awaited(StepStarted("", "a", "a", kind)) is awaited
-    assert not is_awaited(RunFinished("now", "SUCCESS"))
+    finished = RunFinished("now", "SUCCESS")
+    started = StepStarted("", "a", "a", kind)
+    assert Written((finished, started)).is_awaited is awaited
+    assert not Written((started, finished)).is_awaited
