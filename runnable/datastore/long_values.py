@@ -92,7 +92,7 @@ def resolve(document: dict[str, Any]) -> None:
 
 def _entries(log: object, at: Place = ()) -> Iterator[tuple[Place, dict[str, Any]]]:
     """Yield the place of each parameter in a log and its JSON values, in order."""
-    for name, value in _items(log) if isinstance(log, dict) else ():
+    for name, value in _items(log):
         here = *at, name
         if name == "parameters" or name in _OF_ATTEMPT:
             entries = (((*here, key), it) for key, it in _items(value))
@@ -107,7 +107,8 @@ def _entries(log: object, at: Place = ()) -> Iterator[tuple[Place, dict[str, Any
 def _items(logs: object) -> Iterable[tuple[str | int, Any]]:
     if isinstance(logs, dict):
         return cast("dict[str, Any]", logs).items()
-    return enumerate(logs if isinstance(logs, list) else ())
+    listed: list[Any] = logs if isinstance(logs, list) else []
+    return enumerate(listed)
 
 
 def _found(document: object, pointer: str) -> Any:

@@ -32,8 +32,8 @@ import os, sys, time
 from runnable import Map, Pipeline, PythonTask
 
 def step(x):
-    open(f"begun-{x}", "w").close()
     try:
+        open(f"begun-{x}", "w").close()
         while True:
             time.sleep(0.01)
     finally:
