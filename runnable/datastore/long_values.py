@@ -107,8 +107,7 @@ def _entries(log: object, at: Place = ()) -> Iterator[tuple[Place, dict[str, Any
 def _items(logs: object) -> Iterable[tuple[str | int, Any]]:
     if isinstance(logs, dict):
         return cast("dict[str, Any]", logs).items()
-    listed: list[Any] = logs if isinstance(logs, list) else []
-    return enumerate(listed)
+    return enumerate(cast("Iterable[Any]", logs) if isinstance(logs, list) else ())
 
 
 def _found(document: object, pointer: str) -> Any:
