@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from runnable.cli import argo, execute, inspect, nodes, runs
+from runnable.cli import argo, execute, inspect, nodes, pictures, runs
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -36,6 +36,7 @@ def _options(
 app.command("execute")(execute.execute)
 app.command("retry")(execute.retry)
 app.command("check")(execute.check)
+app.command("draw")(pictures.draw)
 app.command("timeline")(runs.timeline)
 app.add_typer(runs.app, name="runs")
 app.add_typer(inspect.config_app, name="config")

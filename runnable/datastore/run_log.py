@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
+from html import escape
 from typing import Annotated, TypeVar
 
 from pydantic import (
@@ -20,6 +21,7 @@ from runnable.datastore.errors import BranchLogNotFoundError, StepLogNotFoundErr
 from runnable.datastore.parameters import Parameter
 from runnable.graph.paths import parent
 from runnable.journal import CodeIdentity, DataCatalog
+from runnable.pictures.chart import EACH
 from runnable.system.moments import moment_of
 
 
@@ -231,6 +233,44 @@ class RunLog(_Record):
             "Collected metrics": self.metrics(),
         }
 
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Count the steps by status, those of all items of a map together.
+
+        Returns:
+            Counts by status, by the path of the step with `*` for the branches of maps
+            and loops.
+
+        Example:
+            >>> step = {"name": "s", "internal_name": "s", "status": "SUCCESS"}
+            >>> RunLog.model_validate({"run_id": "r1", "steps": {"s": step}}).counts()
+            {'s': {'SUCCESS': 1}}
+        """
+        counts: dict[str, dict[str, int]] = {}
+        for path, status in _statuses(self.steps, ""):
+            of_step = counts.setdefault(path, {})
+            of_step[status] = of_step.get(status, 0) + 1
+        return counts
+
+    def to_svg(self) -> str:
+        """Draw the pipeline of the run, with a colour for each status.
+
+        Notebooks show it by themselves. A job has no picture.
+
+        Example:
+            >>> RunLog(run_id="r1").to_svg()
+            ''
+        """
+        from runnable.pictures import as_svg, chart_of
+
+        described = self.run_config.get("dag")
+        if not isinstance(described, dict):
+            return ""
+        return as_svg(chart_of(described, self.counts()))
+
+    def _repr_html_(self) -> str:
+        title = escape(f"{self.run_id}: {self.status}")
+        return f"<p><b>{title}</b></p>{self.to_svg()}"
+
     def metrics(self) -> dict[str, JsonValue]:
         """Return every metric by name, the latest of each name."""
         return {
@@ -288,6 +328,16 @@ class RunLog(_Record):
             return step.branches[i_name], step
         except (KeyError, StepLogNotFoundError):
             raise BranchLogNotFoundError(self.run_id, i_name) from None
+
+
+def _statuses(steps: Mapping[str, StepLog], at: str) -> Iterator[tuple[str, str]]:
+    for step in steps.values():
+        path = f"{at}.{step.name}" if at else step.name
+        yield path, step.status
+        is_folded = step.step_type in {"map", "loop"}
+        for name, branch in step.branches.items():
+            own = EACH if is_folded else name.rpartition(".")[2]
+            yield from _statuses(branch.steps, f"{path}.{own}")
 
 
 def _steps_in(steps: Mapping[str, StepLog]) -> Iterator[StepLog]:

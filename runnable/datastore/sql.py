@@ -143,7 +143,8 @@ class SqlRunLogStore(BaseRunLogStore, abc.ABC):
             ]
             try:
                 with engine.begin() as connection:
-                    connection.execute(sa.insert(_RECORDS), rows)
+                    # One statement: several in a pipeline fail in other ways.
+                    connection.execute(sa.insert(_RECORDS).values(rows))
             except IntegrityError:
                 return False
             return True

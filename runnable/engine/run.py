@@ -242,6 +242,10 @@ def _record_end(
     if not recorder.is_over:
         _collect(problems, recorder.end_open, status, reason)
         _collect(problems, recorder.record, RunFinished(at=now(), status=status))
+    if not recorder.is_over and not recorder.is_certain:
+        # What was to be written with it could not be: the end alone may be.
+        failed = RunFinished(at=now(), status=defaults.FAIL)
+        _collect(problems, recorder.record, failed)
 
 
 def _read_back(env: RunEnvironment, problems: list[Exception]) -> RunLog | None:

@@ -320,9 +320,10 @@ class FailingStore(MemoryRunLogStore):
         journal = super().create(run_id, first)
         append = journal.append
 
-        def check(record):
-            self.check(record)
-            append(record)
+        def check(*records):
+            for it in records:
+                self.check(it)
+            append(*records)
 
         journal.append = check
         return journal

@@ -890,10 +890,10 @@ def test_a_store_that_fails_in_a_branch_ends_the_run(parallelism, path, in_memor
             journal = super().create(run_id, first)
             append = journal.append
 
-            def fail(record):
-                if getattr(record, "path", "") == path:
+            def fail(*records):
+                if path in {getattr(it, "path", "") for it in records}:
                     raise OSError(28, "No space left on device")
-                append(record)
+                append(*records)
 
             journal.append = fail
             return journal

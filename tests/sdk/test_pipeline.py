@@ -661,7 +661,11 @@ class TestFailingStep:
             def put_text(self, name, text, *, run_id):
                 raise OSError(28, "No space left on device")
 
-        pipeline = Pipeline(steps=[task("s", function)])
+        def printing():
+            print("so that there is a log to keep")
+            return function()
+
+        pipeline = Pipeline(steps=[task("s", printing)])
         with pytest.raises((ExecutionFailedError, OSError)) as caught:
             pipeline.execute(services={**in_memory, "catalog": Full()})
         assert isinstance(caught.value, ExecutionFailedError)

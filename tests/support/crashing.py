@@ -38,7 +38,7 @@ class Points:
             is_here = self.count == self._number
             name = f"{self._when} {method.__name__}"
             if method.__name__ == "append":
-                name += f" {type(args[0]).__name__}"
+                name += f" {type(args[-1]).__name__}"
             if method.__name__ == "create":
                 name += f" {type(args[1]).__name__}"
             if is_here and self._when == "before":

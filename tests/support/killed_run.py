@@ -23,10 +23,11 @@ def telling(service: dict) -> object:
             journal = super().create(run_id, first)
             append = journal.append
 
-            def tell(record):
-                append(record)
-                if isinstance(record, StepFinished):
-                    os.write(1, f"{record.path}\n".encode())
+            def tell(*records):
+                append(*records)
+                for it in records:
+                    if isinstance(it, StepFinished):
+                        os.write(1, f"{it.path}\n".encode())
 
             journal.append = tell
             return journal
