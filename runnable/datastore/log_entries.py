@@ -104,6 +104,8 @@ class BranchEntry:
 class SharedValues:
     """Long values that many steps are given: they are packed with none of them."""
 
+    __slots__ = ("_shared",)
+
     def __init__(self) -> None:
         self._shared: dict[int, AnyParameter] = {}
 

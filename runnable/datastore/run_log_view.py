@@ -6,7 +6,7 @@ run that is active, so that its log is there when it ends; or a state that is ma
 the records in a store. An entry is packed as soon as what it is of has ended.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from runnable import defaults
@@ -44,10 +44,16 @@ class RunLogView:
         retention: What the state remembers for other readers than this one.
     """
 
+    # Ten thousand runs may be active at once, each with a view.
+    __slots__ = (
+        *("_codes", "_job", "_open", "_root", "_run_config", "_scopes", "_shared"),
+        "state",
+    )
+
     def __init__(self, retention: Retention = Retention.PATH) -> None:
         self._shared = SharedValues()
-        self._run_config: dict[str, Any] = {}
-        self._codes: list[list[dict[str, Any]]] = []
+        self._run_config: Mapping[str, Any] = {}
+        self._codes: list[Sequence[CodeIdentity]] = []
         self._job: StepEntry | None = None
         self._root = BranchEntry("")
         self._scopes = {"": self._root}
@@ -70,12 +76,13 @@ class RunLogView:
         started, parameters = self.state.started, self.state.root.parameters
         bind_all(parameters, loader)
         indicator = str(self._run_config.get("retry_indicator", ""))
-        of_run = OfRun(self._codes, indicator, loader, self._shared)
+        codes = [_plain(code) for code in self._codes]
+        of_run = OfRun(codes, indicator, loader, self._shared)
         fields: dict[str, Any] = {
             "run_id": started.run_id if started else run_id,
             "status": self.state.status,
             "parameters": parameters,
-            "run_config": self._run_config,
+            "run_config": dict(self._run_config),
             "steps": PackedSteps(self._root.steps, of_run),
         }
         if started is not None:
@@ -89,10 +96,10 @@ class RunLogView:
         """Note the configuration and the code version of the run."""
         match record:
             case RunStarted():
-                self._run_config = dict(record.run_config)
-                self._codes.append(_plain(record.code))
+                self._run_config = record.run_config
+                self._codes.append(record.code)
             case RunResumed():
-                self._codes.append(_plain(record.code))
+                self._codes.append(record.code)
                 resumed = {
                     "at": record.at,
                     "host": record.host,

@@ -235,7 +235,7 @@ def test_C8_C9_C11_the_model_of_a_run_log():
 
 def test_C10_where_things_are():
     Path("data").mkdir()
-    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1")])
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("print(1)")])
     Path("books").mkdir()
     nbformat.write(book, "books/simple.ipynb")
     steps = [
