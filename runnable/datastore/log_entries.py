@@ -9,20 +9,19 @@ it has ended, the entry is packed into bytes. What can be derived is left out.
 import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self, TypeVar
 
 from runnable import defaults
 from runnable.datastore.long_values import is_long
-from runnable.datastore.parameters import parameter_of
+from runnable.datastore.parameters import from_plain, to_plain
 from runnable.journal import (
     AnyParameter,
-    StoredObject,
     describe_object,
     describe_value,
 )
 
 Packed = dict[str, Any]
-"""Parameters by name: their fields as a tuple, or the number of a shared one."""
+"""Parameters by name: their plain form, or the number of a shared one."""
 
 
 class AttemptEntry(NamedTuple):
@@ -41,8 +40,36 @@ class AttemptEntry(NamedTuple):
     outputs: Packed = {}
 
 
+class _Entry:
+    """Something that can be packed into bytes."""
+
+    __slots__ = ()
+
+    def _fields(self) -> tuple[Any, ...]:
+        """Return its fields, packed as well."""
+        raise NotImplementedError
+
+    def pack(self) -> bytes:
+        """Turn it into bytes."""
+        return pickle.dumps(self._fields(), pickle.HIGHEST_PROTOCOL)
+
+    @classmethod
+    def unpacked(cls, packed: "bytes | Self") -> "Self":
+        """Reverse `pack`, if it is packed."""
+        return cls(*pickle.loads(packed)) if isinstance(packed, bytes) else packed
+
+
+Entry = TypeVar("Entry", bound=_Entry)
+
+
+def _packed(entries: Mapping[str, bytes | Entry]) -> dict[str, bytes]:
+    return {
+        path: it if isinstance(it, bytes) else it.pack() for path, it in entries.items()
+    }
+
+
 @dataclass(slots=True, eq=False)
-class StepEntry:
+class StepEntry(_Entry):
     """What is kept of a step; its parts may be packed already."""
 
     name: str
@@ -51,32 +78,21 @@ class StepEntry:
     status: str = defaults.PROCESSING
     message: str = ""
     traceback: str = ""
-    attempts: list[tuple[Any, ...]] = field(default_factory=list[tuple[Any, ...]])
+    attempts: list[AttemptEntry] = field(default_factory=list[AttemptEntry])
     files: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     branches: "dict[str, bytes | BranchEntry]" = field(
         default_factory=dict[str, "bytes | BranchEntry"]
     )
 
-    def pack(self) -> bytes:
-        """Turn it into bytes."""
-        branches = {
-            path: it if isinstance(it, bytes) else it.pack()
-            for path, it in self.branches.items()
-        }
-        fields = (
+    def _fields(self) -> tuple[Any, ...]:
+        return (
             *(self.name, self.path, self.step_type, self.status, self.message),
-            *(self.traceback, self.attempts, self.files, branches),
+            *(self.traceback, self.attempts, self.files, _packed(self.branches)),
         )
-        return pickle.dumps(fields, pickle.HIGHEST_PROTOCOL)
-
-    @classmethod
-    def unpacked(cls, packed: "bytes | StepEntry") -> "StepEntry":
-        """Reverse `pack`, if it is packed."""
-        return cls(*pickle.loads(packed)) if isinstance(packed, bytes) else packed
 
 
 @dataclass(slots=True, eq=False)
-class BranchEntry:
+class BranchEntry(_Entry):
     """What is kept of a branch, or of the run; its steps may be packed already."""
 
     path: str
@@ -86,19 +102,8 @@ class BranchEntry:
         default_factory=dict[str, bytes | StepEntry]
     )
 
-    def pack(self) -> bytes:
-        """Turn it into bytes."""
-        steps = {
-            path: it if isinstance(it, bytes) else it.pack()
-            for path, it in self.steps.items()
-        }
-        fields = self.path, self.status, self.parameters, steps
-        return pickle.dumps(fields, pickle.HIGHEST_PROTOCOL)
-
-    @classmethod
-    def unpacked(cls, packed: "bytes | BranchEntry") -> "BranchEntry":
-        """Reverse `pack`, if it is packed."""
-        return cls(*pickle.loads(packed)) if isinstance(packed, bytes) else packed
+    def _fields(self) -> tuple[Any, ...]:
+        return self.path, self.status, self.parameters, _packed(self.steps)
 
 
 class SharedValues:
@@ -116,45 +121,37 @@ class SharedValues:
 
     def pack(self, parameters: Mapping[str, AnyParameter]) -> Packed:
         """Return what is kept of parameters."""
-        return {name: self._packed(it) for name, it in parameters.items()}
+        packed: Packed = to_plain(parameters)
+        for name, parameter in parameters.items():
+            if id(parameter) in self._shared:
+                packed[name] = id(parameter)
+        return packed
 
-    def _packed(self, parameter: AnyParameter) -> tuple[Any, ...] | int:
-        if isinstance(parameter, StoredObject):
-            return (
-                *(parameter.kind, parameter.value, parameter.key),
-                *(parameter.sha256, parameter.size_bytes),
-            )
-        if id(parameter) in self._shared:
-            return id(parameter)
-        return parameter.kind, parameter.value, parameter.text
-
-    def kind(self, packed: tuple[Any, ...] | int) -> str:
+    def kind(self, packed: dict[str, Any] | int) -> str:
         """Return the kind of a parameter."""
-        if isinstance(packed, int):
-            return self._shared[packed].kind
-        kind: str = packed[0]
+        kind: str = self._plain(packed)["kind"]
         return kind
 
-    def parameter(self, packed: tuple[Any, ...] | int) -> AnyParameter:
-        """Make the parameter."""
-        if isinstance(packed, int):
-            return self._shared[packed]
-        return parameter_of(*packed)
+    def parameters(self, packed: Packed) -> dict[str, AnyParameter]:
+        """Reverse `pack`."""
+        own = from_plain({
+            name: it for name, it in packed.items() if not isinstance(it, int)
+        })
+        return {
+            name: own[name] if name in own else self._shared[it]
+            for name, it in packed.items()
+        }
 
-    def plain(self, packed: tuple[Any, ...] | int) -> dict[str, Any]:
-        """Return the parameter as JSON values, as readers see it."""
-        if isinstance(packed, int):
-            shared = self._shared[packed]
-            packed = shared.kind, shared.value
-        kind, value, *more = packed
+    def shown(self, packed: dict[str, Any] | int) -> dict[str, Any]:
+        """Return a parameter as JSON values, as readers see it."""
+        plain = self._plain(packed)
+        kind, value = plain["kind"], plain["value"]
         if kind != "object":
             return {"value": value, "kind": kind, "description": describe_value(value)}
-        key, sha256, size_bytes = more
-        return {
-            "kind": kind,
-            "value": value,
-            "key": key,
-            "sha256": sha256,
-            "size_bytes": size_bytes,
-            "description": describe_object(key or value),
-        }
+        return {**plain, "description": describe_object(plain["key"] or value)}
+
+    def _plain(self, packed: dict[str, Any] | int) -> dict[str, Any]:
+        if not isinstance(packed, int):
+            return packed
+        plain: dict[str, Any] = to_plain({"": self._shared[packed]})[""]
+        return plain

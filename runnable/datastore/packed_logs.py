@@ -35,17 +35,17 @@ class OfRun(NamedTuple):
 
     def parameters(self, packed: Packed) -> dict[str, AnyParameter]:
         """Make parameters."""
-        made = {name: self.shared.parameter(it) for name, it in packed.items()}
+        made = self.shared.parameters(packed)
         bind_all(made, self.loader)
         return made
 
     def plain_parameters(self, packed: Packed) -> dict[str, Any]:
         """Return parameters as JSON values."""
-        return {name: self.shared.plain(it) for name, it in packed.items()}
+        return {name: self.shared.shown(it) for name, it in packed.items()}
 
     def attempts(self, entry: StepEntry, shown: Shown) -> list[dict[str, Any]]:
         """Return the fields of all attempts of a step."""
-        return [self._attempt(AttemptEntry(*it), shown) for it in entry.attempts]
+        return [self._attempt(it, shown) for it in entry.attempts]
 
     def _attempt(self, entry: AttemptEntry, shown: Shown) -> dict[str, Any]:
         metrics = {
@@ -97,6 +97,7 @@ class PackedLogs(Mapping[str, Log], abc.ABC):
 
     within: ClassVar[str]
     """The field of each log that has further logs."""
+    _model: type[Log]
 
     def __init__(self, entries: Mapping[str, Any], run: OfRun) -> None:
         self._entries = entries
@@ -104,18 +105,18 @@ class PackedLogs(Mapping[str, Log], abc.ABC):
         self._recent: dict[str, Log] = {}
 
     @abc.abstractmethod
-    def _make(self, entry: Any) -> Log:
-        """Make the log of an entry."""
+    def _parts(self, entry: Any, shown: Shown) -> "tuple[dict[str, Any], Further]":
+        """Return the fields of a log, and the logs within it."""
 
-    @abc.abstractmethod
-    def _plain(self, entry: Any) -> "tuple[dict[str, Any], PackedLogs[Any]]":
-        """Return the fields of a log as JSON values, and the logs within it."""
-
-    def plain(self) -> "Iterator[tuple[str, dict[str, Any], PackedLogs[Any]]]":
+    def plain(self) -> "Iterator[tuple[str, dict[str, Any], Further]]":
         """Yield the path of each log, its fields as JSON values, and the logs in it."""
         for path, entry in self._entries.items():
-            fields, inner = self._plain(entry)
+            fields, inner = self._parts(entry, self._run.plain_parameters)
             yield path, fields, inner
+
+    def _make(self, entry: Any) -> Log:
+        fields, inner = self._parts(entry, self._run.parameters)
+        return self._model.model_validate(fields | {self.within: inner})
 
     def __getitem__(self, key: str) -> Log:
         try:
@@ -149,22 +150,13 @@ class PackedSteps(PackedLogs[StepLog]):
     """The steps of a run or of a branch, by path."""
 
     within = "branches"
+    _model = StepLog
 
-    def _make(self, entry: bytes | StepEntry) -> StepLog:
-        step = StepEntry.unpacked(entry)
-        fields = self._fields(step, self._run.parameters)
-        branches = PackedBranches(step.branches, self._run)
-        return StepLog.model_validate(fields | {"branches": branches})
-
-    def _plain(
-        self, entry: bytes | StepEntry
+    def _parts(
+        self, entry: bytes | StepEntry, shown: Shown
     ) -> "tuple[dict[str, Any], PackedBranches]":
         step = StepEntry.unpacked(entry)
-        fields = self._fields(step, self._run.plain_parameters)
-        return fields, PackedBranches(step.branches, self._run)
-
-    def _fields(self, step: StepEntry, shown: Shown) -> dict[str, Any]:
-        return {
+        fields: dict[str, Any] = {
             "name": step.name,
             "internal_name": step.path,
             "status": step.status,
@@ -176,28 +168,26 @@ class PackedSteps(PackedLogs[StepLog]):
             "branches": {},
             "data_catalog": step.files,
         }
+        return fields, PackedBranches(step.branches, self._run)
 
 
 class PackedBranches(PackedLogs[BranchLog]):
     """The branches of a step, by path."""
 
     within = "steps"
+    _model = BranchLog
 
-    def _make(self, entry: bytes | BranchEntry) -> BranchLog:
+    def _parts(
+        self, entry: bytes | BranchEntry, shown: Shown
+    ) -> tuple[dict[str, Any], PackedSteps]:
         branch = BranchEntry.unpacked(entry)
-        fields = self._fields(branch, self._run.parameters)
-        steps = PackedSteps(branch.steps, self._run)
-        return BranchLog.model_validate(fields | {"steps": steps})
-
-    def _plain(self, entry: bytes | BranchEntry) -> tuple[dict[str, Any], PackedSteps]:
-        branch = BranchEntry.unpacked(entry)
-        fields = self._fields(branch, self._run.plain_parameters)
-        return fields, PackedSteps(branch.steps, self._run)
-
-    def _fields(self, branch: BranchEntry, shown: Shown) -> dict[str, Any]:
-        return {
+        fields: dict[str, Any] = {
             "internal_name": branch.path,
             "status": branch.status,
             "parameters": shown(branch.parameters),
             "steps": {},
         }
+        return fields, PackedSteps(branch.steps, self._run)
+
+
+Further = PackedSteps | PackedBranches

@@ -153,21 +153,6 @@ _KINDS: dict[str, type[AnyParameter]] = {
 }
 
 
-def parameter_of(kind: str, value: Any, *more: Any) -> AnyParameter:
-    """Make a parameter of its fields; nothing is validated.
-
-    Args:
-        kind: `json`, `metric` or `object`.
-        value: Its value; of an object, its name.
-        more: The text of a value; the key, the hash and the size of an object.
-    """
-    made = _KINDS[kind]
-    names = ("key", "sha256", "size_bytes") if kind == "object" else ("text",)
-    return made.model_construct(
-        None, value=value, **dict(zip(names, more, strict=True))
-    )
-
-
 def to_plain(parameters: Mapping[str, AnyParameter]) -> dict[str, Any]:
     """Turn parameters into JSON values, without derived fields.
 

@@ -120,7 +120,7 @@ class RunLogView:
         for entry in self._open.values():
             entry.status = defaults.CANCELLED
             if entry.attempts:
-                latest = AttemptEntry(*entry.attempts[-1])
+                latest = entry.attempts[-1]
                 entry.attempts[-1] = latest._replace(end=at, status=defaults.CANCELLED)
         for branch in self._scopes.values():
             branch.status = defaults.CANCELLED
@@ -144,7 +144,7 @@ class RunLogView:
         self._open[path] = entry
         if started.attempt:
             code = len(self._codes) - 1
-            entry.attempts.append((started.attempt, started.at, code))
+            entry.attempts.append(AttemptEntry(started.attempt, started.at, code))
 
     def step_finished(self, step: StepState, record: StepFinished) -> None:
         """Note how the attempt ended."""
@@ -155,13 +155,14 @@ class RunLogView:
         if not record.attempt:
             entry.message, entry.traceback = record.message, record.traceback
             return
-        number, start, code = entry.attempts[-1][:3]
-        pack = self._shared.pack
-        entry.attempts[-1] = AttemptEntry(
-            *(number, start, code, record.at, record.status, record.message),
-            *(record.traceback, record.cached_from),
+        entry.attempts[-1] = entry.attempts[-1]._replace(
+            end=record.at,
+            status=record.status,
+            message=record.message,
+            traceback=record.traceback,
+            cached_from=record.cached_from,
             inputs=self._inputs(parent(path), record.read),
-            outputs=pack(record.outputs),
+            outputs=self._shared.pack(record.outputs),
         )
         if entry is not self._job:
             self._scopes[parent(path)].steps[path] = entry.pack()

@@ -61,32 +61,26 @@ def _pieces(
         references.apply(plain, at)
         yield _text(plain).replace("\n", f"\n{pad}").encode()
         return
-    fields, place = list(plain), list(plain).index(within)
-    before = {name: plain[name] for name in fields[:place]}
-    yield _opened(before, pad, at, references)
-    yield f'{pad}{_INDENT}"{within}": {{\n'.encode()
+
+    def inside(part: dict[str, Any]) -> str:
+        """Return some fields, without the braces around them."""
+        references.apply(part, at)
+        return _text(part)[1:-2].replace("\n", f"\n{pad}")
+
+    fields = list(plain)
+    place = fields.index(within)
+    before = inside({name: plain[name] for name in fields[:place]})
+    yield f'{{{before},\n{pad}{_INDENT}"{within}": {{\n'.encode()
     inner, end = pad + 2 * _INDENT, ""
     for path, log, further in logs.plain():
         yield f"{end}{inner}{json.dumps(path)}: ".encode()
-        inside = *at, within, path
-        yield from _pieces(log, logs.within, further, inner, inside, references)
+        here = *at, within, path
+        yield from _pieces(log, logs.within, further, inner, here, references)
         end = ",\n"
     yield f"\n{pad}{_INDENT}}}".encode()
-    after = {name: plain[name] for name in fields[place + 1 :]}
-    if after:
-        references.apply(after, at)
-        text = _text(after)[1:].replace("\n", f"\n{pad}")
-        yield f",{text}".encode()
-    else:
-        yield f"\n{pad}}}".encode()
-
-
-def _opened(
-    before: dict[str, Any], pad: str, at: Place, references: References
-) -> bytes:
-    """Return the beginning of a log, up to its steps or branches."""
-    references.apply(before, at)
-    return _text(before)[:-2].replace("\n", f"\n{pad}").encode() + b",\n"
+    if after := {name: plain[name] for name in fields[place + 1 :]}:
+        yield f",{inside(after)}".encode()
+    yield f"\n{pad}}}".encode()
 
 
 def _text(plain: dict[str, Any]) -> str:
