@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from runnable.pictures import Chart
     from runnable.sdk.discovery import Planned
 
-_KINDS = {".svg", ".md", ".mmd", ".dot", ".png"}
-
 
 def draw(
     definition: Definition,
@@ -41,11 +39,12 @@ def draw(
 ) -> None:
     """Draw a pipeline; a script is run up to its first execute()."""
     with told_to_the_shell(verbose=verbose) as answer:
-        if output is not None and output.suffix not in _KINDS:
-            known = ", ".join(sorted(_KINDS))
-            raise FailedError(f"{output}: draws {known}, not {output.suffix!r}")
+        suffix = output.suffix if output is not None else ".svg"
+        if suffix not in _FORMATS:
+            known = ", ".join(sorted(_FORMATS))
+            raise FailedError(f"{output}: draws {known}, not {suffix!r}")
         chart = _chart(definition, run, config, parameters)
-        content = _drawn(chart, output, parameters=show_parameters)
+        content = _FORMATS[suffix](chart, parameters=show_parameters)
         if output is None:
             sys.stdout.write(content.decode() + "\n")
             return
@@ -75,19 +74,41 @@ def _chart(
     return chart_of(graphs[0].described, counts)
 
 
-def _drawn(chart: "Chart", output: Path | None, *, parameters: bool) -> bytes:
-    from runnable.pictures import as_dot, as_mermaid, as_svg
+def _svg(chart: "Chart", *, parameters: bool) -> bytes:
+    from runnable.pictures import as_svg
 
-    match output.suffix if output is not None else ".svg":
-        case ".png":
-            from runnable.pictures.png import as_png
+    return as_svg(chart, parameters=parameters).encode()
 
-            return as_png(chart, parameters=parameters)
-        case ".dot":
-            return f"{as_dot(chart)}\n".encode()
-        case ".md":
-            return f"```mermaid\n{as_mermaid(chart)}\n```\n".encode()
-        case ".mmd":
-            return f"{as_mermaid(chart)}\n".encode()
-        case _:
-            return as_svg(chart, parameters=parameters).encode()
+
+def _png(chart: "Chart", *, parameters: bool) -> bytes:
+    from runnable.pictures.png import as_png
+
+    return as_png(chart, parameters=parameters)
+
+
+def _dot(chart: "Chart", *, parameters: bool) -> bytes:
+    from runnable.pictures import as_dot
+
+    del parameters
+    return f"{as_dot(chart)}\n".encode()
+
+
+def _mermaid(chart: "Chart", *, parameters: bool) -> bytes:
+    from runnable.pictures import as_mermaid
+
+    del parameters
+    return f"{as_mermaid(chart)}\n".encode()
+
+
+def _markdown(chart: "Chart", *, parameters: bool) -> bytes:
+    return b"```mermaid\n%b```\n" % _mermaid(chart, parameters=parameters)
+
+
+_FORMATS = {
+    ".svg": _svg,
+    ".png": _png,
+    ".md": _markdown,
+    ".mmd": _mermaid,
+    ".dot": _dot,
+}
+"""What draws a chart, by the suffix of the file."""

@@ -19,7 +19,7 @@ from pydantic import (
 from runnable import defaults
 from runnable.datastore.errors import BranchLogNotFoundError, StepLogNotFoundError
 from runnable.datastore.parameters import Parameter
-from runnable.graph.paths import parent
+from runnable.graph.paths import join, parent
 from runnable.journal import CodeIdentity, DataCatalog
 from runnable.pictures.chart import EACH
 from runnable.system.moments import moment_of
@@ -332,12 +332,12 @@ class RunLog(_Record):
 
 def _statuses(steps: Mapping[str, StepLog], at: str) -> Iterator[tuple[str, str]]:
     for step in steps.values():
-        path = f"{at}.{step.name}" if at else step.name
+        path = join(at, step.name)
         yield path, step.status
         is_folded = step.step_type in {"map", "loop"}
         for name, branch in step.branches.items():
             own = EACH if is_folded else name.rpartition(".")[2]
-            yield from _statuses(branch.steps, f"{path}.{own}")
+            yield from _statuses(branch.steps, join(path, own))
 
 
 def _steps_in(steps: Mapping[str, StepLog]) -> Iterator[StepLog]:

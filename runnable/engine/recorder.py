@@ -140,12 +140,11 @@ class Recorder:
             together = records
         try:
             self._journal.append(*together)
-        except Exception as error:
-            self._problem = self._problem or error
-            raise UnrecordedError from error
         except BaseException as error:
-            # It may have been interrupted before or after it was written.
+            # If it was interrupted, they may have been written, or not.
             self._problem = self._problem or error
+            if isinstance(error, Exception):
+                raise UnrecordedError from error
             raise
 
     def write_among_others(

@@ -129,7 +129,9 @@ async def _open(
     view = None
     if not launches_steps:
         view = RunLogView(Retention.ALL if context.is_retry else Retention.LATEST)
-    has_subscribers = bool(context.subscribers) or launches_steps
+    # Subscribers are told of each record when it is written, and the processes of
+    # launched steps read it.
+    holds = not context.subscribers and not launches_steps
     if context.is_retry:
         opened = await resume(
             *(graph, parameters, runtime, context, code),
@@ -145,8 +147,7 @@ async def _open(
     env = build_environment(
         context,
         runtime,
-        # Subscribers are told of each record when it is written.
-        Recording(opened.journal, opened.state, view, holds=not has_subscribers),
+        Recording(opened.journal, opened.state, view, holds),
         options=options,
         step_limit=step_limit(shared, context),
         shared=shared,

@@ -9,18 +9,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
+from runnable.defaults import CANCELLED, FAIL, PROCESSING, SUCCESS
+from runnable.graph import SUCCESS_NODE, TERMINAL_NAMES, join
+
 EACH = "*"
 """Stands for the branches of a map or a loop in the path of a step."""
-_SUCCESS, _FAIL = "success", "fail"
 _SHOWN_COMMAND = 60
 
-_ORDER = ("FAIL", "CANCELLED", "PROCESSING", "SUCCESS")
+_ORDER = (FAIL, CANCELLED, PROCESSING, SUCCESS)
 """The status that a step shows is the first of these that one of its runs has."""
 _SHOWN_STATUS = {
-    "FAIL": "failed",
-    "CANCELLED": "cancelled",
-    "PROCESSING": "running",
-    "SUCCESS": "succeeded",
+    FAIL: "failed",
+    CANCELLED: "cancelled",
+    PROCESSING: "running",
+    SUCCESS: "succeeded",
 }
 
 Counts = Mapping[str, Mapping[str, int]]
@@ -93,7 +95,7 @@ def chart_of(described: Mapping[str, Any], counts: Counts | None = None) -> Char
 
 def _chart(described: Mapping[str, Any], at: str, counts: Counts | None) -> Chart:
     nodes: Mapping[str, Mapping[str, Any]] = described["nodes"]
-    names = [name for name in nodes if name not in {_SUCCESS, _FAIL}]
+    names = [name for name in nodes if name not in TERMINAL_NAMES]
     main = list(_way(described["start_at"], nodes))
     ordered = [*main, *(name for name in names if name not in main)]
     return Chart(
@@ -106,23 +108,23 @@ def _chart(described: Mapping[str, Any], at: str, counts: Counts | None) -> Char
 
 def _way(start: str, nodes: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     """Yield the steps from the start to an end, if each one succeeds."""
-    at, seen = start, {_SUCCESS, _FAIL}
+    at, seen = start, set[str](TERMINAL_NAMES)
     while at in nodes and at not in seen:
         seen.add(at)
         yield at
-        at = str(nodes[at].get("next_node", _SUCCESS))
+        at = str(nodes[at].get("next_node", SUCCESS_NODE))
 
 
 def _edges(node: Mapping[str, Any]) -> Iterator[Edge]:
     name = str(node["name"])
-    yield Edge(name, str(node.get("next_node") or _SUCCESS))
+    yield Edge(name, str(node.get("next_node") or SUCCESS_NODE))
     if node.get("on_failure"):
         yield Edge(name, str(node["on_failure"]), "failure")
 
 
 def _step(node: Mapping[str, Any], at: str, counts: Counts | None) -> Step:
     name, kind = str(node["name"]), str(node["node_type"])
-    path = f"{at}.{name}" if at else name
+    path = join(at, name)
     return Step(
         path,
         name,
@@ -161,10 +163,10 @@ def _branches(
     node: Mapping[str, Any], path: str, counts: Counts | None
 ) -> Iterator[Branch]:
     if "branch" in node:
-        yield Branch("", _chart(node["branch"], f"{path}.{EACH}", counts))
+        yield Branch("", _chart(node["branch"], join(path, EACH), counts))
     branches: Mapping[str, Mapping[str, Any]] = node.get("branches", {})
     for name, described in branches.items():
-        yield Branch(name, _chart(described, f"{path}.{name}", counts))
+        yield Branch(name, _chart(described, join(path, name), counts))
 
 
 def status_of(counts: Mapping[str, int]) -> str:

@@ -9,7 +9,7 @@ between the two columns.
 """
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -91,11 +91,20 @@ def lay_out(chart: Chart) -> Layout:
     return _Block(chart).at(0.0, 0.0)
 
 
+class _Frame(NamedTuple):
+    """A branch before it is placed: its size, with its name."""
+
+    branch: Branch
+    block: "_Block"
+    width: float
+    height: float
+
+
 class _Inner(NamedTuple):
-    """A step before it is placed: its size, and the charts in it."""
+    """A step before it is placed: its size, and the branches in it."""
 
     step: Step
-    blocks: "list[tuple[Branch, _Block]]"
+    frames: list[_Frame]
     width: float
     height: float
 
@@ -130,20 +139,19 @@ class _Block:
         self, main: list[_Inner], side: list[_Inner]
     ) -> Iterator[tuple[str, float]]:
         """Yield the height at which each step stands, by its name."""
-        y, heights = 0.0, dict[str, float]()
+        y, below = 0.0, dict[str, float]()
         for it in main:
-            heights[it.step.name] = y
             yield it.step.name, y
             y += it.height + _GAP
-            heights[f"after {it.step.name}"] = y
+            below[it.step.name] = y
         free = 0.0
         for it in side:
             sources = [e.source for e in self._chart.edges if e.target == it.step.name]
-            wanted = [heights.get(f"after {name}", 0.0) for name in sources]
+            wanted = [below.get(name, 0.0) for name in sources]
             y = max(free, min(wanted, default=0.0))
             yield it.step.name, y
             free = y + it.height + _GAP
-            heights[f"after {it.step.name}"] = free
+            below[it.step.name] = free
 
     def _placed(self) -> Iterator[tuple[_Inner, float]]:
         return ((it, self._places[it.step.name]) for it in self._inner)
@@ -181,26 +189,29 @@ def _measured(step: Step) -> _Inner:
     own = min(max(text, _NARROWEST), _WIDEST)
     if not step.branches:
         return _Inner(step, [], own, STEP_HEIGHT)
-    blocks = [(branch, _Block(branch.chart)) for branch in step.branches]
-    inside = sum(_frame(*it)[0] + _GAP for it in blocks) - _GAP
-    tallest = max(_frame(*it)[1] for it in blocks)
-    width = max(own, inside + 2 * _PAD)
-    return _Inner(step, blocks, width, HEAD_HEIGHT + tallest + _PAD)
+    frames = [_frame(branch) for branch in step.branches]
+    width = max(own, _inside(frames) + 2 * _PAD)
+    height = HEAD_HEIGHT + max(it.height for it in frames) + _PAD
+    return _Inner(step, frames, width, height)
 
 
-def _frame(branch: Branch, block: _Block) -> tuple[float, float]:
-    """Return the size of a branch; one that has a name has a frame."""
+def _inside(frames: Sequence[_Frame]) -> float:
+    """Return the width of branches, side by side."""
+    return sum(it.width + _GAP for it in frames) - _GAP
+
+
+def _frame(branch: Branch) -> _Frame:
+    """Measure a branch; one that has a name has a frame around it."""
+    block = _Block(branch.chart)
     if not branch.label:
-        return block.width, block.height
-    width = max(block.width, min(width_of(branch.label), _WIDEST))
-    return width + _PAD, block.height + LABEL_HEIGHT + _PAD / 2
+        return _Frame(branch, block, block.width, block.height)
+    width = max(block.width, min(width_of(branch.label), _WIDEST)) + _PAD
+    return _Frame(branch, block, width, block.height + LABEL_HEIGHT + _PAD / 2)
 
 
 def _branches_in(it: _Inner, box: Box) -> Iterator[tuple[Layout, PlacedLabel]]:
-    inside = sum(_frame(*one)[0] + _GAP for one in it.blocks) - _GAP
-    x, y = box.x + (box.width - inside) / 2, box.y + HEAD_HEIGHT
-    for branch, block in it.blocks:
-        width, height = _frame(branch, block)
+    x, y = box.x + (box.width - _inside(it.frames)) / 2, box.y + HEAD_HEIGHT
+    for branch, block, width, height in it.frames:
         label = LABEL_HEIGHT if branch.label else 0.0
         part = block.at(x + (width - block.width) / 2, y + label)
         yield part, PlacedLabel(branch.label, Box(x, y, width, height))

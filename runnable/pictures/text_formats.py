@@ -1,7 +1,10 @@
 """Charts in the languages of other programs: Mermaid and DOT."""
 
+import abc
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from typing import ClassVar
 
 from runnable.pictures.chart import Branch, Chart, Step
 
@@ -39,8 +42,13 @@ def as_dot(chart: Chart) -> str:
     return "\n".join([*head, *_Dot().lines(chart, _INDENT), "}"])
 
 
-class _Writer:
+class _Writer(abc.ABC):
     """Writes a chart; numbers stand for steps, since names may be any text."""
+
+    closing: ClassVar[str]
+    """What ends a frame."""
+    frames_each: ClassVar[bool]
+    """Whether the branch of a map or a loop, which has no name, has a frame too."""
 
     def __init__(self) -> None:
         self._count = 0
@@ -49,44 +57,75 @@ class _Writer:
         """Yield the lines of a chart."""
         numbers: dict[str, str] = {}
         for step in chart.steps:
-            self._count += 1
-            numbers[step.name] = f"n{self._count}"
-            yield from self.step(step, numbers[step.name], pad)
+            numbers[step.name] = self._number()
+            yield from self._step(step, numbers[step.name], pad)
         for edge in chart.edges:
             source, target = numbers[edge.source], numbers.get(edge.target)
             if target is not None:
-                yield self.edge(source, target, pad, failed=edge.kind == "failure")
+                line = self.edge(source, target, failed=edge.kind == "failure")
+                yield f"{pad}{line}"
 
-    def step(self, step: Step, number: str, pad: str) -> Iterator[str]:
-        """Yield the lines of a step, and of what is in it."""
-        raise NotImplementedError
+    def _number(self) -> str:
+        self._count += 1
+        return f"n{self._count}"
 
-    def edge(self, source: str, target: str, pad: str, *, failed: bool) -> str:
+    def _step(self, step: Step, number: str, pad: str) -> Iterator[str]:
+        if not step.branches:
+            yield f"{pad}{self.box(step.name, number)}"
+            return
+        inner = pad + _INDENT
+        content = chain(
+            self.anchor(number, inner),
+            *(self._branch(branch, inner) for branch in step.branches),
+        )
+        yield from self._framed(f"{step.name}: {step.text}", number, content, pad)
+
+    def _branch(self, branch: Branch, pad: str) -> Iterator[str]:
+        if not branch.label and not self.frames_each:
+            yield from self.lines(branch.chart, pad)
+            return
+        content = self.lines(branch.chart, pad + _INDENT)
+        yield from self._framed(branch.label, self._number(), content, pad)
+
+    def _framed(
+        self, label: str, number: str, content: Iterable[str], pad: str
+    ) -> Iterator[str]:
+        opening, *more = self.frame(label, number)
+        yield f"{pad}{opening}"
+        yield from (f"{pad}{_INDENT}{line}" for line in more)
+        yield from content
+        yield f"{pad}{self.closing}"
+
+    def anchor(self, number: str, pad: str) -> Iterator[str]:
+        """Yield what edges lead to, if a frame itself cannot be the end of one."""
+        del number, pad
+        yield from ()
+
+    @abc.abstractmethod
+    def box(self, name: str, number: str) -> str:
+        """Return the line of a step without branches."""
+
+    @abc.abstractmethod
+    def frame(self, label: str, number: str) -> list[str]:
+        """Return the lines that begin a frame."""
+
+    @abc.abstractmethod
+    def edge(self, source: str, target: str, *, failed: bool) -> str:
         """Return the line of an edge."""
-        raise NotImplementedError
 
 
 class _Mermaid(_Writer):
-    def step(self, step: Step, number: str, pad: str) -> Iterator[str]:
-        if not step.branches:
-            yield f"{pad}{number}[{_quoted(step.name)}]"
-            return
-        yield f"{pad}subgraph {number}[{_quoted(f'{step.name}: {step.text}')}]"
-        for branch in step.branches:
-            yield from self._branch(branch, pad + _INDENT)
-        yield f"{pad}end"
+    closing = "end"
+    frames_each = False
 
-    def _branch(self, branch: Branch, pad: str) -> Iterator[str]:
-        if not branch.label:
-            yield from self.lines(branch.chart, pad)
-            return
-        self._count += 1
-        yield f"{pad}subgraph n{self._count}[{_quoted(branch.label)}]"
-        yield from self.lines(branch.chart, pad + _INDENT)
-        yield f"{pad}end"
+    def box(self, name: str, number: str) -> str:
+        return f"{number}[{_quoted(name)}]"
 
-    def edge(self, source: str, target: str, pad: str, *, failed: bool) -> str:
-        return f"{pad}{source} {'-. on failure .->' if failed else '-->'} {target}"
+    def frame(self, label: str, number: str) -> list[str]:
+        return [f"subgraph {number}[{_quoted(label)}]"]
+
+    def edge(self, source: str, target: str, *, failed: bool) -> str:
+        return f"{source} {'-. on failure .->' if failed else '-->'} {target}"
 
 
 def _quoted(text: str) -> str:
@@ -98,26 +137,18 @@ def _quoted(text: str) -> str:
 
 
 class _Dot(_Writer):
-    def step(self, step: Step, number: str, pad: str) -> Iterator[str]:
-        if not step.branches:
-            yield f"{pad}{number} [label={json.dumps(step.name)}]"
-            return
-        yield f"{pad}subgraph cluster_{number} {{"
-        inner = pad + _INDENT
-        yield f"{inner}label={json.dumps(f'{step.name}: {step.text}')}"
-        # Edges lead to a point in the cluster, and are cut at its border.
-        yield f"{inner}{number} [shape=point, style=invis]"
-        for branch in step.branches:
-            yield from self._branch(branch, inner)
-        yield f"{pad}}}"
+    closing = "}"
+    frames_each = True
 
-    def _branch(self, branch: Branch, pad: str) -> Iterator[str]:
-        self._count += 1
-        yield f"{pad}subgraph cluster_n{self._count} {{"
-        yield f"{pad}{_INDENT}label={json.dumps(branch.label)}"
-        yield from self.lines(branch.chart, pad + _INDENT)
-        yield f"{pad}}}"
+    def box(self, name: str, number: str) -> str:
+        return f"{number} [label={json.dumps(name)}]"
 
-    def edge(self, source: str, target: str, pad: str, *, failed: bool) -> str:
+    def frame(self, label: str, number: str) -> list[str]:
+        return [f"subgraph cluster_{number} {{", f"label={json.dumps(label)}"]
+
+    def anchor(self, number: str, pad: str) -> Iterator[str]:
+        yield f"{pad}{number} [shape=point, style=invis]"
+
+    def edge(self, source: str, target: str, *, failed: bool) -> str:
         style = ' [style=dashed, label="on failure"]' if failed else ""
-        return f"{pad}{source} -> {target}{style}"
+        return f"{source} -> {target}{style}"

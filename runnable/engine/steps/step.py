@@ -200,9 +200,10 @@ async def _finish(attempt: Attempt, env: RunEnvironment) -> None:
         cached_from=attempt.cached_from,
         secrets=env.masker.unrecorded_names(),
     )
-    is_last = attempt.replaced or attempt.cache_key
+    # What is settled or remembered below relies on the record.
+    relies = attempt.replaced or attempt.cache_key
     # If this cannot be recorded, the run ends; the error of the step stays known.
-    await env.record(finished, more=error is None and not is_last)
+    await env.record(finished, more=error is None and not relies)
     attempt.output.release()
     await close_attempt(attempt, env)
     if attempt.cache_key and error is None and not attempt.cached_from:
