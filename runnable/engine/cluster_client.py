@@ -7,6 +7,7 @@ read from there when the call has ended, however it has. Of a worker that was lo
 journal tells what had ended, and what was open.
 """
 
+import contextlib
 import pickle
 import sys
 from collections.abc import Iterable, Mapping
@@ -75,8 +76,19 @@ class ClusterCarrier:
         stop.set(call.stop)
         try:
             answer = call.wait()
-        finally:
-            recorded = _Recorded(progress, env)
+        except BaseException:
+            # Interrupted here, as by Ctrl-C. The worker ends first, and records it.
+            stop()
+            with contextlib.suppress(Exception, CallInterrupted):
+                self._finish(progress, call.wait(), stop)
+            raise
+        self._finish(progress, answer, stop)
+
+    def _finish(
+        self, progress: Progress, answer: Sealed | Lost, stop: StopRemote
+    ) -> None:
+        """Take what the worker has recorded and answered."""
+        recorded = _Recorded(progress, self._env)
         if isinstance(answer, Lost):
             recorded.take_ends(progress)
             problem, interrupted = answer.reason, False
