@@ -48,6 +48,11 @@ class Observer(Protocol):
         """Where output goes; to the streams of this process if None."""
         ...
 
+    @property
+    def is_live(self) -> bool:
+        """Whether each end is known at once, and so has to be recorded before."""
+        ...
+
     def done(self, content: bytes, /) -> object:
         """Take a pickled `Done`; in the order of the assignments."""
         ...
@@ -126,8 +131,7 @@ async def _run_all(
             assignment.scope.outer = common.outer
             done = await _run(assignment, env)
             done = done._replace(objects=_new_objects(env, known))
-            content = await _closed(assignment, done, env)
-            env.recorder.flush()
+            content = await _closed(assignment, done, env, observer)
             observer.done(content)
             if done.raised is not None:
                 return
@@ -164,7 +168,10 @@ def _new_objects(env: RunEnvironment, known: set[str]) -> dict[str, object]:
 
 
 async def _closed(
-    assignment: protocol.Assignment, done: protocol.Done, env: RunEnvironment
+    assignment: protocol.Assignment,
+    done: protocol.Done,
+    env: RunEnvironment,
+    observer: Observer,
 ) -> bytes:
     """Record the end of a branch; return what is sent of it, pickled."""
     path = assignment.scope.path
@@ -178,7 +185,10 @@ async def _closed(
         status = defaults.SUCCESS if done.succeeded else defaults.FAIL
         if done.raised is not None:
             status = defaults.CANCELLED
-        await env.record(BranchFinished(now(), path, status))
+        finished = BranchFinished(now(), path, status)
+        await env.record(finished, more=not observer.is_live)
+    if observer.is_live:
+        env.recorder.flush()
     return content
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from runnable.engine.workers.protocol import Assignment, Done
 from runnable.graph import TaskNode, join
 
-_SECONDS = 0.25
+_SECONDS = 0.4
 """How long a chunk is to take: long enough that sending it is no matter, short enough
 that all workers end at about the same time."""
 MOST_IN_CHUNK = 256

@@ -69,6 +69,7 @@ class _Collector(NamedTuple):
     results: list[bytes]
     events: list[Event]
     console: Streams
+    is_live: bool = False
 
     def done(self, content: bytes) -> None:
         """Take the end of a branch or a step."""

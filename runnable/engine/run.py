@@ -127,11 +127,11 @@ async def _open(
     code = await code_identity(shared, runtime)
     launches_steps = options.shares_journal
     view = None
-    if not launches_steps:
+    if options.launcher is None:
         view = RunLogView(Retention.ALL if context.is_retry else Retention.LATEST)
     # Subscribers are told of each record when it is written, and the processes of
     # launched steps read it.
-    holds = not context.subscribers and not launches_steps
+    holds = not context.subscribers and options.launcher is None
     if context.is_retry:
         opened = await resume(
             *(graph, parameters, runtime, context, code),

@@ -178,6 +178,7 @@ class _Observer(NamedTuple):
 
     line: _Line
     console: None = None
+    is_live: bool = True
 
     def done(self, content: bytes) -> None:
         """Send how a branch or a step has ended, after all that it has printed."""

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import selectors
 import signal
 import socket
 import subprocess
@@ -35,6 +36,9 @@ class Worker:
         with theirs:
             self._connection = Connection(ours.detach())
             self._process = server.fork(theirs)
+        # Kept: a connection that is asked whether there is a message makes one each time.
+        self._incoming = selectors.DefaultSelector()
+        self._incoming.register(self._connection, selectors.EVENT_READ)
         folder = str(working_directory() or "")
         self.send(Beginning(absolute_import_path(), real_environment(), folder))
         self.stopped = False
@@ -59,9 +63,9 @@ class Worker:
             WorkerGoneError: If it will send nothing more.
         """
         try:
-            while not self._connection.poll(_PIECE_SECONDS):
+            while not self._incoming.select(_PIECE_SECONDS):
                 # Its children may hold the line open for longer than it lives.
-                if self._process.poll() is not None and not self._connection.poll():
+                if self._process.poll() is not None and not self._incoming.select(0):
                     raise WorkerGoneError
             return self._connection.recv()
         except (EOFError, OSError) as error:
@@ -79,6 +83,7 @@ class Worker:
 
     def close(self) -> None:
         """Let it end, and wait for its end."""
+        self._incoming.close()
         self._connection.close()
         try:
             self._process.wait(GRACE_SECONDS)
