@@ -36,7 +36,7 @@ class Worker:
         with theirs:
             self._connection = Connection(ours.detach())
             self._process = server.fork(theirs)
-        # Kept: a connection that is asked whether there is a message makes one each time.
+        # Kept: a connection makes one each time that it is asked for a message.
         self._incoming = selectors.DefaultSelector()
         self._incoming.register(self._connection, selectors.EVENT_READ)
         folder = str(working_directory() or "")
