@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         get_stream_queue,
         list_runs,
         load_pipeline,
+        runs_to_frame,
         set_stream_queue,
         truncate_value,
     )
@@ -78,6 +79,7 @@ __all__ = [
     "load_pipeline",
     "metric",
     "pickled",
+    "runs_to_frame",
     "set_stream_queue",
     "summarise",
     "truncate_value",
@@ -114,6 +116,7 @@ _HOMES = {
         "get_stream_queue",
         "list_runs",
         "load_pipeline",
+        "runs_to_frame",
         "set_stream_queue",
         "truncate_value",
     ],

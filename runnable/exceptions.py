@@ -38,6 +38,7 @@ The tree of their classes::
         ├── RunLogExistsError, RunLogNotFoundError, RunLogDamagedError,
         │   RunLogContinuedError, RunUnderWayError, RunsNotDeletedError
         ├── StepLogNotFoundError, BranchLogNotFoundError, JobLogNotFoundError
+        ├── AmbiguousRunIdError, ArtifactNotFoundError
         ├── EntityNotFoundError
         └── CatalogError
             └── ObjectDamagedError
@@ -62,6 +63,8 @@ if TYPE_CHECKING:
         EngineBusyError,
     )
     from runnable.datastore.errors import (
+        AmbiguousRunIdError,
+        ArtifactNotFoundError,
         BranchLogNotFoundError,
         EntityNotFoundError,
         JobLogNotFoundError,
@@ -128,6 +131,8 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "AmbiguousRunIdError",
+    "ArtifactNotFoundError",
     "BindingError",
     "BranchFailedError",
     "BranchLogNotFoundError",
@@ -189,6 +194,8 @@ _HOMES = {
         "EngineBusyError",
     ],
     "runnable.datastore.errors": [
+        "AmbiguousRunIdError",
+        "ArtifactNotFoundError",
         "BranchLogNotFoundError",
         "EntityNotFoundError",
         "JobLogNotFoundError",

@@ -83,6 +83,8 @@ EXAMPLES = [
     (exceptions.RunLogContinuedError("r1"), "continued by another process"),
     (exceptions.RunLogExistsError("r1", "here"), "'r1' exists already in here"),
     (exceptions.RunLogNotFoundError("r1", "here"), "no run 'r1' in here"),
+    (exceptions.AmbiguousRunIdError("r", ["r1", "r2"]), "of 2 runs begin: r1, r2."),
+    (exceptions.ArtifactNotFoundError("m", "is not in run 'r1'"), "'m' is not in run"),
     (exceptions.RunLogDamagedError("r1", "f:1", "torn"), "damaged: f:1: torn"),
     (exceptions.StepLogNotFoundError("r1", "s"), "'r1' has no step 's'"),
     (exceptions.BranchLogNotFoundError("r1", "b"), "'r1' has no branch 'b'"),

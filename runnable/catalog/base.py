@@ -238,6 +238,22 @@ class BaseCatalog(Service, abc.ABC):
             ObjectDamagedError: If its bytes are not those that were stored.
         """
 
+    def open_file(
+        self, name: str, *, run_id: str
+    ) -> AbstractContextManager[BinaryIO | None]:
+        """Open whatever is kept, without verifying it; None if there is none.
+
+        Args:
+            name: Its key, relative to the catalog of the run.
+            run_id: The run it belongs to.
+
+        Raises:
+            CatalogError: If this kind of catalog cannot, or the name leaves the run.
+        """
+        del run_id
+        problem = f"cannot be read: a {type(self).__qualname__} does not know how"
+        raise CatalogError(name, problem)
+
     def remove(self, run_id: str) -> None:
         """Remove everything that is kept of a run; nothing may be.
 

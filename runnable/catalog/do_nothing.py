@@ -1,7 +1,7 @@
 """A catalog that keeps nothing."""
 
 from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import BinaryIO, ClassVar
 
 from runnable.catalog.base import BaseCatalog, ObjectInfo, PutBy, Write
@@ -51,6 +51,13 @@ class DoNothingCatalog(BaseCatalog):
 
     def put_long_text(self, name: str, pieces: Iterable[str], *, run_id: str) -> None:
         """Keep nothing."""
+
+    def open_file(
+        self, name: str, *, run_id: str
+    ) -> AbstractContextManager[BinaryIO | None]:
+        """Find nothing."""
+        del name, run_id
+        return nullcontext()
 
     def put_object(
         self, folder: str, name: str, write: Write, *, run_id: str

@@ -310,6 +310,18 @@ class KeyedCatalog(BaseCatalog):
                 raise ObjectDamagedError(name, problem)
             yield file
 
+    @contextlib.contextmanager
+    def open_file(self, name: str, *, run_id: str) -> Generator[BinaryIO | None]:
+        """Open whatever is kept; None if there is none."""
+        key = f"{self._root(run_id)}/{_checked(name)}"
+        with contextlib.ExitStack() as stack:
+            try:
+                file = stack.enter_context(self.open(key))
+            except FileNotFoundError:
+                yield None
+                return
+            yield file
+
     def sync_between_runs(
         self,
         previous_run_id: str,

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from runnable.cli import argo, execute, inspect, nodes, pictures, runs
+from runnable.cli import argo, execute, inspect, nodes, pictures, results, runs
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -38,6 +38,8 @@ app.command("retry")(execute.retry)
 app.command("check")(execute.check)
 app.command("draw")(pictures.draw)
 app.command("timeline")(runs.timeline)
+app.command("logs")(results.logs)
+app.command("artifacts")(results.artifacts)
 app.add_typer(runs.app, name="runs")
 app.add_typer(inspect.config_app, name="config")
 app.command("plugins")(inspect.plugins)

@@ -52,7 +52,10 @@ AsJson = Annotated[
 Verbose = Annotated[
     bool, typer.Option("--verbose", help="Print the traceback of an error.")
 ]
-RunId = Annotated[str, typer.Argument(help="The id of a run.")]
+RunId = Annotated[
+    str,
+    typer.Argument(help="The id of a run; or how it begins; or `latest`."),
+]
 
 
 def log_at(level: LogLevel) -> None:

@@ -82,6 +82,7 @@ def retry(
 
         log_at(log_level)
         run_log = get_run_log(run_id, str(config or ""))
+        run_id = run_log.run_id
         if run_log.status == defaults.SUCCESS:
             answer.say(f"Run {run_id} has succeeded; there is nothing to do.")
             answer.give(_described(run_log))

@@ -57,7 +57,7 @@ def show(text: str, stream: TextIO) -> None:
     plain = _CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
     encoding = getattr(stream, "encoding", None) or "utf-8"
     known = plain.encode(encoding, "backslashreplace").decode(encoding)
-    print(known, file=stream)
+    print(known, file=stream, flush=True)  # others may be following
 
 
 class Answer:

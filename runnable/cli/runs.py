@@ -62,7 +62,9 @@ def list_(
         )
         shown = found[:limit] if limit else found
         answer.give([run._asdict() for run in shown])
-        answer.say(table(_HEADS, [_row(run) for run in shown]) if shown else _NONE)
+        metrics = list(dict.fromkeys(name for run in shown for name in run.metrics))
+        rows = [(*_row(run), *_metrics(run, metrics)) for run in shown]
+        answer.say(table((*_HEADS, *metrics), rows) if shown else _NONE)
         if len(shown) < len(found):
             answer.say(f"... and {len(found) - len(shown)} more; see --limit")
 
@@ -81,6 +83,13 @@ def _row(run: "RunSummary") -> tuple[str, ...]:
     return run.run_id, status, run.pipeline, run.tag, started, took
 
 
+def _metrics(run: "RunSummary", names: list[str]) -> list[str]:
+    from runnable.report.summary import shown_metric
+
+    values = [run.metrics.get(name) for name in names]
+    return ["" if it is None else shown_metric(it) for it in values]
+
+
 @app.command()
 def show(
     run_id: RunId,
@@ -95,6 +104,7 @@ def show(
 
         where = str(config or "")
         run_log = get_run_log(run_id, where)
+        run_id = run_log.run_id
         answer.say(summarise(run_log))
         if run_log.status == defaults.PROCESSING and has_crashed(run_id, where):
             answer.say(f"It has crashed; `runnable retry {run_id}` resumes it.")
@@ -127,7 +137,8 @@ def compare(
         found = find_differences(*logs)
         answer.give([difference._asdict() for difference in found])
         rows = [(it.what, str(it.first), str(it.second)) for it in found]
-        answer.say(table(("", first, second), rows) if rows else "No differences.")
+        heads = ("", *(run_log.run_id for run_log in logs))
+        answer.say(table(heads, rows) if rows else "No differences.")
 
 
 @app.command()
@@ -148,14 +159,13 @@ def delete(
 ) -> None:
     """Delete runs and all that the catalog keeps of them."""
     with told_to_the_shell(as_json=as_json, verbose=verbose) as answer:
-        from runnable.sdk import delete_runs
+        from runnable.sdk import delete_runs, find_run_id
 
         if not run_ids and not older_than and keep is None:
             raise FailedError("name the runs: ids, --older-than or --keep")
-        age = _age(older_than)
-        delete = partial(
-            delete_runs, run_ids or (), str(config or ""), older_than=age, keep=keep
-        )
+        age, where = _age(older_than), str(config or "")
+        named = [find_run_id(it, where) for it in run_ids or ()]
+        delete = partial(delete_runs, named, where, older_than=age, keep=keep)
         if not yes and not as_json and (chosen := delete(dry_run=True)):
             answer.say("\n".join(chosen))
             _confirm(f"Delete {len(chosen)} run(s) for good, with their artifacts?")

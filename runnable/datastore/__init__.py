@@ -9,15 +9,10 @@ from runnable.datastore.parameters import (
     Parameter,
     PickledParameter,
 )
-from runnable.datastore.run_log import (
-    BranchLog,
-    JobLog,
-    RunLog,
-    StepAttempt,
-    StepLog,
-)
+from runnable.datastore.run_log import RunLog
 from runnable.datastore.run_log_view import RunLogView, run_log_of
 from runnable.datastore.run_summary import RunSummary, Wanted
+from runnable.datastore.step_logs import BranchLog, JobLog, StepAttempt, StepLog
 from runnable.datastore.store import BaseRunLogStore, Journal
 from runnable.earlier_names import earlier_name
 from runnable.journal import (

@@ -84,8 +84,8 @@ def encode(record: Record) -> bytes:
         One line of JSON with its end of line.
 
     Example:
-        >>> encode(RunFinished(at="now", status="SUCCESS"))[20:]
-        b'"record":{"kind":"run_finished","at":"now","status":"SUCCESS"}}\n'
+        >>> encode(BranchFinished(at="now", path="p.a", status="FAIL"))[29:]
+        b'{"kind":"branch_finished","at":"now","path":"p.a","status":"FAIL"}}\n'
     """
     body = _dump(as_json(record))
     return b"%b%08x%b%b%b" % (_HEAD, zlib.crc32(body), _MIDDLE, body, _END)

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from runnable.errors import RunError, StoreError, did_you_mean
 
+_SHOWN = 5
+
 
 class RunLogExistsError(StoreError):
     """There is a run log of this run id already."""
@@ -106,6 +108,35 @@ class StepLogNotFoundError(StoreError):
     def __str__(self) -> str:
         hint = did_you_mean(self.step_name, self.known)
         return f"Run {self.run_id!r} has no step {self.step_name!r}. {hint}"
+
+
+class AmbiguousRunIdError(StoreError):
+    """Several runs have an id that begins like this."""
+
+    def __init__(self, prefix: str, run_ids: Sequence[str]) -> None:
+        super().__init__(prefix, run_ids)
+        self.prefix = prefix
+        self.run_ids = run_ids
+
+    def __str__(self) -> str:
+        shown = ", ".join(self.run_ids[:_SHOWN])
+        more = ", ..." if len(self.run_ids) > _SHOWN else ""
+        return (
+            f"{self.prefix!r} is how the ids of {len(self.run_ids)} runs begin: "
+            f"{shown}{more}. Write more of it."
+        )
+
+
+class ArtifactNotFoundError(StoreError):
+    """A run has no such value, file or object."""
+
+    def __init__(self, name: str, problem: str) -> None:
+        super().__init__(name, problem)
+        self.name = name
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return f"{self.name!r} {self.problem}"
 
 
 class BranchLogNotFoundError(StoreError):

@@ -14,7 +14,7 @@ from runnable.datastore.log_entries import (
     SharedValues,
     StepEntry,
 )
-from runnable.datastore.run_log import BranchLog, JobLog, StepLog
+from runnable.datastore.step_logs import BranchLog, JobLog, StepLog
 from runnable.journal import AnyParameter, ObjectLoader, StoredObject
 
 Log = TypeVar("Log", StepLog, BranchLog)

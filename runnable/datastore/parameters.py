@@ -28,6 +28,12 @@ class ObjectSource(Protocol):
         """Open a stored file, after its content has been verified."""
         ...
 
+    def open_file(
+        self, name: str, *, run_id: str
+    ) -> AbstractContextManager[BinaryIO | None]:
+        """Open whatever is kept of a run; None if there is none."""
+        ...
+
 
 class Unpickler(Protocol):
     """Makes an object of its bytes: the pickler."""
@@ -71,7 +77,7 @@ def own_copy(thing: object) -> object:
 
 
 class CatalogLoader:
-    """Loads the stored objects of one run.
+    """Loads the stored objects of one run, and opens its files.
 
     Args:
         run_id: The run.
@@ -110,6 +116,10 @@ class CatalogLoader:
             except Exception as error:
                 why = f"{type(error).__name__}: {error}"
                 raise ObjectNotLoadableError(str(parameter.value), why) from error
+
+    def open(self, key: str) -> AbstractContextManager[BinaryIO | None]:
+        """Open whatever is kept of the run; None if there is none."""
+        return self._catalog.open_file(key, run_id=self._run_id)
 
 
 class ObjectParameter(StoredObject):

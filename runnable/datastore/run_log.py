@@ -1,192 +1,48 @@
 """The run log: what happened in one run, as users read it."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Iterator, Mapping
 from html import escape
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    JsonValue,
-    SerializerFunctionWrapHandler,
-    ValidatorFunctionWrapHandler,
-    WrapSerializer,
-    WrapValidator,
-)
+from pydantic import JsonValue, PrivateAttr
 
 from runnable import defaults
-from runnable.datastore.errors import BranchLogNotFoundError, StepLogNotFoundError
+from runnable.datastore.errors import (
+    ArtifactNotFoundError,
+    BranchLogNotFoundError,
+    StepLogNotFoundError,
+)
 from runnable.datastore.parameters import Parameter
-from runnable.graph.paths import join, parent
-from runnable.journal import CodeIdentity, DataCatalog
+from runnable.datastore.run_files import (
+    ExecutionLog,
+    FileSource,
+    Part,
+    Reader,
+    RunFile,
+    execution_logs_of,
+    files_of,
+)
+from runnable.datastore.step_logs import (
+    BranchLog,
+    JobLog,
+    Logs,
+    Model,
+    StepLog,
+    files_at,
+    steps_in,
+)
+from runnable.errors import did_you_mean
+from runnable.graph import TERMINAL_NAMES, join, parent
+from runnable.journal import AnyParameter, DataCatalog
 from runnable.pictures.chart import EACH
-from runnable.system.moments import moment_of
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+_JOB = "job"
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(defer_build=True, ser_json_inf_nan="constants")
-
-
-def _checked(text: str) -> str:
-    if text:
-        moment_of(text)  # raises ValueError if it is damaged
-    return text
-
-
-Moment = Annotated[str, AfterValidator(_checked)]
-
-
-class StepAttempt(_Record):
-    """One try of a step."""
-
-    attempt_number: int
-    """From 1."""
-    start_time: Moment = ""
-    """UTC, with the offset; year first, with microseconds."""
-    end_time: Moment = ""
-    status: str = defaults.FAIL
-    message: str = ""
-    """The error, in one line; empty if there was none."""
-    traceback: str = ""
-    input_parameters: dict[str, Parameter] = {}
-    """What the task was given; empty until the attempt has ended."""
-    output_parameters: dict[str, Parameter] = {}
-    user_defined_metrics: dict[str, Parameter] = {}
-    retry_indicator: str = ""
-    code_identities: list[CodeIdentity] = []
-    cached_from: str = ""
-    """`<run id>/<step path>` of the attempt that was reused; empty if it was run."""
-
-    @property
-    def duration(self) -> timedelta:
-        """How long the attempt took; zero while it runs."""
-        if not self.start_time or not self.end_time:
-            return timedelta()
-        return moment_of(self.end_time) - moment_of(self.start_time)
-
-
-Log = TypeVar("Log")
-
-
-def _validate(
-    logs: Mapping[str, Log], handler: ValidatorFunctionWrapHandler
-) -> Mapping[str, Log]:
-    # Values that this code makes are valid.
-    made: Mapping[str, Log] = logs if _makes_its_values(logs) else handler(logs)
-    return made
-
-
-def _serialise(
-    logs: Mapping[str, Log], handler: SerializerFunctionWrapHandler
-) -> object:
-    return handler(dict(logs) if _makes_its_values(logs) else logs)
-
-
-def _makes_its_values(logs: object) -> bool:
-    return isinstance(logs, Mapping) and not isinstance(logs, dict)
-
-
-Logs = Annotated[
-    Mapping[str, Log], WrapValidator(_validate), WrapSerializer(_serialise)
-]
-"""Logs by path. A run that was read makes each when it is looked at: keep the one that
-you look at, rather than looking at it again."""
-
-
-def _files(steps: Iterable["StepLog"], stage: str) -> list[DataCatalog]:
-    files = (file for step in steps for file in step.data_catalog)
-    return [file for file in files if file.stage == stage]
-
-
-def _values(parameters: Mapping[str, Parameter]) -> list[tuple[str, object]]:
-    return [(name, it.value) for name, it in parameters.items()]
-
-
-def _summary(
-    attempts: Sequence[StepAttempt], files: Iterable[DataCatalog], status: str
-) -> dict[str, object]:
-    """Return the summary that version 0.50 prints of a step, by its words."""
-    attempt = attempts[-1] if attempts else StepAttempt(attempt_number=1)
-    put = [file.name for file in files if file.stage == "put"]
-    identities = [
-        f"{it.code_identifier_type}:{it.code_identifier}"
-        + ("" if it.code_identifier_dependable else " but is not dependable")
-        for it in attempt.code_identities
-    ]
-    return {
-        "Available parameters": _values(attempt.input_parameters),
-        "Output catalog content": put,
-        "Output parameters": _values(attempt.output_parameters),
-        "Metrics": _values(attempt.user_defined_metrics),
-        "Code identities": identities,
-        "status": status,
-    }
-
-
-class StepLog(_Record):
-    """The record of one step."""
-
-    name: str
-    internal_name: str
-    """The path of the step."""
-    status: str = defaults.CREATED
-    step_type: str = "task"
-    message: str = ""
-    """Of a step with branches, why it failed or what is odd; else empty."""
-    traceback: str = ""
-    mock: bool = False
-    attempts: list[StepAttempt] = []
-    branches: "Logs[BranchLog]" = {}
-    """By full path of the branch."""
-    data_catalog: list[DataCatalog] = []
-
-    def get_data_catalogs_by_stage(self, stage: str = "put") -> list[DataCatalog]:
-        """Return the files that this step, and those in its branches, put or got.
-
-        Args:
-            stage: `put` or `get`.
-        """
-        return _files(_steps_in({self.internal_name: self}), stage)
-
-    def get_summary(self) -> dict[str, object]:
-        """Sum up the latest attempt, by the words of version 0.50."""
-        got = [file.name for file in self.data_catalog if file.stage == "get"]
-        summary = _summary(self.attempts, self.data_catalog, self.status)
-        return {"Name": self.name, "Input catalog content": got, **summary}
-
-
-class BranchLog(_Record):
-    """The record of one branch of a composite step."""
-
-    internal_name: str
-    status: str = defaults.PROCESSING
-    parameters: dict[str, Parameter] = {}
-    steps: Logs[StepLog] = {}
-    """By full path of the step."""
-
-    def get_data_catalogs_by_stage(self, stage: str = "put") -> list[DataCatalog]:
-        """Return the files that the steps of this branch put or got; see `StepLog`."""
-        return _files(_steps_in(self.steps), stage)
-
-
-class JobLog(_Record):
-    """The record of the one task of a job."""
-
-    status: str = defaults.CREATED
-    message: str = ""
-    mock: bool = False
-    code_identities: list[CodeIdentity] = []
-    attempts: list[StepAttempt] = []
-    data_catalog: list[DataCatalog] = []
-
-    def get_summary(self) -> dict[str, object]:
-        """Sum up the latest attempt, by the words of version 0.50."""
-        return _summary(self.attempts, self.data_catalog, self.status)
-
-
-class RunLog(_Record):
+class RunLog(Model):
     """The record of one run.
 
     Example:
@@ -205,9 +61,101 @@ class RunLog(_Record):
     job: JobLog | None = None
     run_config: dict[str, JsonValue] = {}
 
+    _reader: Reader = PrivateAttr(default_factory=Reader)
+
+    def __getstate__(self) -> dict[Any, Any]:
+        # Where files are read from belongs to this process.
+        return {**super().__getstate__(), "__pydantic_private__": {"_reader": Reader()}}
+
+    def bind(self, source: FileSource) -> None:
+        """Set where the files of the run are read from."""
+        self._reader = Reader(source)
+
+    def artifact(self, name: str, step: str = "") -> object:
+        """Return a value, a metric or an object that the run has made.
+
+        Args:
+            name: The name under which it was returned.
+            step: The path of the step that returned it; if empty, the run's own at its
+                end, or else the latest of any step.
+
+        Returns:
+            The value; an object is loaded from the catalog.
+
+        Raises:
+            ArtifactNotFoundError: If nothing of this name was returned.
+            ObjectNotLoadableError: If an object cannot be unpickled here.
+
+        Example:
+            >>> run_log = RunLog(run_id="r1", parameters={"x": {"kind": "json",
+            ...                                                "value": 3}})
+            >>> run_log.artifact("x")
+            3
+        """
+        known: dict[str, AnyParameter] = {}
+        for part in self._parts():
+            if step in {"", part.path}:
+                for attempt in part.attempts:
+                    known |= attempt.output_parameters
+        known |= self.parameters if not step else {}
+        if name not in known:
+            where = f"step {step!r} of run" if step else "run"
+            hint = did_you_mean(name, list(known))
+            problem = f"is not in {where} {self.run_id!r}. {hint}"
+            raise ArtifactNotFoundError(name, problem)
+        return known[name].get_value()
+
+    def files(self) -> list[RunFile]:
+        """List the files and objects that the catalog keeps of the run.
+
+        Returns:
+            The latest of each place, in the order in which steps have put them.
+
+        Example:
+            >>> RunLog(run_id="r1").files()
+            []
+        """
+        return files_of(self.run_id, self._parts(), self._reader)
+
+    def execution_logs(self, step: str = "") -> Iterator[ExecutionLog]:
+        """Yield what each attempt has printed, in the order of the steps.
+
+        Args:
+            step: The path of a step: only that, and what is in it; all if empty.
+
+        Raises:
+            StoreError: If the run log does not know its catalog.
+
+        Example:
+            >>> list(RunLog(run_id="r1").execution_logs())
+            []
+        """
+        within = (
+            part
+            for part in self._parts()
+            if part.prints and (not step or f"{part.path}.".startswith(f"{step}."))
+        )
+        return execution_logs_of(within, self._reader)
+
+    def _parts(self) -> Iterator[Part]:
+        if self.job is not None:
+            yield Part(_JOB, self.job.data_catalog, self.job.attempts)
+        for it in self.all_steps():
+            prints = it.step_type not in TERMINAL_NAMES
+            yield Part(it.internal_name, it.data_catalog, it.attempts, prints)
+
+    def to_frame(self) -> "DataFrame":
+        """Make a table of pandas: a row for each attempt of each step, with metrics.
+
+        See `runnable.datastore.frames.steps_to_frame` for its columns.
+        """
+        from runnable.datastore.frames import steps_to_frame
+
+        return steps_to_frame(self.all_steps())
+
     def all_steps(self) -> Iterator[StepLog]:
         """Yield every step, those in branches after the step they belong to."""
-        return _steps_in(self.steps)
+        return steps_in(self.steps)
 
     def get_data_catalogs_by_stage(self, stage: str = "put") -> list[DataCatalog]:
         """Return the files that steps put or got, those in branches included.
@@ -215,7 +163,7 @@ class RunLog(_Record):
         Args:
             stage: `put` or `get`.
         """
-        return _files(self.all_steps(), stage)
+        return files_at(self.all_steps(), stage)
 
     def get_summary(self) -> dict[str, object]:
         """Sum up the run, by the words of version 0.50; see `runnable.summarise`."""
@@ -338,10 +286,3 @@ def _statuses(steps: Mapping[str, StepLog], at: str) -> Iterator[tuple[str, str]
         for name, branch in step.branches.items():
             own = EACH if is_folded else name.rpartition(".")[2]
             yield from _statuses(branch.steps, join(path, own))
-
-
-def _steps_in(steps: Mapping[str, StepLog]) -> Iterator[StepLog]:
-    for step in steps.values():
-        yield step
-        for branch in step.branches.values():
-            yield from _steps_in(branch.steps)

@@ -4,8 +4,17 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
+from pydantic import JsonValue
+
 from runnable import defaults
-from runnable.journal import Record, RunDeleting, RunFinished, RunStarted, RunState
+from runnable.journal import (
+    NO_METRICS,
+    Record,
+    RunDeleting,
+    RunFinished,
+    RunStarted,
+    RunState,
+)
 from runnable.system.moments import aware, moment_of
 
 DAMAGED = "DAMAGED"
@@ -38,6 +47,8 @@ class RunSummary(NamedTuple):
     ended_at: str = ""
     problem: str = ""
     """Why it cannot be read."""
+    metrics: Mapping[str, JsonValue] = NO_METRICS
+    """Its short metrics, if it has ended."""
 
     @property
     def started(self) -> datetime | None:
@@ -104,6 +115,7 @@ def summary_of(run_id: str, first: Record | None, last: Record | None) -> RunSum
         first.at,
         ended.at if ended else "",
         "its deletion started and did not finish" if deleting else "",
+        ended.metrics if ended else NO_METRICS,
     )
 
 

@@ -22,7 +22,7 @@ from runnable.journal import (
     StepState,
 )
 
-_FORMAT = 3
+_FORMAT = 4
 
 
 def dump_state(state: RunState) -> bytes:
@@ -42,6 +42,7 @@ def dump_state(state: RunState) -> bytes:
         "root": _scope(state.root),
         "open": list(state.open),
         "secret_names": sorted(state.secret_names),
+        "metrics": state.metrics,
         "claims": ownership.claims,
         "last_heartbeat": ownership.last_heartbeat,
         "launches_steps": ownership.launches_steps,
@@ -69,7 +70,7 @@ def load_state(content: bytes, first: RunStarted) -> RunState | None:
     ownership.claims = [Claim(Owner(*owner), *rest) for owner, *rest in plain["claims"]]
     ownership.last_heartbeat = plain["last_heartbeat"]
     ownership.launches_steps = plain["launches_steps"]
-    return RunState.restored(
+    state = RunState.restored(
         first,
         _restored_scope(plain["root"], first.parameters),
         count=plain["count"],
@@ -79,6 +80,8 @@ def load_state(content: bytes, first: RunStarted) -> RunState | None:
         ownership=ownership,
         secret_names=plain["secret_names"],
     )
+    state.metrics = plain["metrics"]
+    return state
 
 
 def _through_json(record: RunStarted) -> object:

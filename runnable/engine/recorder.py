@@ -4,6 +4,8 @@ import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
 
+from pydantic import JsonValue
+
 from runnable import defaults
 from runnable.datastore import Journal
 from runnable.events import Event, Pause, Subscriber
@@ -24,10 +26,30 @@ from runnable.system.moments import text_of
 
 logger = logging.getLogger(__name__)
 
+_SHORT = 100
+"""Characters of a metric that a list of runs has room for."""
+
 
 def now() -> str:
     """Return the time, as run logs have it."""
     return text_of(clock.seconds())
+
+
+def end_of_run(status: str, state: RunState) -> RunFinished:
+    """Make the record of the end of a run.
+
+    Args:
+        status: How it ended.
+        state: Its state.
+    """
+    short = {name: it for name, it in state.metrics.items() if _is_short(it)}
+    return RunFinished(now(), status, short)
+
+
+def _is_short(value: JsonValue) -> bool:
+    if isinstance(value, str):
+        return len(value) <= _SHORT
+    return isinstance(value, int | float)
 
 
 class TooLateError(RuntimeError):

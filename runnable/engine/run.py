@@ -23,7 +23,7 @@ from runnable.engine.errors import ExecutionFailedError
 from runnable.engine.leases import RunLease
 from runnable.engine.opening import OpenedRun, code_identity, resume, start
 from runnable.engine.parameter_scope import Failure, ParameterScope
-from runnable.engine.recorder import Recorder, UnrecordedError, now
+from runnable.engine.recorder import Recorder, UnrecordedError, end_of_run, now
 from runnable.engine.run_graph import run_graph
 from runnable.engine.runtimes import Runtime
 from runnable.errors import ConfigurationError
@@ -242,7 +242,7 @@ def _record_end(
     # Calls that could not be interrupted in time can record nothing from here on.
     if not recorder.is_over:
         _collect(problems, recorder.end_open, status, reason)
-        _collect(problems, recorder.record, RunFinished(at=now(), status=status))
+        _collect(problems, recorder.record, end_of_run(status, recorder.state))
     if not recorder.is_over and not recorder.is_certain:
         # What was to be written with it could not be: the end alone may be.
         failed = RunFinished(at=now(), status=defaults.FAIL)
@@ -261,6 +261,7 @@ def _read_back(env: RunEnvironment, problems: list[Exception]) -> RunLog | None:
     except Exception as problem:  # noqa: BLE001 - collected, raised later
         problems.append(problem)
         return None
+    run_log.bind(env.loader)
     _collect(problems, store.finish, run_log)
     return run_log
 

@@ -44,8 +44,8 @@ def event_schema() -> dict[str, Any]:
         The schema; what the generators of tasks yield has any other `type`.
 
     Example:
-        >>> event_schema()["$defs"]["run_finished"]["required"]
-        ['type', 'version', 'at', 'status']
+        >>> event_schema()["$defs"]["branch_finished"]["required"]
+        ['type', 'version', 'at', 'path', 'status']
     """
     kinds: dict[str, type] = {**KINDS, "warning": Warned}
     shared: dict[str, Any] = {}

@@ -13,6 +13,7 @@ from runnable.journal.parameters import (
     describe_value,
 )
 from runnable.journal.records import (
+    NO_METRICS,
     BranchFinished,
     BranchStarted,
     Heartbeat,
@@ -33,6 +34,7 @@ from runnable.journal.value_size import is_longer
 from runnable.journal.view import RunView
 
 __all__ = [
+    "NO_METRICS",
     "AnyParameter",
     "BranchFinished",
     "BranchStarted",

@@ -1,6 +1,6 @@
 """The three kinds of parameters as records hold them: JSON, metrics, stored objects."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from pydantic import (
@@ -108,6 +108,20 @@ class StoredObject(_Parameter):
         if self._loader is None:
             raise RuntimeError(f"object {self.value!r} has no loader; call bind()")
         return self._loader(self)
+
+
+def metrics_of(parameters: "Mapping[str, AnyParameter]") -> dict[str, JsonValue]:
+    """Return the values of the metrics among some parameters.
+
+    Example:
+        >>> metrics_of({"x": JsonParameter(value=1), "m": MetricParameter(value=2)})
+        {'m': 2}
+    """
+    return {
+        name: it.value
+        for name, it in parameters.items()
+        if isinstance(it, MetricParameter)
+    }
 
 
 ObjectLoader = Callable[[StoredObject], object]

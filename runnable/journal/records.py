@@ -12,6 +12,7 @@ from pydantic import JsonValue
 from runnable.journal.identities import CodeIdentity, DataCatalog
 from runnable.journal.parameters import AnyParameter
 
+NO_METRICS: Mapping[str, JsonValue] = {}
 NO_TEXTS: Mapping[str, JsonValue] = {}  # not a proxy, which has no pickle
 
 
@@ -156,6 +157,8 @@ class RunFinished(NamedTuple):
 
     at: str
     status: str
+    metrics: Mapping[str, JsonValue] = NO_METRICS
+    """The latest of each name, so that a list of runs has them: short ones only."""
 
 
 Record = (

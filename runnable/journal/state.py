@@ -27,7 +27,7 @@ from runnable import defaults
 from runnable.graph import Graph, Node, join, parent
 from runnable.journal.commands import Command, Reuse, RunNode
 from runnable.journal.ownership import Ownership
-from runnable.journal.parameters import AnyParameter
+from runnable.journal.parameters import AnyParameter, metrics_of
 from runnable.journal.records import (
     BranchFinished,
     BranchStarted,
@@ -91,6 +91,8 @@ class RunState:
         """Steps and branches that have started and not ended, outermost first."""
         self.secret_names: set[str] = set()
         """Names of the secrets that steps have read."""
+        self.metrics: dict[str, JsonValue] = {}
+        """The latest metric of each name."""
         self._retention = retention
         self._view = view
         self._scopes: dict[str, ScopeState] = {"": self.root}
@@ -239,6 +241,7 @@ class RunState:
         if self._view is not None:
             self._view.step_finished(step, record)
         scope.parameters.update(record.outputs)
+        self.metrics.update(metrics_of(record.outputs))
 
     def _branch_started(self, record: BranchStarted) -> None:
         path = record.path

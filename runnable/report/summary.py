@@ -37,7 +37,9 @@ def summarise(run_log: RunLog) -> str:
         lines.append(f"  {why}")
     lines += _table("Steps", list(_steps(run_log)))
     metrics = run_log.metrics()
-    lines += _table("Metrics", [(name, _shown(it)) for name, it in metrics.items()])
+    lines += _table(
+        "Metrics", [(name, shown_metric(it)) for name, it in metrics.items()]
+    )
     lines += _table("Artifacts", _artifacts(run_log))
     lines += _table("Ran with", list(provenance(run_log).items()))
     lines += _table("Where things are", _locations(run_log))
@@ -101,7 +103,13 @@ def _seconds(step: StepLog) -> str:
     return f"{total:.2f} s" if step.attempts else " " * 6
 
 
-def _shown(value: object) -> str:
+def shown_metric(value: object) -> str:
+    """Return a metric as people read it.
+
+    Example:
+        >>> shown_metric(0.123456), shown_metric(12)
+        ('0.1235', '12')
+    """
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 

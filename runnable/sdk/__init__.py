@@ -11,13 +11,20 @@ from runnable.earlier_names import earlier_name
 
 if TYPE_CHECKING:
     # The same names as below, where type checkers and editors see them.
+    from runnable.datastore.frames import runs_to_frame
     from runnable.graph import Backoff
     from runnable.sdk.composites import CompositeStep, Conditional, Loop, Map, Parallel
     from runnable.sdk.discovery import collect
     from runnable.sdk.jobs import NotebookJob, PythonJob, ShellJob
     from runnable.sdk.pipeline import AsyncPipeline, Pipeline, Step
     from runnable.sdk.rehearsal import find_problems
-    from runnable.sdk.runs import delete_runs, get_run_log, has_crashed, list_runs
+    from runnable.sdk.runs import (
+        delete_runs,
+        find_run_id,
+        get_run_log,
+        has_crashed,
+        list_runs,
+    )
     from runnable.sdk.steps import (
         AsyncPythonTask,
         Fail,
@@ -66,6 +73,7 @@ __all__ = [
     "collect",
     "delete_runs",
     "find_problems",
+    "find_run_id",
     "get_run_log",
     "get_stream_queue",
     "has_crashed",
@@ -73,6 +81,7 @@ __all__ = [
     "load_pipeline",
     "metric",
     "pickled",
+    "runs_to_frame",
     "set_stream_queue",
     "truncate_value",
 ]
@@ -81,9 +90,11 @@ _ELSEWHERE = {
     "Backoff": "runnable.graph",
     "collect": "runnable.sdk.discovery",
     "delete_runs": "runnable.sdk.runs",
+    "find_run_id": "runnable.sdk.runs",
     "get_run_log": "runnable.sdk.runs",
     "has_crashed": "runnable.sdk.runs",
     "list_runs": "runnable.sdk.runs",
+    "runs_to_frame": "runnable.datastore.frames",
     "get_stream_queue": "runnable.sdk.stream_queue",
     "set_stream_queue": "runnable.sdk.stream_queue",
     "truncate_value": "runnable.sdk.stream_queue",

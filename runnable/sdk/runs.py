@@ -17,6 +17,7 @@ from runnable.datastore import (
     Wanted,
 )
 from runnable.datastore.errors import (
+    AmbiguousRunIdError,
     RunLogContinuedError,
     RunLogDamagedError,
     RunLogNotFoundError,
@@ -41,6 +42,8 @@ from runnable.sdk.services import (
 )
 from runnable.system.moments import moment_of, text_of
 
+LATEST = "latest"
+"""Stands for the run that began last, unless a run has this id."""
 _NEEDED = {kind: PORTS[kind] for kind in ("run_log_store", "catalog", "pickler")}
 
 
@@ -54,17 +57,19 @@ def get_run_log(
     """Read the log of a run, finished or not.
 
     Args:
-        run_id: The id of the run.
+        run_id: The id of the run; or how it begins, if no other one does; or `latest`.
         configuration_file: Configures where run logs and objects are; found as for
             `Pipeline.execute` if None.
         services: As for `Pipeline.execute`.
         container: As for `Pipeline.execute`.
 
     Returns:
-        The run log; `get_value()` of its parameters also loads stored objects.
+        The run log, which also loads objects and reads files: see its `artifact()`,
+        `files()` and `execution_logs()`.
 
     Raises:
         RunLogNotFoundError: If there is no such run where the configuration says.
+        AmbiguousRunIdError: If several runs have an id that begins like this.
         RunLogDamagedError: If a record of the run was changed.
         ConfigurationError: If the configuration is wrong.
 
@@ -79,12 +84,44 @@ def get_run_log(
         'SUCCESS'
     """
     kept, owned = _open(configuration_file, services, container)
-    loader = CatalogLoader(run_id, kept.catalog, kept.pickler, {})
     try:
-        return kept.store.get_run_log_by_id(run_id, full=True, loader=loader)
+        try:
+            return kept.run_log(run_id)
+        except RunLogNotFoundError:
+            return kept.run_log(kept.find(run_id))
     finally:
         # The catalog and the pickler serve the run log, which loads its objects later.
         close_all(service for service in owned if service is kept.store)
+
+
+def find_run_id(
+    text: str,
+    configuration_file: str | None = None,
+    *,
+    services: Mapping[str, object] | None = None,
+    container: AnyRunContainer | None = None,
+) -> str:
+    """Find the run that somebody means.
+
+    Args:
+        text: The id of a run; or how it begins, if no other one does; or `latest`.
+        configuration_file: As for `get_run_log`.
+        services: As for `Pipeline.execute`.
+        container: As for `Pipeline.execute`.
+
+    Returns:
+        Its id.
+
+    Raises:
+        RunLogNotFoundError: If there is no such run.
+        AmbiguousRunIdError: If several runs have an id that begins like this.
+        ConfigurationError: If the configuration is wrong.
+    """
+    kept, owned = _open(configuration_file, services, container)
+    try:
+        return kept.find(text)
+    finally:
+        close_all(owned)
 
 
 def has_crashed(run_id: str, configuration_file: str | None = None) -> bool:
@@ -255,6 +292,28 @@ class _Kept(NamedTuple):
     store: BaseRunLogStore
     catalog: BaseCatalog
     pickler: BasePickler
+
+    def run_log(self, run_id: str) -> RunLog:
+        """Read the log of a run, so that it reads objects and files as well."""
+        loader = CatalogLoader(run_id, self.catalog, self.pickler, {})
+        run_log = self.store.get_run_log_by_id(run_id, full=True, loader=loader)
+        run_log.bind(loader)
+        return run_log
+
+    def find(self, text: str) -> str:
+        """Find the run that somebody means; see `find_run_id`."""
+        run_ids = self.store.list_run_ids()
+        if text in run_ids:
+            return text
+        if text == LATEST and run_ids:
+            return self.store.list_runs()[0].run_id
+        found = [it for it in run_ids if text and it.startswith(text)]
+        if not found:
+            where = self.store.get_summary().get("Location", "")
+            raise RunLogNotFoundError(text, where)
+        if len(found) > 1:
+            raise AmbiguousRunIdError(text, found)
+        return found[0]
 
     def with_status(self, run: RunSummary) -> RunSummary:
         """Find out whether a run that has not ended has crashed."""

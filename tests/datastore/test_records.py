@@ -68,7 +68,12 @@ records = st.one_of(
         masked=st.lists(any_text, max_size=2).map(tuple),
         secrets=st.lists(any_text, max_size=2).map(tuple),
     ),
-    st.builds(RunFinished, at=any_text, status=any_text),
+    st.builds(
+        RunFinished,
+        at=any_text,
+        status=any_text,
+        metrics=st.dictionaries(any_text, json_values, max_size=2),
+    ),
 )
 
 
@@ -101,7 +106,8 @@ def test_any_cut_line_is_detected(record, data):
 
 def test_a_line_is_json_for_everybody_else():
     line = json.loads(encode(RunFinished(at="now", status="SUCCESS")))
-    assert line["record"] == {"kind": "run_finished", "at": "now", "status": "SUCCESS"}
+    expected = {"kind": "run_finished", "at": "now", "status": "SUCCESS", "metrics": {}}
+    assert line["record"] == expected
 
 
 def test_not_a_number_survives():

@@ -30,6 +30,7 @@ from runnable.datastore.file_system import FileSystemRunLogStore
 from runnable.datastore.memory import MemoryRunLogStore
 from runnable.engine import deletion_record
 from runnable.exceptions import (
+    AmbiguousRunIdError,
     DefinitionError,
     RetryValidationError,
     RunLogExistsError,
@@ -37,6 +38,7 @@ from runnable.exceptions import (
     RunsNotDeletedError,
     RunUnderWayError,
 )
+from runnable.sdk import find_run_id
 from tests.support.gates import wait_until
 
 
@@ -496,3 +498,28 @@ def test_a_step_after_the_end_of_a_run_begins_it_again():
     store.join("a").append(StepStarted("", "late", "late", "task", 1))
     assert get_run_log("a", services=services).status == "PROCESSING"
     assert [it.status for it in list_runs(services=services)] == ["PROCESSING"]
+
+
+def test_a_run_is_found_by_how_its_id_begins():
+    for run_id in ("morning-1", "morning-2", "noon"):
+        Stub(name="s").as_pipeline().execute(run_id=run_id)
+    assert get_run_log("no").run_id == "noon"
+    assert find_run_id("latest") == "noon"
+    assert get_run_log("morning-1").run_id == "morning-1"
+    with pytest.raises(AmbiguousRunIdError, match="2 runs begin: morning-1, morning-2"):
+        get_run_log("morning")
+    with pytest.raises(RunLogNotFoundError, match="no run 'evening'"):
+        find_run_id("evening")
+    with pytest.raises(RunLogNotFoundError):
+        find_run_id("")
+
+
+def test_a_run_may_be_called_latest():
+    for run_id in ("latest", "later"):
+        Stub(name="s").as_pipeline().execute(run_id=run_id)
+    assert find_run_id("latest") == "latest"
+
+
+def test_without_runs_there_is_no_latest_one():
+    with pytest.raises(RunLogNotFoundError):
+        get_run_log("latest")

@@ -10,6 +10,7 @@ import contextlib
 import functools
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -94,6 +95,15 @@ def secret(name, values):
     kubectl("apply", "-f", "-", input=json.dumps({**made, "stringData": values}))
 
 
+def _free_port():
+    """Return a port outside of the range that outgoing connections take theirs from."""
+    for port in random.sample(range(20_000, 32_000), 100):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise RuntimeError("no port is free")
+
+
 class _Cluster:
     """The processes of a cluster, started one after the other."""
 
@@ -109,9 +119,7 @@ class _Cluster:
 
     def port(self, name):
         if name not in self.ports:
-            with socket.socket() as probe:
-                probe.bind(("127.0.0.1", 0))
-                self.ports[name] = probe.getsockname()[1]
+            self.ports[name] = _free_port()
         return self.ports[name]
 
     def write(self, name, text):

@@ -14,7 +14,6 @@ from runnable.datastore import (
     BranchFinished,
     BranchStarted,
     Record,
-    RunFinished,
     StepStarted,
 )
 from runnable.datastore.errors import (
@@ -25,7 +24,7 @@ from runnable.datastore.errors import (
 from runnable.engine.environment import RunEnvironment, Shared
 from runnable.engine.opening import OpenedRun, code_identity, resume
 from runnable.engine.parameter_scope import ParameterScope
-from runnable.engine.recorder import now
+from runnable.engine.recorder import end_of_run, now
 from runnable.engine.replaced_files import close_dead_attempts
 from runnable.engine.runtimes import Runtime
 from runnable.engine.single_step.address import Address
@@ -178,7 +177,7 @@ async def end_scope(graph: Graph, path: str, env: RunEnvironment) -> None:
                 env.recorder.fail_step(node, step, number, _NOT_STARTED)
             case _:
                 ended = defaults.SUCCESS if command == Finish(True) else defaults.FAIL
-                env.recorder.record(end_of(path, ended))
+                env.recorder.record(end_of(path, ended, env.state))
                 return
 
 
@@ -193,7 +192,8 @@ async def run_terminal(
         env: The environment of the run.
     """
     await run_step(node, scope, env)
-    await env.record(end_of(scope.path, terminal_status(node)))
+    status = terminal_status(node)
+    await env.record(end_of(scope.path, status, env.state))
 
 
 def terminal_status(node: SuccessNode | FailNode) -> str:
@@ -201,8 +201,8 @@ def terminal_status(node: SuccessNode | FailNode) -> str:
     return defaults.SUCCESS if isinstance(node, SuccessNode) else defaults.FAIL
 
 
-def end_of(branch: str, status: str) -> Record:
+def end_of(branch: str, status: str, state: RunState) -> Record:
     """Make the record of the end of a branch, or of the run if it has no path."""
     if branch:
         return BranchFinished(at=now(), path=branch, status=status)
-    return RunFinished(at=now(), status=status)
+    return end_of_run(status, state)
