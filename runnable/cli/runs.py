@@ -202,6 +202,7 @@ def timeline(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Where the page is written.")
     ] = None,
+    html: Annotated[bool, typer.Option(help="Write the page.")] = True,
     console: Annotated[bool, typer.Option(help="Draw it here.")] = True,
     open_page: Annotated[
         bool | None,
@@ -222,6 +223,8 @@ def timeline(
         drawn = lay_out(_log_of(run_id_or_path, config))
         if console:
             answer.say(as_text(drawn))
+        if not html:
+            return
         page = output or Path(f"{drawn.run_id}_timeline.html")
         page.write_text(as_page(drawn), encoding="utf-8")
         answer.say(f"Written to {page}")

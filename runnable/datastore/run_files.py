@@ -155,11 +155,13 @@ def execution_logs_of(parts: Iterable[Part], reader: Reader) -> Iterator[Executi
     """
     for path, _, attempts, _ in parts:
         for attempt in attempts:
-            key = execution_log_name(path, attempt.attempt_number)
-            yield ExecutionLog(path, attempt, _text(reader, key))
+            text = text_of(reader, path, attempt.attempt_number)
+            yield ExecutionLog(path, attempt, text)
 
 
-def _text(reader: Reader, key: str) -> str:
+def text_of(reader: Reader, path: str, attempt: int) -> str:
+    """Return what an attempt of a step has printed; empty if that is nothing."""
+    key = execution_log_name(path, attempt)
     with reader.open(key) as file:
         content = file.read() if file is not None else b""
     return content.decode("utf-8", "backslashreplace")

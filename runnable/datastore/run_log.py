@@ -21,6 +21,7 @@ from runnable.datastore.run_files import (
     RunFile,
     execution_logs_of,
     files_of,
+    text_of,
 )
 from runnable.datastore.step_logs import (
     BranchLog,
@@ -136,6 +137,18 @@ class RunLog(Model):
             if part.prints and (not step or f"{part.path}.".startswith(f"{step}."))
         )
         return execution_logs_of(within, self._reader)
+
+    def execution_log(self, step: str, attempt: int = 1) -> str:
+        """Return what one attempt of a step has printed; empty if that is nothing.
+
+        Args:
+            step: The path of the step; `job` for that of a job.
+            attempt: The number of the attempt.
+
+        Raises:
+            StoreError: If the run log does not know its catalog.
+        """
+        return text_of(self._reader, step, attempt)
 
     def _parts(self) -> Iterator[Part]:
         if self.job is not None:

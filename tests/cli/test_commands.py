@@ -252,7 +252,7 @@ def test_a_timeline_is_drawn_and_written():
     executed("r1")
     finished = runnable("timeline", "r1")
     assert finished.returncode == 0, finished.stderr
-    assert "r1: SUCCESS" in finished.stdout
+    assert "r1 (daily): SUCCESS" in finished.stdout
     assert "<title>r1: SUCCESS</title>" in Path("r1_timeline.html").read_text()
     finished = runnable(
         "timeline", ".run_log_store/r1.json", "--no-console", "-o", "t.html"
