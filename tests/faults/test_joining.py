@@ -12,7 +12,7 @@ from containers.plugins import Plugins
 from runnable.datastore import RunStarted
 
 PROCESSES = 8
-COUNTS = {"file-system": 1000, "sqlite": 1000, "postgres": 1000, "s3": 20}
+COUNTS = {"file-system": 1000, "sqlite": 300, "postgres": 300, "s3": 20}
 """Of a bucket fewer, since its server here answers one request after the other."""
 START = RunStarted("2026-01-31 10:00:00.000000", "r1", "", "h", {}, {}, [])
 WHY_NOT = {"postgres": postgres.why_not, "s3": s3.why_not}

@@ -5,7 +5,7 @@ import postgres
 import pytest
 import s3
 
-TIMES = 60  # `make attack` tries more
+TIMES = 30  # `make attack` tries more
 PARTS = 2
 WHY_NOT = {"postgres": postgres.why_not, "s3": s3.why_not}
 

@@ -162,7 +162,7 @@ def test_any_values(reader, values):
     fuzzed.survives(reader, text.encode("utf-8", "surrogatepass"))
 
 
-@settings(SETTINGS, max_examples=400)
+@settings(SETTINGS, max_examples=200)
 @given(DOCUMENTS)
 def test_anything_like_a_pipeline(document):
     text = yaml.safe_dump(document, allow_unicode=True)
