@@ -140,7 +140,9 @@ def test_the_scheduler_dies(tmp_path):
     ):
         try:
             # It is written after it was made.
-            wait_until(lambda: file.exists() and file.read_text().endswith("}"))
+            wait_until(
+                lambda: file.exists() and file.read_text().rstrip().endswith("}")
+            )
             config = {"scheduler_address": json.loads(file.read_text())["address"]}
             services = {"pipeline_executor": {"type": "dask", "config": config}}
             running = Running(tmp_path, services)
