@@ -256,11 +256,19 @@ class KeyedCatalog(BaseCatalog):
 
     @contextlib.contextmanager
     def _opened(self, key: str) -> Generator[BinaryIO]:
+        with self._opened_if_there(key) as file:
+            if file is None:
+                raise self._missing(key)
+            yield file
+
+    @contextlib.contextmanager
+    def _opened_if_there(self, key: str) -> Generator[BinaryIO | None]:
         with contextlib.ExitStack() as stack:
             try:
                 file = stack.enter_context(self.open(key))
             except FileNotFoundError:
-                raise self._missing(key) from None
+                yield None
+                return
             yield file
 
     def _missing(self, key: str) -> CatalogError:
@@ -310,17 +318,11 @@ class KeyedCatalog(BaseCatalog):
                 raise ObjectDamagedError(name, problem)
             yield file
 
-    @contextlib.contextmanager
-    def open_file(self, name: str, *, run_id: str) -> Generator[BinaryIO | None]:
+    def open_file(
+        self, name: str, *, run_id: str
+    ) -> contextlib.AbstractContextManager[BinaryIO | None]:
         """Open whatever is kept; None if there is none."""
-        key = f"{self._root(run_id)}/{_checked(name)}"
-        with contextlib.ExitStack() as stack:
-            try:
-                file = stack.enter_context(self.open(key))
-            except FileNotFoundError:
-                yield None
-                return
-            yield file
+        return self._opened_if_there(f"{self._root(run_id)}/{_checked(name)}")
 
     def sync_between_runs(
         self,

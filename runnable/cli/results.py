@@ -34,29 +34,29 @@ def logs(
 ) -> None:
     """Show what the steps of a run have printed, each attempt by itself."""
     with told_to_the_shell(as_json=as_json, verbose=verbose) as answer:
-        from runnable.sdk import find_run_id, get_run_log
+        from runnable.sdk import get_run_log
 
         where = str(config or "")
-        found = find_run_id(run_id, where)
-        run_log = get_run_log(found, where)
+        run_log = get_run_log(run_id, where)
         _check_step(run_log, step)
         shown: dict[tuple[str, int], dict[str, object]] = {}
-        for read in _readings(found, where, follow=follow):
+        for read in _readings(run_log, where, follow=follow):
             _show_new(read.execution_logs(step), shown, answer)
         answer.give(list(shown.values()))
 
 
-def _readings(run_id: str, where: str, *, follow: bool) -> "Iterator[RunLog]":
-    """Read a run log, again and again until it has ended if it is followed."""
+def _readings(run_log: "RunLog", where: str, *, follow: bool) -> "Iterator[RunLog]":
+    """Yield a run log; if it is followed, read it again until the run has ended."""
     from runnable.sdk import get_run_log, has_crashed
 
+    run_id = run_log.run_id
     while True:
-        run_log = get_run_log(run_id, where)
         yield run_log
         is_active = run_log.status in {defaults.CREATED, defaults.PROCESSING}
         if not follow or not is_active or has_crashed(run_id, where):
             return
         time.sleep(_LOOK_SECONDS)
+        run_log = get_run_log(run_id, where)
 
 
 def _check_step(run_log: "RunLog", step: str) -> None:

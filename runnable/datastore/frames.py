@@ -58,23 +58,16 @@ def runs_to_frame(runs: Iterable[RunSummary]) -> "DataFrame":
         >>> frame.loc[0, "metrics.auc"].item()
         0.9
     """
-    rows = [
-        _row(
-            _RUN,
-            (it.run_id, it.status, it.pipeline, it.tag, *_of_run(it)),
-            it.metrics,
-        )
-        for it in runs
-    ]
+    rows: list[dict[str, object]] = []
+    for it in runs:
+        times = _times(it.started_at, it.ended_at)
+        fields = (it.run_id, it.status, it.pipeline, it.tag, *times)
+        rows.append(_row(_RUN, fields, it.metrics))
     return _frame(_RUN, rows)
 
 
 _STEP = ("step", "kind", "attempt", "status", "started", "seconds", "message")
 _RUN = ("run_id", "status", "pipeline", "tag", "started", "seconds")
-
-
-def _of_run(run: RunSummary) -> tuple[object, object]:
-    return _times(run.started_at, run.ended_at)
 
 
 def _times(started: str, ended: str) -> tuple[object, object]:

@@ -31,12 +31,18 @@ def details_of(step: StepLog) -> dict[str, dict[str, str]]:
 
 
 def _values(parameters: Mapping[str, AnyParameter]) -> dict[str, str]:
-    return {name: _short(str(it.value)) for name, it in parameters.items()}
+    return {name: short_text(str(it.value)) for name, it in parameters.items()}
 
 
 def _file(file: DataCatalog) -> tuple[str, str]:
     return f"{file.stage} {file.name}", f"sha256 {file.data_hash}"
 
 
-def _short(text: str) -> str:
+def short_text(text: str) -> str:
+    """Cut a long text.
+
+    Example:
+        >>> len(short_text("x" * 1000))
+        203
+    """
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."

@@ -10,12 +10,11 @@ from runnable import defaults
 from runnable.datastore import BranchLog, RunLog, StepAttempt, StepLog
 from runnable.graph import TERMINAL_NAMES
 from runnable.report.provenance import cached_from, provenance
-from runnable.report.step_details import details_of
+from runnable.report.step_details import details_of, short_text
 from runnable.report.time_scale import TimeScale, duration_text
 from runnable.system.moments import local_text, moment_of
 
 _WIDTH = 40
-_SHOWN = 200
 _MOST_BRANCHES = 20
 """Of more, those that failed are shown, and some others; the rest is counted."""
 _OTHERS = 3
@@ -340,7 +339,7 @@ def as_text(drawn: Timeline) -> str:
         picture = _picture(bar, drawn.scale)
         lines.append(f"{label:{width}}  {picture}  {bar.status:8} {bar.took}{tries}")
         if bar.message and bar.status == defaults.FAIL:
-            lines.append(f"{' ' * width}  {_short(bar.message)}")
+            lines.append(f"{' ' * width}  {short_text(bar.message)}")
     pauses = [duration_text(it.ends - it.starts) for it in drawn.scale.pauses]
     if pauses:
         lines.append(f"drawn shorter: pauses of {', '.join(pauses)}")
@@ -359,7 +358,3 @@ def _picture(bar: Bar, scale: TimeScale) -> str:
         for cell in range(first, max(last, first + 1)):
             cells[cell] = sign
     return "".join(cells)
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
