@@ -2,8 +2,10 @@
 
 Theory of operation. The Job of a step has one pod, which is not tried again: attempts
 are counted by the engine. The pod is looked at twice a second, as JSON, which costs
-less than the client's models; its log is followed from its start, since it is gone with
-the pod when the deadline has passed.
+less than the client's models. Its log is followed from its start, since it is gone with
+the pod when the deadline has passed; meanwhile the pod is looked at less often, and as
+soon as its log has ended. Its Job is asked only if the pod has failed or is gone: a Job
+that has passed its deadline deletes it.
 """
 
 # What the server says is JSON.
@@ -25,6 +27,9 @@ from runnable.executor.execution import LaunchedStep, StepReport, StepRequest
 from runnable.executor.kubernetes.settings import Placement
 
 _LOOK_SECONDS = 0.5
+_RUNNING_LOOK_SECONDS = 5
+_POD_SECONDS = 2
+"""How long a Job may take to create its pod before it is asked why."""
 _AWAY_SECONDS = 60
 """How long the API server may not answer."""
 _EXPLAIN_SECONDS = 5
@@ -129,7 +134,10 @@ class Api:
     def create(self, namespace: str, manifest: dict[str, Any]) -> None:
         """Create a Job."""
         # Without models of the answer, which cost more than the request.
-        self.jobs.create_namespaced_job(namespace, manifest, _preload_content=False)
+        # It is read, so that its connection serves the next request.
+        self.jobs.create_namespaced_job(
+            namespace, manifest, _preload_content=False
+        ).read()
 
     def delete(self, namespace: str, name: str) -> None:
         """Delete a Job, and its pods in the background."""
@@ -139,7 +147,7 @@ class Api:
             propagation_policy="Background",
             _preload_content=False,
             _request_timeout=10,
-        )
+        ).read()
 
     def close(self) -> None:
         """Disconnect."""
@@ -205,6 +213,7 @@ class JobStep:
         self._pending_seconds = job.pending_seconds
         self._placement = placement
         self._stopped = threading.Event()
+        self._is_due = threading.Event()
         self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
         self._logs: dict[str, threading.Thread] = {}
 
@@ -252,10 +261,16 @@ class JobStep:
                 end[0] and _has_run(pods) and self._is_tried_again()
             ):
                 return self._explained(*end)
-            self._stopped.wait(_LOOK_SECONDS)
+            self._wait_for_look()
             if self._stopped.is_set():
                 self._wait_for_end()
                 return 1, "its Job was deleted"
+
+    def _wait_for_look(self) -> None:
+        """Wait until the pod is to be looked at again."""
+        prints = any(it.is_alive() for it in self._logs.values())
+        self._is_due.wait(_RUNNING_LOOK_SECONDS if prints else _LOOK_SECONDS)
+        self._is_due.clear()
 
     def _end_of(self, pod: Mapping[str, Any], waited: float) -> tuple[int, str] | None:
         """Return how a pod has ended; None while it has not."""
@@ -271,8 +286,10 @@ class JobStep:
             said = ": ".join(it for it in why if it) or "nothing says why"
             return 1, f"its pod has failed: {said}"
         if "running" not in phases:
-            return self._unstarted(status, phases, waited)
-        return self._failed_job() if not pod else None
+            return (
+                self._unstarted(status, phases, waited) if pod else self._no_pod(waited)
+            )
+        return None
 
     def _is_tried_again(self) -> bool:
         """Return whether Kubernetes starts another pod for one that has failed."""
@@ -299,8 +316,6 @@ class JobStep:
         reason = waiting.get("reason", "")
         if reason in _HOPELESS:
             return 1, f"its pod cannot start: {reason}: {waiting.get('message', '')}"
-        if failed := self._failed_job():
-            return failed
         if waited < self._pending_seconds:
             return None
         if reason not in _STARTING:
@@ -310,6 +325,13 @@ class JobStep:
                 why = f"{it.get('reason', '')}: {it.get('message', '')}"
                 return 1, f"its pod found no node in {waited:.0f} s: {why}"
         return None
+
+    def _no_pod(self, waited: float) -> tuple[int, str] | None:
+        if waited > _POD_SECONDS and (failed := self._failed_job()):
+            return failed
+        if waited < self._pending_seconds:
+            return None
+        return 1, f"its Job created no pod in {waited:.0f} s: {self._name}"
 
     def _failed_job(self) -> tuple[int, str] | None:
         """Return why the Job has failed, if it has: the deadline, mostly."""
@@ -337,10 +359,12 @@ class JobStep:
                 text = line.decode("utf-8", "backslashreplace")
                 sys.stdout.write(text)
                 self._tail.append(text)
+        self._is_due.set()
 
     def stop(self) -> None:
         """Delete it; its pod is asked to end, and records that it was cancelled."""
         self._stopped.set()
+        self._is_due.set()
         self._delete()
 
     def _delete(self) -> None:
