@@ -6,12 +6,14 @@ from runnable.capture.environment import (
     real_environment,
     replace_environment,
 )
-from runnable.capture.streams import Streams
+from runnable.capture.streams import Streams, real_stream, written_through
 
 __all__ = [
     "Streams",
     "active_run",
     "environment_of_step",
     "real_environment",
+    "real_stream",
     "replace_environment",
+    "written_through",
 ]

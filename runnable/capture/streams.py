@@ -10,8 +10,9 @@ in place meanwhile is left alone when the last run ends.
 import logging
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TextIO, cast
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Protocol, TextIO, cast
 
 from runnable.scope import current_step
 
@@ -33,6 +34,41 @@ class Streams(Protocol):
         ...
 
 
+_WRAPPERS: list[Callable[[TextIO], TextIO]] = []
+"""What stands between the proxies and the streams, such as a display."""
+
+
+def _passed_to(stream: TextIO) -> TextIO:
+    return _WRAPPERS[-1](stream) if _WRAPPERS else stream
+
+
+@contextmanager
+def written_through(wrapper: Callable[[TextIO], TextIO]) -> Generator[None]:
+    """Have what is passed on to the standard streams go through something else.
+
+    It holds in the whole process, as the streams do: for a display of the terminal
+    that they write to.
+
+    Args:
+        wrapper: Returns what is written to instead of a stream, or the stream.
+    """
+    _WRAPPERS.append(wrapper)
+    try:
+        yield
+    finally:
+        _WRAPPERS.remove(wrapper)
+
+
+def real_stream(name: Literal["stdout", "stderr"]) -> TextIO:
+    """Return a standard stream itself, without the proxy.
+
+    Args:
+        name: Which one.
+    """
+    stream = getattr(sys, name)
+    return stream.target if isinstance(stream, RoutedStream) else stream
+
+
 class RoutedStream:
     """A text stream whose text goes to the sink of the step that writes."""
 
@@ -41,10 +77,10 @@ class RoutedStream:
 
     def write(self, text: str, /) -> int:
         """Have the step keep it and pass it on; outside a step, pass it on."""
-        step = current_step()
+        step, target = current_step(), _passed_to(self.target)
         if step is None:
-            return self.target.write(text)
-        step.output.write(text, self.target)
+            return target.write(text)
+        step.output.write(text, target)
         return len(text)
 
     def writelines(self, lines: Iterable[str], /) -> None:

@@ -52,6 +52,10 @@ AsJson = Annotated[
 Verbose = Annotated[
     bool, typer.Option("--verbose", help="Print the traceback of an error.")
 ]
+Progress = Annotated[
+    bool,
+    typer.Option(help="Show on standard error how far the run is."),
+]
 RunId = Annotated[
     str,
     typer.Argument(help="The id of a run; or how it begins; or `latest`."),

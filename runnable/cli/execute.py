@@ -13,6 +13,7 @@ from runnable.cli.arguments import (
     Level,
     LogLevel,
     Parameters,
+    Progress,
     RunId,
     Tag,
     Verbose,
@@ -48,6 +49,7 @@ def execute(
     parameters: Parameters = None,
     log_level: Level = LogLevel.WARNING,
     tag: Tag = "",
+    progress: Progress = True,
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
@@ -62,6 +64,7 @@ def execute(
             tag=tag,
             parameters_file=str(parameters or ""),
             log_level=log_level.name,
+            progress=progress and not as_json,
         )
         run_definition(importable(definition), options, answer)
 
@@ -71,6 +74,7 @@ def retry(
     config: Config = None,
     log_level: Level = LogLevel.WARNING,
     tag: Tag = "",
+    progress: Progress = True,
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
@@ -108,6 +112,7 @@ def retry(
             tag=tag,
             log_level=log_level.name,
             resume=run_id,
+            progress=progress and not as_json,
         )
         run_definition(reference, options, answer, summarised=True)
 

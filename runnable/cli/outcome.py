@@ -2,7 +2,6 @@
 
 import enum
 import os
-import re
 import signal
 import sys
 import traceback
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from runnable.errors import RunnableError
 from runnable.system.fast_import import import_markers
+from runnable.system.plain_text import plain
 
 if TYPE_CHECKING:
     from runnable.secrets import Masker
@@ -29,9 +29,6 @@ class Exit(enum.IntEnum):
     INTERRUPTED = 130
     UNHEARD = 141
     TERMINATED = 143
-
-
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 class Terminated(KeyboardInterrupt):
@@ -54,9 +51,8 @@ def show(text: str, stream: TextIO) -> None:
             are letters that the encoding of the stream does not have.
         stream: Where it is printed.
     """
-    plain = _CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
     encoding = getattr(stream, "encoding", None) or "utf-8"
-    known = plain.encode(encoding, "backslashreplace").decode(encoding)
+    known = plain(text).encode(encoding, "backslashreplace").decode(encoding)
     print(known, file=stream, flush=True)  # others may be following
 
 

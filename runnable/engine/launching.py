@@ -28,6 +28,7 @@ from runnable.engine.run_folder import is_needed
 from runnable.engine.runtimes import Runtime
 from runnable.engine.secret_values import hidden_names, masked
 from runnable.errors import ConfigurationError, RunError
+from runnable.events import Launched
 from runnable.executor import (
     ExecutionOptions,
     PipelineReference,
@@ -55,12 +56,16 @@ async def launch_step(
     path = join(scope.path, node.name)
     assert env.options.launcher is not None  # noqa: S101 - else it would run here
     await env.off_loop(env.followed.expect, [path], env.records_after)
+    kind = node.node_type
+    env.recorder.notify(Launched(path, node.name, kind))
     report = await _launch(env.options.launcher, node, env.context, env.runtime, path)
     records_of = env.followed.records_of
     for record in await env.off_loop(records_of, path, env.records_after):
         env.recorder.adopt(record)
+        env.recorder.notify(record)
     step = env.state.step(path)
     if step is None or not step.status:
+        env.recorder.notify(Launched(path, node.name, kind, is_lost=True))
         _record_failure(node, path, step, report, env)
         step = env.state.step(path)
     assert step is not None  # noqa: S101 - it has been recorded

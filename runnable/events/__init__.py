@@ -5,10 +5,11 @@ also the events that generators of tasks yield, and warnings.
 """
 
 from runnable.events.subscribe import listeners, listening
-from runnable.events.types import Event, Pause, Subscriber, TaskEvent, Warned
+from runnable.events.types import Event, Launched, Pause, Subscriber, TaskEvent, Warned
 
 __all__ = [
     "Event",
+    "Launched",
     "Pause",
     "Subscriber",
     "TaskEvent",

@@ -2,7 +2,7 @@
 
 import logging
 
-from runnable.events.types import Event
+from runnable.events.types import Event, Launched
 from runnable.journal import (
     BranchFinished,
     BranchStarted,
@@ -41,6 +41,8 @@ def log_event(event: Event) -> None:
 
 def _text(event: Event) -> str:
     match event:
+        case Launched():
+            return f"step {event.path!r} launched"
         case StepStarted():
             number = f", attempt {event.attempt}" if event.attempt > 1 else ""
             return f"step {event.path!r} started{number}"
@@ -48,10 +50,8 @@ def _text(event: Event) -> str:
             why = f" ({event.message})" if event.message else ""
             cached = f", cached, from {event.cached_from}" if event.cached_from else ""
             return f"step {event.path!r} {event.status}{cached}{why}"
-        case BranchStarted():
-            return f"branch {event.path!r} started"
-        case BranchFinished():
-            return f"branch {event.path!r} {event.status}"
+        case BranchStarted() | BranchFinished():
+            return f"branch {event.path!r} {getattr(event, 'status', 'started')}"
         case RunFinished():
             return event.status
         case _:

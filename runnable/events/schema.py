@@ -5,11 +5,12 @@ from typing import Any, get_type_hints
 from pydantic import TypeAdapter
 
 from runnable.datastore.codec import KINDS, as_json
-from runnable.events.types import Event, TaskEvent, Warned
+from runnable.events.types import Event, Launched, TaskEvent, Warned
 from runnable.scope import find_run
 
 VERSION = 1
 """Goes up when a field changes its meaning or goes away; new ones do not count."""
+_OTHERS: dict[type, str] = {Warned: "warning", Launched: "step_launched"}
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -31,8 +32,9 @@ def described(event: Event) -> dict[str, object]:
         return dict(event.event)
     run = find_run()
     whose = {"run_id": run.context.run_id} if run is not None else {}
-    if isinstance(event, Warned):
-        return {"type": "warning", "version": VERSION, **whose, **event._asdict()}
+    if isinstance(event, Warned | Launched):
+        kind = _OTHERS[type(event)]
+        return {"type": kind, "version": VERSION, **whose, **event._asdict()}
     fields = as_json(event)
     return {"type": fields.pop("kind"), "version": VERSION, **whose, **fields}
 
@@ -47,7 +49,7 @@ def event_schema() -> dict[str, Any]:
         >>> event_schema()["$defs"]["branch_finished"]["required"]
         ['type', 'version', 'at', 'path', 'status']
     """
-    kinds: dict[str, type] = {**KINDS, "warning": Warned}
+    kinds: dict[str, type] = {**KINDS, **{name: it for it, name in _OTHERS.items()}}
     shared: dict[str, Any] = {}
     definitions = {name: _schema(name, kind, shared) for name, kind in kinds.items()}
     return {

@@ -18,14 +18,13 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from runnable import defaults
 from runnable.capture import environment_of_step
 from runnable.datastore import (
-    Record,
     RunFinished,
     RunStarted,
     StepFinished,
     StepReleased,
     StepStarted,
 )
-from runnable.events.types import Event, TaskEvent, Warned
+from runnable.events.types import Event, Launched, TaskEvent, Warned
 from runnable.graph import Graph, TaskNode, node_at, parent
 from runnable.system.moments import moment_of
 
@@ -150,6 +149,7 @@ class Telemetry:
         self._attempts: dict[str, tuple[Span, Token[Context]]] = {}
         self._began = time.monotonic()
         self._started: dict[str, int] = {}
+        self._launched: set[str] = set()
         self._measure = _instruments(metrics.get_meter_provider())
 
     def __call__(self, event: Event) -> None:
@@ -157,6 +157,8 @@ class Telemetry:
         match event:
             case RunStarted():
                 self._begin_run()
+            case Launched():
+                self._note_launched(event)
             case StepStarted():
                 self._begin_attempt(event)
             case StepFinished():
@@ -165,8 +167,6 @@ class Telemetry:
                 self._end_run(event.status)
             case StepReleased():
                 self._end_steps()
-            case TaskEvent() | Warned():
-                pass
             case _:
                 self._leave_scope(event)
 
@@ -196,6 +196,8 @@ class Telemetry:
         from opentelemetry.trace import set_span_in_context
 
         scope, path = parent(record.path), record.path
+        if path in self._launched:
+            return
         # As recorded: of steps on a cluster, it is learned of later.
         began = _nanoseconds(record.at)
         self._end_steps_of(scope, but=path)
@@ -249,8 +251,16 @@ class Telemetry:
         _set_status(step.span, record.status, record.message)
         self._steps[path] = step._replace(ended=ended)
 
-    def _leave_scope(self, record: Record) -> None:
-        self._end_steps_of(getattr(record, "path", ""), but="")
+    def _note_launched(self, event: Launched) -> None:
+        # The process of a step makes spans of its own.
+        if event.is_lost:
+            self._launched.discard(event.path)
+        else:
+            self._launched.add(event.path)
+
+    def _leave_scope(self, event: Event) -> None:
+        if not isinstance(event, TaskEvent | Warned):
+            self._end_steps_of(getattr(event, "path", ""), but="")
 
     def _end_steps_of(self, scope: str, but: str) -> None:
         """End the spans of earlier steps of a scope: another step has started there."""

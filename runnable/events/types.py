@@ -23,7 +23,21 @@ class Warned(NamedTuple):
     text: str
 
 
-Event = Record | TaskEvent | Warned
+class Launched(NamedTuple):
+    """A step has been handed to another process, which records its start and its end.
+
+    Subscribers get these records when the step has ended.
+    """
+
+    path: str
+    """Of the step."""
+    name: str
+    step_type: str
+    is_lost: bool = False
+    """True if that process is gone, and this one records what it has not."""
+
+
+Event = Record | TaskEvent | Warned | Launched
 """Any event of a run, distinguished by its type."""
 
 

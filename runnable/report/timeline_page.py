@@ -1,7 +1,6 @@
 """The timeline of a run as an HTML page that needs nothing else."""
 
 import base64
-import re
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from pathlib import PurePath
@@ -12,8 +11,8 @@ from runnable.errors import StoreError
 from runnable.report.summary import shown_metric
 from runnable.report.time_scale import duration_text
 from runnable.report.timeline import Bar, Timeline
+from runnable.system.plain_text import plain
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _IMAGES = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".gif": "gif"}
 _MOST_IMAGE_BYTES = 500_000
 _MOST_PAGE_BYTES = 4_000_000
@@ -125,16 +124,6 @@ def as_page(drawn: Timeline) -> str:
         pictures=pictures,
         kept=kept,
     )
-
-
-def plain(text: object) -> str:
-    r"""Show control characters, and those that turn the direction of text.
-
-    Example:
-        >>> plain("a\x1b[1m")
-        'a\\x1b[1m'
-    """
-    return _CONTROL.sub(lambda found: repr(found[0])[1:-1], str(text))
 
 
 def _failures(drawn: Timeline) -> Iterator[Bar]:

@@ -30,6 +30,8 @@ class Options(NamedTuple):
     services: Mapping[str, object] = MappingProxyType({})
     resume: str | None = None
     """The id of a run to resume."""
+    progress: bool = False
+    """Whether to show the run while it runs."""
 
 
 def completed(options: Options, others: Options) -> Options:

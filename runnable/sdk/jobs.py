@@ -60,7 +60,7 @@ class Job(TaskSettings):
         graph = Graph("job", {"job": node})
         return RunRequest(graph=graph, needs=needs, reference=self.reference)
 
-    def execute(
+    def execute(  # noqa: PLR0913 - as documented, most by keyword
         self,
         configuration_file: str = "",
         job_id: str = "",
@@ -71,6 +71,7 @@ class Job(TaskSettings):
         parameters: Mapping[str, object] | None = None,
         services: Mapping[str, object] | None = None,
         container: AnyRunContainer | None = None,
+        progress: bool = False,
     ) -> RunLog:
         """Run this job, and wait for its end.
 
@@ -83,6 +84,7 @@ class Job(TaskSettings):
             parameters: As for `Pipeline.execute`.
             services: As for `Pipeline.execute`.
             container: As for `Pipeline.execute`.
+            progress: As for `Pipeline.execute`.
 
         Returns:
             The log of the run; what happened is in its `job`.
@@ -94,10 +96,10 @@ class Job(TaskSettings):
             RunLogExistsError: If the id has been used.
         """
         given = (configuration_file, job_id, tag, parameters_file, log_level)
-        options = Options(*given, parameters or {}, services or {})
+        options = Options(*given, parameters or {}, services or {}, progress=progress)
         return execute(self._request(), options, container)
 
-    async def execute_async(
+    async def execute_async(  # noqa: PLR0913 - as for `execute`
         self,
         configuration_file: str = "",
         job_id: str = "",
@@ -108,6 +110,7 @@ class Job(TaskSettings):
         parameters: Mapping[str, object] | None = None,
         services: Mapping[str, object] | None = None,
         container: AnyRunContainer | None = None,
+        progress: bool = False,
     ) -> RunLog:
         """Run this job without blocking the event loop; else as `execute`.
 
@@ -120,6 +123,7 @@ class Job(TaskSettings):
             parameters: As for `execute`.
             services: As for `execute`.
             container: As for `execute`.
+            progress: As for `execute`.
 
         Returns:
             The log of the run.
@@ -128,7 +132,7 @@ class Job(TaskSettings):
             ExecutionFailedError: If the task failed.
         """
         given = (configuration_file, job_id, tag, parameters_file, log_level)
-        options = Options(*given, parameters or {}, services or {})
+        options = Options(*given, parameters or {}, services or {}, progress=progress)
         return await execute_async(self._request(), options, container)
 
 

@@ -284,6 +284,7 @@ class Pipeline(AnyPipeline):
         services: Mapping[str, object] | None = None,
         container: AnyRunContainer | None = None,
         resume: str | None = None,
+        progress: bool = False,
     ) -> RunLog:
         """Run this pipeline, and wait for its end.
 
@@ -303,6 +304,8 @@ class Pipeline(AnyPipeline):
             container: A `containers.RunContainer` of your own.
             resume: The id of a run of this pipeline that has stopped, to be continued;
                 else `RUNNABLE_RETRY_RUN_ID`. What has succeeded is not run again.
+            progress: Whether to show on standard error, or below the cell of a
+                notebook, how far the run is.
 
         Returns:
             The log of the run.
@@ -317,7 +320,7 @@ class Pipeline(AnyPipeline):
                 pipeline has changed.
         """
         given = (configuration_file, run_id, tag, parameters_file, log_level)
-        options = Options(*given, parameters or {}, services or {}, resume)
+        options = Options(*given, parameters or {}, services or {}, resume, progress)
         return execute(self._request, options, container)
 
     async def execute_async(  # noqa: PLR0913 - as for `execute`
@@ -332,6 +335,7 @@ class Pipeline(AnyPipeline):
         services: Mapping[str, object] | None = None,
         container: AnyRunContainer | None = None,
         resume: str | None = None,
+        progress: bool = False,
     ) -> RunLog:
         """Run this pipeline without blocking the event loop; else as `execute`.
 
@@ -349,6 +353,7 @@ class Pipeline(AnyPipeline):
             services: As for `execute`.
             container: As for `execute`.
             resume: As for `execute`.
+            progress: As for `execute`.
 
         Returns:
             The log of the run.
@@ -357,7 +362,7 @@ class Pipeline(AnyPipeline):
             ExecutionFailedError: If the run ended in failure.
         """
         given = (configuration_file, run_id, tag, parameters_file, log_level)
-        options = Options(*given, parameters or {}, services or {}, resume)
+        options = Options(*given, parameters or {}, services or {}, resume, progress)
         return await execute_async(self._request, options, container)
 
     async def execute_streaming(  # noqa: PLR0913 - as execute
@@ -373,6 +378,7 @@ class Pipeline(AnyPipeline):
         services: Mapping[str, object] | None = None,
         container: AnyRunContainer | None = None,
         resume: str | None = None,
+        progress: bool = False,
     ) -> AsyncGenerator[dict[str, object]]:
         """Run this pipeline, and yield what its tasks yield while it runs.
 
@@ -391,6 +397,7 @@ class Pipeline(AnyPipeline):
             services: As for `execute`.
             container: As for `execute`.
             resume: As for `execute`.
+            progress: As for `execute`.
 
         Yields:
             Events, as they happen.
@@ -414,7 +421,7 @@ class Pipeline(AnyPipeline):
             [0, 1]
         """
         given = (configuration_file, run_id, tag, parameters_file, log_level)
-        options = Options(*given, parameters or {}, services or {}, resume)
+        options = Options(*given, parameters or {}, services or {}, resume, progress)
         stream = EventStream(lifecycle=lifecycle)
 
         running = execute_async(self._request, options, container, stream)

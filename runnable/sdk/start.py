@@ -208,7 +208,11 @@ def prepared(
             context.masker.share_values_with(around.masker)
         if (learner := launcher().masker) is not None:
             context.masker.share_with(learner)
-        with RunScope(context, container, before), _same_for_all(settings, services):
+        with (
+            RunScope(context, container, before),
+            _same_for_all(settings, services),
+            _shown(context, options, is_nested=around is not None),
+        ):
             for listener in listeners():
                 context.subscribe(listener)
             if event_log.is_wanted():
@@ -307,6 +311,18 @@ def _never_started() -> RunLog:
 
 
 _NOTHING = nullcontext()
+
+
+def _shown(
+    context: RunContext, options: Options, *, is_nested: bool
+) -> AbstractContextManager[object]:
+    """Show the progress of a run, if the caller or the launcher wants to see it."""
+    by_launcher = launcher().options.progress and not is_nested
+    if not (options.progress or by_launcher):
+        return _NOTHING
+    from runnable.progress import shown  # only who looks pays for it
+
+    return shown(context, is_told=not by_launcher)
 
 
 def _same_for_all(

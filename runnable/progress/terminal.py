@@ -1,0 +1,153 @@
+"""Progress on a terminal: a few lines at the bottom, below what runs print."""
+
+import threading
+from collections.abc import Sequence
+from typing import TextIO, cast
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from runnable import defaults
+from runnable.capture import written_through
+from runnable.progress.run_progress import WAITING, Row, RunProgress
+from runnable.progress.texts import end_text, mark_of, seconds_text
+
+_STYLES = {
+    "": "cyan",
+    WAITING: "dim",
+    defaults.SUCCESS: "green",
+    defaults.FAIL: "red bold",
+    defaults.CANCELLED: "yellow",
+}
+_LONGEST_LINE = 10_000
+
+
+class Terminal:
+    """The bottom of a terminal, while runs are shown there.
+
+    Args:
+        stream: Writes to the terminal.
+    """
+
+    seconds_between = 0.2
+    """How often it is drawn."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._console = Console(file=stream, highlight=False, emoji=False)
+        # Everything that is written to the terminal meanwhile has this lock.
+        self._lock = threading.RLock()
+        self._live: Live | None = None
+        self._above: dict[int, _Above] = {}
+        self._passing = written_through(self._above_of)
+
+    def open(self) -> None:
+        """Begin to draw."""
+        self._live = Live(
+            console=self._console,
+            auto_refresh=False,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        self._live.start()
+        self._passing.__enter__()
+
+    def draw(self, runs: Sequence[RunProgress]) -> None:
+        """Draw the progress of some runs."""
+        height = max(self._console.height - 2, 3)
+        room = max(height // max(len(runs), 1) - 1, 0)
+        drawn = [self._drawn(run, room) for run in runs[: height // 2 or 1]]
+        if more := len(runs) - len(drawn):
+            drawn.append(Text(f"{more:,} more runs", "dim"))
+        with self._lock:
+            if self._live is not None:
+                self._live.update(Group(*drawn), refresh=True)
+
+    def end(self, run: RunProgress) -> None:
+        """Print how a run has ended, above those that go on."""
+        with self._lock:
+            self._console.print(Text(end_text(run), _STYLES.get(run.status, "")))
+
+    def close(self) -> None:
+        """Draw nothing any more."""
+        self._passing.__exit__(None, None, None)
+        with self._lock:
+            for above in self._above.values():
+                above.finish()
+            self._above.clear()
+            if self._live is not None:
+                self._live.stop()
+            self._live = None
+
+    def write(self, text: str) -> None:
+        """Print text that something else writes, above what is drawn."""
+        with self._lock:
+            if self._live is None:
+                self._console.file.write(text)
+            else:
+                # As it is: it may have colours of its own.
+                self._console.print(Text.from_ansi(text), soft_wrap=True)
+
+    def _above_of(self, stream: TextIO) -> TextIO:
+        """Return what is written to instead of a stream, if it shows here."""
+        if id(stream) not in self._above:
+            if not stream.isatty():
+                return stream
+            self._above[id(stream)] = _Above(self, self._lock)
+        return cast("TextIO", self._above[id(stream)])
+
+    def _drawn(self, run: RunProgress, room: int) -> RenderableType:
+        head = Text(run.title, "bold")
+        head.append(f"  {seconds_text(run.seconds)}", "dim")
+        if not room:
+            return head
+        table = Table.grid(padding=(0, 1))
+        for _ in range(2):
+            table.add_column(no_wrap=True)
+        table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+        table.add_column(justify="right", no_wrap=True)
+        for row in run.rows(room):
+            table.add_row(*self._cells(row))
+        return Group(head, table)
+
+    def _cells(self, row: Row) -> list[Text]:
+        style = _STYLES.get(row.status, "")
+        mark = mark_of(row.status, self._console.encoding)
+        name = f"{'  ' * row.depth}{row.name}"
+        seconds = "" if row.seconds is None else seconds_text(row.seconds)
+        return [
+            Text(f" {mark}", style),
+            Text(name, "dim" if row.status == WAITING else ""),
+            Text(row.detail, style if row.status == defaults.FAIL else "dim"),
+            Text(seconds, "dim"),
+        ]
+
+
+class _Above:
+    """Takes what is written to a stream of the terminal, and prints whole lines."""
+
+    def __init__(self, terminal: Terminal, lock: threading.RLock) -> None:
+        self._terminal = terminal
+        self._lock = lock
+        self._rest = ""
+
+    def write(self, text: str, /) -> int:
+        with self._lock:
+            *lines, rest = (self._rest + text).split("\n")
+            # What a carriage return goes back to is written over.
+            self._rest = rest.rpartition("\r")[2] or rest[-_LONGEST_LINE:]
+            if lines:
+                shown = [it.rstrip("\r").rpartition("\r")[2] for it in lines]
+                self._terminal.write("\n".join(shown))
+        return len(text)
+
+    def flush(self) -> None:
+        """Do nothing: a line is printed when it is whole."""
+
+    def finish(self) -> None:
+        """Print a line that has no end."""
+        if self._rest:
+            self._terminal.write(self._rest.rstrip("\r"))
+            self._rest = ""
