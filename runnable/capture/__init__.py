@@ -6,12 +6,18 @@ from runnable.capture.environment import (
     real_environment,
     replace_environment,
 )
-from runnable.capture.streams import Streams, real_stream, written_through
+from runnable.capture.streams import (
+    Streams,
+    is_written_through,
+    real_stream,
+    written_through,
+)
 
 __all__ = [
     "Streams",
     "active_run",
     "environment_of_step",
+    "is_written_through",
     "real_environment",
     "real_stream",
     "replace_environment",

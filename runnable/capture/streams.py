@@ -59,6 +59,11 @@ def written_through(wrapper: Callable[[TextIO], TextIO]) -> Generator[None]:
         _WRAPPERS.remove(wrapper)
 
 
+def is_written_through() -> bool:
+    """Return True if something else stands between the proxies and the streams."""
+    return bool(_WRAPPERS)
+
+
 def real_stream(name: Literal["stdout", "stderr"]) -> TextIO:
     """Return a standard stream itself, without the proxy.
 

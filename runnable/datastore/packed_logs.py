@@ -4,8 +4,10 @@ Each is made of its entry: into a model, or into JSON values.
 """
 
 import abc
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, ClassVar, NamedTuple, TypeVar
+
+from pydantic import JsonValue
 
 from runnable.datastore.log_entries import (
     AttemptEntry,
@@ -114,6 +116,10 @@ class PackedLogs(Mapping[str, Log], abc.ABC):
             fields, inner = self._parts(entry, self._run.plain_parameters)
             yield path, fields, inner
 
+    def entries(self) -> Iterable[Any]:
+        """Return what the logs are made of; they may be packed."""
+        return self._entries.values()
+
     def _make(self, entry: Any) -> Log:
         fields, inner = self._parts(entry, self._run.parameters)
         return self._model.model_validate(fields | {self.within: inner})
@@ -151,6 +157,13 @@ class PackedSteps(PackedLogs[StepLog]):
 
     within = "branches"
     _model = StepLog
+
+    def metrics(self, attempt: AttemptEntry) -> Iterator[tuple[str, JsonValue]]:
+        """Yield the name and the value of each metric of an attempt."""
+        shared = self._run.shared
+        for name, it in attempt.outputs.items():
+            if shared.kind(it) == "metric":
+                yield name, shared.shown(it)["value"]
 
     def _parts(
         self, entry: bytes | StepEntry, shown: Shown

@@ -1,6 +1,6 @@
 """The run log: what happened in one run, as users read it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,8 @@ from runnable.datastore.errors import (
     BranchLogNotFoundError,
     StepLogNotFoundError,
 )
+from runnable.datastore.log_entries import StepEntry
+from runnable.datastore.outlines import branches_of, entries_of, metrics_of, steps_of
 from runnable.datastore.parameters import Parameter
 from runnable.datastore.run_files import (
     ExecutionLog,
@@ -207,7 +209,7 @@ class RunLog(Model):
             {'s': {'SUCCESS': 1}}
         """
         counts: dict[str, dict[str, int]] = {}
-        for path, status in _statuses(self.steps, ""):
+        for path, status in _statuses(entries_of(self.steps), ""):
             of_step = counts.setdefault(path, {})
             of_step[status] = of_step.get(status, 0) + 1
         return counts
@@ -234,13 +236,7 @@ class RunLog(Model):
 
     def metrics(self) -> dict[str, JsonValue]:
         """Return every metric by name, the latest of each name."""
-        return {
-            name: parameter.get_value()
-            for step in self.all_steps()
-            for attempt in step.attempts
-            for name, parameter in attempt.user_defined_metrics.items()
-            if parameter.kind == "metric"
-        } | {
+        return dict(metrics_of(self.steps)) | {
             # Values that a map reduced from its branches.
             name: parameter.get_value()
             for name, parameter in self.parameters.items()
@@ -291,11 +287,11 @@ class RunLog(Model):
             raise BranchLogNotFoundError(self.run_id, i_name) from None
 
 
-def _statuses(steps: Mapping[str, StepLog], at: str) -> Iterator[tuple[str, str]]:
-    for step in steps.values():
+def _statuses(steps: Iterable[StepEntry], at: str) -> Iterator[tuple[str, str]]:
+    for step in steps:
         path = join(at, step.name)
         yield path, step.status
         is_folded = step.step_type in {"map", "loop"}
-        for name, branch in step.branches.items():
-            own = EACH if is_folded else name.rpartition(".")[2]
-            yield from _statuses(branch.steps, join(path, own))
+        for branch in branches_of(step):
+            own = EACH if is_folded else branch.path.rpartition(".")[2]
+            yield from _statuses(steps_of(branch), join(path, own))

@@ -3,9 +3,11 @@
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from threading import Thread
 from types import MappingProxyType
+from typing import IO, Literal
 
-from runnable.capture import environment_of_step
+from runnable.capture import environment_of_step, is_written_through
 from runnable.concurrency import call_later
 from runnable.events.telemetry import carried_environment
 from runnable.executor.base import BaseJobExecutor, BasePipelineExecutor
@@ -15,6 +17,7 @@ from runnable.executor.local import LocalOptions
 
 _GRACE_SECONDS = 10
 _NO_VARIABLES: Mapping[str, str] = MappingProxyType({})
+_STREAMS: tuple[Literal["stdout", "stderr"], ...] = ("stdout", "stderr")
 _RUNNABLE = (sys.executable, "-m", "runnable.cli")
 
 
@@ -77,8 +80,15 @@ class CommandProcess:
     def _run(self) -> int:
         known = environment_of_step()
         environment = {**known, **carried_environment(), **self._variables}
-        with subprocess.Popen(self._command, env=environment) as process:  # noqa: S603
+        # Its output goes where ours goes, unless something is drawn there.
+        target = subprocess.PIPE if is_written_through() else None
+        with subprocess.Popen(  # noqa: S603 - our own command
+            self._command, env=environment, stdout=target, stderr=target
+        ) as process:
             self._process = process
+            for name in _STREAMS if target is not None else ():
+                args = (getattr(process, name), name)
+                Thread(target=_pass_on, args=args, daemon=True).start()
             if self._stopped:  # just before it started
                 self.stop()
             try:
@@ -95,3 +105,8 @@ class CommandProcess:
             return
         process.terminate()
         call_later(_GRACE_SECONDS, process.kill)
+
+
+def _pass_on(pipe: IO[bytes], name: Literal["stdout", "stderr"]) -> None:
+    for line in pipe:
+        getattr(sys, name).write(line.decode("utf-8", "backslashreplace"))

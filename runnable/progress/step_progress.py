@@ -118,12 +118,10 @@ class Steps:
         graph, state = self._context.dag, self._state()
         for name, node in graph.nodes.items() if graph and state else ():
             before = state.step(name) if state else None
-            if before is None or name in TERMINAL_NAMES:
-                continue
-            step = StepProgress(name, name, node.node_type, 0.0, before.status)
-            branches = before.branches.values()
-            step.counts = Counter(it.status for it in branches if _has_succeeded(it))
-            if before.status == defaults.SUCCESS or step.counts:
+            has_succeeded = before is not None and before.status == defaults.SUCCESS
+            if has_succeeded and name not in TERMINAL_NAMES:
+                step = StepProgress(name, name, node.node_type, 0.0, defaults.SUCCESS)
+                step.counts = self._succeeded(name)
                 self.steps[name] = step
 
     def waiting(self) -> Iterator[str]:
@@ -148,6 +146,7 @@ class Steps:
             step = steps[name] = StepProgress(
                 event.path, event.name, event.step_type, began
             )
+            step.counts = self._succeeded(event.path)
         step.started = step.started or began
         step.status, step.ended = "", 0.0
         if isinstance(event, StepStarted):
@@ -185,6 +184,13 @@ class Steps:
         else:
             step.branches.pop(name, None)
 
+    def _succeeded(self, path: str) -> Counter[str]:
+        """Count the branches of a step that succeeded before the run was resumed."""
+        state = self._state()
+        before = state.step(path) if state is not None else None
+        branches = before.branches.values() if before is not None else ()
+        return Counter(it.status for it in branches if it.status == defaults.SUCCESS)
+
     def _expected(self, path: str) -> int | None:
         """Return how many branches a step will have, if it has any and that is known.
 
@@ -201,10 +207,6 @@ class Steps:
         if isinstance(node, ParallelNode):
             return len(node.branches)
         return 1 if isinstance(node, CompositeNode) else None
-
-
-def _has_succeeded(scope: object) -> bool:
-    return getattr(scope, "status", "") == defaults.SUCCESS
 
 
 def _seconds(moment: str) -> float:

@@ -68,14 +68,14 @@ class Terminal:
     def end(self, run: RunProgress) -> None:
         """Print how a run has ended, above those that go on."""
         with self._lock:
+            self._finish_lines()
             self._console.print(Text(end_text(run), _STYLES.get(run.status, "")))
 
     def close(self) -> None:
         """Draw nothing any more."""
         self._passing.__exit__(None, None, None)
         with self._lock:
-            for above in self._above.values():
-                above.finish()
+            self._finish_lines()
             self._above.clear()
             if self._live is not None:
                 self._live.stop()
@@ -89,6 +89,10 @@ class Terminal:
             else:
                 # As it is: it may have colours of its own.
                 self._console.print(Text.from_ansi(text), soft_wrap=True)
+
+    def _finish_lines(self) -> None:
+        for above in self._above.values():
+            above.finish()
 
     def _above_of(self, stream: TextIO) -> TextIO:
         """Return what is written to instead of a stream, if it shows here."""
@@ -131,23 +135,27 @@ class _Above:
     def __init__(self, terminal: Terminal, lock: threading.RLock) -> None:
         self._terminal = terminal
         self._lock = lock
-        self._rest = ""
+        # By thread: `print` writes the end of a line by itself.
+        self._rests: dict[int, str] = {}
 
     def write(self, text: str, /) -> int:
+        thread = threading.get_ident()
         with self._lock:
-            *lines, rest = (self._rest + text).split("\n")
-            # What a carriage return goes back to is written over.
-            self._rest = rest.rpartition("\r")[2] or rest[-_LONGEST_LINE:]
+            *lines, rest = (self._rests.pop(thread, "") + text).split("\n")
+            if rest:
+                # What a carriage return goes back to is written over.
+                shown = rest.rpartition("\r")[2] or rest
+                self._rests[thread] = shown[-_LONGEST_LINE:]
             if lines:
-                shown = [it.rstrip("\r").rpartition("\r")[2] for it in lines]
-                self._terminal.write("\n".join(shown))
+                whole = [it.rstrip("\r").rpartition("\r")[2] for it in lines]
+                self._terminal.write("\n".join(whole))
         return len(text)
 
     def flush(self) -> None:
         """Do nothing: a line is printed when it is whole."""
 
     def finish(self) -> None:
-        """Print a line that has no end."""
-        if self._rest:
-            self._terminal.write(self._rest.rstrip("\r"))
-            self._rest = ""
+        """Print lines that have no end."""
+        for rest in self._rests.values():
+            self._terminal.write(rest.rstrip("\r"))
+        self._rests.clear()

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from runnable.datastore import RunLog, StepLog
+from runnable.datastore.outlines import all_entries, entries_of
 from runnable.journal import CodeIdentity
 
 _SHOWN_FILES = 3
@@ -43,11 +44,14 @@ def cached_from(step: StepLog) -> str:
 
 def code_identities(run_log: RunLog) -> Sequence[CodeIdentity]:
     """Return the identities of the code of the latest attempt of a run."""
-    latest = run_log.job.attempts[-1:] if run_log.job is not None else []
-    if not latest:
-        for step in run_log.all_steps():  # may be very many: one is kept
-            latest = step.attempts[-1:] or latest
-    return latest[0].code_identities if latest else []
+    attempts = run_log.job.attempts if run_log.job is not None else []
+    if not attempts:
+        entries = all_entries(entries_of(run_log.steps))
+        paths = [step.path for step in entries if step.attempts]
+        if paths:
+            step, _ = run_log.search_step_by_internal_name(paths[-1])
+            attempts = step.attempts
+    return attempts[-1].code_identities if attempts else []
 
 
 def environment_of(run_log: RunLog) -> Mapping[str, str]:

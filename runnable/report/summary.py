@@ -1,15 +1,26 @@
 """A short, readable summary of a run."""
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 
-from runnable.datastore import ObjectParameter, RunLog, StepLog
-from runnable.defaults import FAIL
+from runnable.datastore import ObjectParameter, RunLog
+from runnable.datastore.log_entries import AttemptEntry, StepEntry
+from runnable.datastore.outlines import (
+    all_entries,
+    branches_of,
+    entries_of,
+    steps_of,
+)
+from runnable.defaults import CANCELLED, FAIL, SUCCESS
 from runnable.graph import TERMINAL_NAMES
-from runnable.report.provenance import cached_from, provenance
-from runnable.system.moments import local_text
+from runnable.report.failures import failures
+from runnable.report.provenance import provenance
+from runnable.system.moments import local_text, moment_of
 
 _MOST_LINES = 60
+_MOST_FAILED = 5
+_MOST_BRANCHES = 10
 
 
 def summarise(run_log: RunLog) -> str:
@@ -27,23 +38,47 @@ def summarise(run_log: RunLog) -> str:
         Run r1: SUCCESS
     """
     lines = [f"Run {run_log.run_id}: {run_log.status}"]
-    messages = (
-        f"  {step.internal_name}: {_message(step)}"
-        for step in run_log.all_steps()
-        if _message(step)
-    )
-    lines += islice(messages, _MOST_LINES)
-    if run_log.job is not None and (why := error_of(run_log)):
-        lines.append(f"  {why}")
+    lines += _failed(run_log)
+    lines += _table("Notes", list(_notes(run_log)))
     lines += _table("Steps", list(_steps(run_log)))
-    metrics = run_log.metrics()
     lines += _table(
-        "Metrics", [(name, shown_metric(it)) for name, it in metrics.items()]
+        "Metrics", [(name, shown_metric(it)) for name, it in run_log.metrics().items()]
     )
     lines += _table("Artifacts", _artifacts(run_log))
     lines += _table("Ran with", list(provenance(run_log).items()))
     lines += _table("Where things are", _locations(run_log))
+    if run_log.status in {FAIL, CANCELLED} and run_log.job is None:
+        lines += ["Resume it:", f"  runnable retry {run_log.run_id}"]
     return "\n".join(lines)
+
+
+def _failed(run_log: RunLog) -> Iterator[str]:
+    """Yield a block for each step that has failed by itself."""
+    found = failures(run_log)
+    if found:
+        yield "Failed:"
+    for it in found[:_MOST_FAILED]:
+        tried = f" (attempt {it.attempts})" if it.attempts > 1 else ""
+        first, *rest = it.message.strip().splitlines() or ["no reason was recorded"]
+        yield f"  {it.path}{tried}: {first}"
+        yield from (f"    {line}" for line in rest[:_MOST_LINES])
+        if it.place:
+            yield f"    at {it.place}"
+    if more := len(found[_MOST_FAILED:]):
+        yield f"  and {more:,} more"
+    if not found and run_log.status == FAIL:
+        yield "Failed:"
+        yield "  it ended at its fail node"
+
+
+def _notes(run_log: RunLog) -> Iterator[tuple[str, str]]:
+    """Yield what steps say that have succeeded, such as what two branches have set."""
+    noted = (
+        (step.path, step.attempts[-1].message if step.attempts else step.message)
+        for step in all_entries(entries_of(run_log.steps))
+        if step.status != FAIL
+    )
+    yield from islice(((path, text) for path, text in noted if text), _MOST_LINES)
 
 
 def error_of(run_log: RunLog) -> str:
@@ -64,43 +99,67 @@ def error_of(run_log: RunLog) -> str:
     if run_log.job is not None:
         attempts = run_log.job.attempts
         return attempts[-1].message if attempts else run_log.job.message
-    failed = [step for step in run_log.all_steps() if step.status == FAIL]
-
-    messages = [f"{step.internal_name}: {_message(step)}" for step in failed]
-    return messages[-1] if messages else "it ended at its fail node"
-
-
-def _message(step: StepLog) -> str:
-    return step.attempts[-1].message if step.attempts else step.message
+    causes = failures(run_log)
+    if not causes:
+        return "it ended at its fail node"
+    return f"{causes[-1].path}: {causes[-1].message}"
 
 
 def _steps(run_log: RunLog) -> Iterator[tuple[str, str]]:
-    """Yield a line for each step; a long list of branches is counted."""
-    # The ends of graphs are there for programs.
-    shown = (
-        step for step in run_log.all_steps() if step.step_type not in TERMINAL_NAMES
-    )
-    for number, step in enumerate(shown):
-        if number >= _MOST_LINES:
-            yield "...", f"more than {_MOST_LINES} steps; see the run log"
-            return
-        text = f"{step.status:8} {_seconds(step)}"
-        if len(step.attempts) > 1:
-            text += f"  {len(step.attempts)} attempts"
-        if cached := cached_from(step):
-            text += f"  cached, from {cached}"
-        if step.branches:
-            text += f"  {len(step.branches)} branch(es)"
-        yield step.internal_name, text
+    """Yield a line for each step; of many branches, those that failed."""
+    listed = _listed(entries_of(run_log.steps))
+    yield from islice(listed, _MOST_LINES)
+    if next(listed, None) is not None:
+        yield "...", f"more than {_MOST_LINES} steps; see the run log"
 
 
-def _seconds(step: StepLog) -> str:
-    total = sum(attempt.duration.total_seconds() for attempt in step.attempts)
+def _listed(steps: Iterable[StepEntry]) -> Iterator[tuple[str, str]]:
+    for step in steps:
+        if step.step_type in TERMINAL_NAMES:
+            continue  # the ends of graphs are there for programs
+        yield step.path, _described(step)
+        branches = list(branches_of(step))
+        shown = branches
+        if len(branches) > _MOST_BRANCHES:
+            bad = [it for it in branches if it.status != SUCCESS]
+            shown = [*bad, *branches[:1]][:_MOST_BRANCHES] if bad else []
+        for branch in shown:
+            yield from _listed(steps_of(branch))
+        if more := len(branches) - len(shown):
+            yield f"{step.path}.*", f"{more:,} more branches"
+
+
+def _described(step: StepEntry) -> str:
+    text = f"{step.status:8} {_seconds(step)}"
+    if len(step.attempts) > 1:
+        text += f"  {len(step.attempts)} attempts"
+    if cached := step.attempts[-1].cached_from if step.attempts else "":
+        text += f"  cached, from {cached}"
+    if step.branches:
+        text += f"  {_counted(Counter(it.status for it in branches_of(step)))}"
+    return text.rstrip()
+
+
+def _counted(statuses: Counter[str]) -> str:
+    number = statuses.total()
+    branches = f"{number:,} branch{'es' if number > 1 else ''}"
+    others = [f"{n:,} {it}" for it, n in statuses.items() if it != SUCCESS]
+    return f"{branches}, {', '.join(others)}" if others else branches
+
+
+def _seconds(step: StepEntry) -> str:
+    total = sum(map(_took, step.attempts))
     latest = step.attempts[-1] if step.attempts else None
-    if latest is not None and latest.start_time and not latest.end_time:
-        since = local_text(latest.start_time)
+    if latest is not None and latest.start and not latest.end:
+        since = local_text(latest.start)
         return f"{total:.2f} s, and since {since}" if total else f"since {since}"
     return f"{total:.2f} s" if step.attempts else " " * 6
+
+
+def _took(attempt: AttemptEntry) -> float:
+    if not attempt.start or not attempt.end:
+        return 0.0
+    return (moment_of(attempt.end) - moment_of(attempt.start)).total_seconds()
 
 
 def shown_metric(value: object) -> str:
@@ -115,10 +174,10 @@ def shown_metric(value: object) -> str:
 
 def _artifacts(run_log: RunLog) -> list[tuple[str, str]]:
     files = [
-        (file.name, file.catalog_relative_path)
-        for step in run_log.all_steps()
-        for file in step.data_catalog
-        if file.stage == "put"
+        (str(file["name"]), str(file["catalog_relative_path"]))
+        for step in all_entries(entries_of(run_log.steps))
+        for file in step.files
+        if file["stage"] == "put"
     ]
     objects = [
         (name, f"{run_log.run_id}/{parameter.key}")

@@ -4,16 +4,19 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from runnable import defaults
 from runnable.datastore import BranchLog, RunLog, StepAttempt, StepLog
+from runnable.datastore.log_entries import BranchEntry, StepEntry
+from runnable.datastore.outlines import branches_of, entries_of, steps_of
 from runnable.graph import TERMINAL_NAMES
 from runnable.report.provenance import cached_from, provenance
 from runnable.report.step_details import details_of, short_text
 from runnable.report.time_scale import TimeScale, duration_text
 from runnable.system.moments import local_text, moment_of
 
+Step = TypeVar("Step", StepLog, StepEntry)
 _WIDTH = 40
 _MOST_BRANCHES = 20
 """Of more, those that failed are shown, and some others; the rest is counted."""
@@ -120,7 +123,10 @@ def timeline(run_log: RunLog) -> Timeline:
     if run_log.job is not None:
         steps.insert(0, _step_of(run_log))
     extents = _Extents()
-    whole = _around(it for step in steps if (it := extents.of_step(step)))
+    has_job = run_log.job is not None
+    logs = {it.internal_name: it for it in steps} if has_job else run_log.steps
+    entries = _without_ends(entries_of(logs))
+    whole = _around(it for entry in entries if (it := extents.of_step(entry)))
     began, ended = whole or (None, None)
     rows = _Rows(began, extents)
     drawn = [rows.of_step(step, "", 0) for step in steps]
@@ -158,11 +164,7 @@ _Extent = tuple[datetime, datetime]
 
 
 class _Extents:
-    """Finds the first and the last moment of steps and branches, each of them once.
-
-    A long map is not looked at more often than needed: a run log makes the logs of its
-    branches anew each time.
-    """
+    """Finds the first and the last moment of steps and branches, each of them once."""
 
     def __init__(self) -> None:
         self._known: dict[str, _Extent | None] = {}
@@ -171,42 +173,35 @@ class _Extents:
         self.of_branches: dict[str, list[tuple[str, str]]] = {}
         """The names and the statuses of the branches of a step, by its path."""
 
-    def of_step(self, step: StepLog) -> _Extent | None:
-        """Return the extent of a step, with all that is in it."""
-        if step.internal_name not in self._known:
-            self._known[step.internal_name] = self._of_step(step)
-        return self._known[step.internal_name]
-
-    def _of_step(self, step: StepLog) -> _Extent | None:
+    def of_step(self, step: StepEntry) -> _Extent | None:
+        """Find the extent of a step, and of all that is in it."""
         if step.attempts:
             self.statuses[step.status] += 1
         moments = [
             moment_of(text)
             for attempt in step.attempts
-            for text in (attempt.start_time, attempt.end_time)
+            for text in (attempt.start, attempt.end)
             if text
         ]
-        statuses = self.of_branches[step.internal_name] = []
-        for name, branch in step.branches.items():
-            statuses.append((name, branch.status))
-            moments += self.of_branch(branch) or ()
-        return (min(moments), max(moments)) if moments else None
+        statuses = self.of_branches[step.path] = []
+        for branch in branches_of(step):
+            statuses.append((branch.path, branch.status))
+            moments += self._of_branch(branch) or ()
+        found = (min(moments), max(moments)) if moments else None
+        self._known[step.path] = found
+        return found
 
-    def of_branch(self, branch: BranchLog) -> _Extent | None:
-        """Return the extent of a branch."""
-        if branch.internal_name not in self._known:
-            steps = _without_ends(branch.steps.values())
-            found = [self.of_step(step) for step in steps]
-            around = _around(it for it in found if it)
-            self._known[branch.internal_name] = around
-        return self._known[branch.internal_name]
+    def _of_branch(self, branch: BranchEntry) -> _Extent | None:
+        found = [self.of_step(step) for step in _without_ends(steps_of(branch))]
+        self._known[branch.path] = around = _around(it for it in found if it)
+        return around
 
     def known(self, path: str) -> _Extent | None:
         """Return the extent of a step or a branch that was looked at."""
         return self._known[path]
 
 
-def _without_ends(steps: Iterable[StepLog]) -> list[StepLog]:
+def _without_ends(steps: Iterable[Step]) -> list[Step]:
     """Leave out the ends of graphs, which are there for programs."""
     return [step for step in steps if step.step_type not in TERMINAL_NAMES]
 
@@ -248,7 +243,7 @@ class _Rows:
             depth,
             step.step_type,
             step.status,
-            *self._place(self._extents.of_step(step)),
+            *self._place(self._extents.known(step.internal_name)),
             spans=spans,
             message=last.message if last is not None else step.message,
             traceback=last.traceback if last is not None else step.traceback,
@@ -279,7 +274,6 @@ class _Rows:
     def _branches(self, step: StepLog, depth: int) -> list[Bar]:
         if len(step.branches) <= _MOST_BRANCHES:
             return [self._branch(it, depth) for it in step.branches.values()]
-        self._extents.of_step(step)
         statuses = dict(self._extents.of_branches[step.internal_name])
         bad = [name for name, status in statuses.items() if status in _UNHEALTHY]
         bad.sort(key=lambda name: statuses[name] != defaults.FAIL)
@@ -295,7 +289,7 @@ class _Rows:
         if len(steps) == 1:
             return self.of_step(steps[0], name, depth)
         inside = [self.of_step(it, "", depth + 1) for it in steps]
-        place = self._place(self._extents.of_branch(branch))
+        place = self._place(self._extents.known(branch.internal_name))
         path, status = branch.internal_name, branch.status
         return Bar(path, name, depth, "branch", status, *place, inside=inside)
 

@@ -37,7 +37,7 @@ def execute(*arguments):
 def test_exit_statuses(body, arguments, code, text):
     script = PIPELINE.format(body=body) + EXECUTE.format(arguments=arguments)
     Path("script.py").write_text(script)
-    finished = execute("execute", "script.py")
+    finished = execute("execute", "script.py", "--no-progress")
     assert finished.returncode == code, finished.stderr
     assert text in finished.stderr
     lines = finished.stderr.splitlines()
@@ -214,9 +214,9 @@ def test_a_failure_that_the_script_has_caught_is_no_success():
         "try:\n    pipeline.execute(run_id='r1')\nexcept Exception:\n    pass\n"
     )
     Path("script.py").write_text(script)
-    finished = execute("execute", "script.py")
+    finished = execute("execute", "script.py", "--no-progress")
     assert finished.returncode == 1
-    assert finished.stderr.startswith("Run r1: FAIL\n")
+    assert finished.stderr.startswith("Run r1: FAIL\nFailed:\n  s: ValueError")
     assert finished.stderr.endswith("runnable: failed: run r1\n")
 
 

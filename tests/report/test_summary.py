@@ -1,5 +1,6 @@
 """The summary that people read after a run."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from runnable import (
     Map,
     Pipeline,
     PythonTask,
+    Stub,
     metric,
     pickled,
     summarise,
@@ -48,7 +50,28 @@ def test_the_summary_of_a_failed_run_has_the_reason(in_memory):
         )
     text = summarise(caught.value.run_log)
     assert text.splitlines()[0].endswith(": FAIL")
-    assert text.splitlines()[1] == "  load: ValueError: no rows"
+    title, cause, place = text.splitlines()[1:4]
+    assert (title, cause) == ("Failed:", "  load: ValueError: no rows")
+    assert re.fullmatch(r"    at .*test_summary\.py:\d+ in fail", place)
+    assert text.endswith(f"Resume it:\n  runnable retry {caught.value.run_id}")
+
+
+def test_of_many_branches_those_that_failed_are_listed(in_memory):
+    def check(x):
+        if x == 70:
+            raise ValueError("[red]odd\x1b[1m\nsecond line")
+
+    branch = PythonTask(name="s", function=check).as_pipeline()
+    step = Map(name="m", branch=branch, iterate_on="xs", iterate_as="x")
+    with pytest.raises(ExecutionFailedError) as caught:
+        Pipeline(steps=[step]).execute(
+            parameters={"xs": list(range(1000))}, services=in_memory
+        )
+    lines = summarise(caught.value.run_log).splitlines()
+    assert lines[2:4] == ["  m.70.s: ValueError: [red]odd\x1b[1m", "    second line"]
+    assert "  m       FAIL             1,000 branches, 1 FAIL" in lines
+    assert "  m.*     998 more branches" in lines
+    assert len(lines) < 25
 
 
 def test_tries_and_branches_are_counted_and_long_lists_are_cut(in_memory):
@@ -65,8 +88,9 @@ def test_tries_and_branches_are_counted_and_long_lists_are_cut(in_memory):
         parameters={"xs": list(range(100))}, services=in_memory
     )
     lines = summarise(run_log).splitlines()
-    assert "100 branch(es)" in lines[2]
-    assert "2 attempts" in lines[3]
+    assert "100 branches" in lines[2]
+    long = Pipeline(steps=[Stub(name=f"s{n}") for n in range(70)])
+    lines = summarise(long.execute(services=in_memory)).splitlines()
     assert sum("more than 60 steps; see the run log" in line for line in lines) == 1
     assert len(lines) < 70
     assert not [line for line in lines if "success" in line]
