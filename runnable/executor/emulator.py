@@ -86,13 +86,14 @@ class CommandProcess:
             self._command, env=environment, stdout=target, stderr=target
         ) as process:
             self._process = process
-            for name in _STREAMS if target is not None else ():
-                args = (getattr(process, name), name)
-                Thread(target=_pass_on, args=args, daemon=True).start()
+            readers = _readers(process) if target is not None else ()
             if self._stopped:  # just before it started
                 self.stop()
             try:
-                return process.wait()
+                status = process.wait()
+                for reader in readers:
+                    reader.join(_GRACE_SECONDS)
+                return status
             except BaseException:
                 self.stop()
                 raise
@@ -105,6 +106,17 @@ class CommandProcess:
             return
         process.terminate()
         call_later(_GRACE_SECONDS, process.kill)
+
+
+def _readers(process: subprocess.Popen[bytes]) -> list[Thread]:
+    """Start to pass on what a process prints."""
+    made = [
+        Thread(target=_pass_on, args=(getattr(process, name), name), daemon=True)
+        for name in _STREAMS
+    ]
+    for reader in made:
+        reader.start()
+    return made
 
 
 def _pass_on(pipe: IO[bytes], name: Literal["stdout", "stderr"]) -> None:

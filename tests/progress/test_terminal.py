@@ -128,7 +128,7 @@ def test_what_other_processes_print_is_above_what_is_drawn():
         "if __name__ == '__main__':\n    main()\n"
     )
     terminal = Terminal([*EXECUTE[:4], "script.py", "--config=emulator.yaml"])
-    terminal.wait_for(lambda it: re.search("^ ✓ first", it, re.M) is not None)
+    terminal.wait_for(lambda it: re.search("^ ✓ first", it, re.MULTILINE) is not None)
     Path("go-on").touch()
     assert terminal.end() == 0
     lines = terminal.everything.splitlines()
