@@ -88,6 +88,12 @@ class RunContainer(containers.DeclarativeContainer):
     io_threads: providers.Provider[Threads] = providers.ThreadSafeSingleton(
         Threads, limit=32
     )
+    hook_threads: providers.Provider[Threads] = providers.ThreadSafeSingleton(
+        Threads, limit=8, idle_seconds=0.0, is_daemon=False
+    )
+    on_run_end: providers.Provider[object] = providers.Object(())
+    """Hooks that are called when a run has ended, beside those of its configuration:
+    functions, or mappings as in the configuration file."""
     fork_server: "providers.Provider[ForkServer]" = providers.ThreadSafeSingleton(
         _make_fork_server
     )

@@ -28,7 +28,7 @@ from runnable.parameters.packing import unpacked_variables
 from runnable.parameters.sources import WrittenValues, read_parameters_file
 from runnable.parameters.values import json_or_text
 from runnable.scope.launcher import NOBODY, launcher
-from runnable.scope.options import Options, RunSettings, Where, completed
+from runnable.scope.options import Options, RunSettings, Where, completed, nowhere
 from runnable.system.yaml_files import read_document
 
 logger = logging.getLogger(__name__)
@@ -82,7 +82,7 @@ class Settings:
             defaults.RUNNABLE_PARAMETERS_FILE, ""
         )
         named = _named(environment, defaults.VARIABLE_PREFIX)
-        from_file, locations = _from_file(configuration_file, named)
+        from_file, locations, hooks = _from_file(configuration_file, named)
         given = _check_kinds(options.services, lambda _: "services")
         overridden = self._overridden()
         values, texts = _parameters(parameters_file, options.parameters, environment)
@@ -105,6 +105,7 @@ class Settings:
                 if environment.get(variable)
             },
             retry_run_id=options.resume or environment.get(defaults.RETRY_RUN_ID, ""),
+            on_run_end=[*hooks, *self._hooks()],
             must_be_new=environment.get(defaults.MUST_BE_NEW) == "true",
         )
 
@@ -126,6 +127,11 @@ class Settings:
         overriding = {kind: provider() for kind, provider in overridden.items()}
         chosen = {**_DEFAULTS, **from_file, **own, **given, **overriding}
         return chosen | _elsewhere(chosen, environment)
+
+    def _hooks(self) -> list[object]:
+        provider = self._container.providers.get("on_run_end")
+        described = provider() if provider is not None else ()
+        return _hooks_of(described) if described else []
 
     def _overridden(self) -> dict[str, ContextScoped[object]]:
         return {
@@ -184,14 +190,26 @@ def _check_arguments(options: Options) -> None:
 
 def _from_file(
     configuration_file: str, named: Mapping[str, str]
-) -> tuple[dict[str, object], dict[str, Where]]:
-    """Return the services of a file, and where in it they stand, by kind."""
+) -> tuple[dict[str, object], dict[str, Where], list[object]]:
+    """Return the services of a file, where in it they stand, by kind, and its hooks."""
     if not configuration_file:
-        return {}, {}
+        return {}, {}, []
     document = read_document(Path(configuration_file), "configuration file")
     content = _substitute(document.content, named, document.location)
+    hooks: list[object] = []
+    for key in [it for it in content if kind_of(it) == "on_run_end"]:
+        hooks += _hooks_of(content.pop(key), partial(document.location, key))
     services = _check_kinds(content, document.location)
-    return services, {kind_of(key): partial(document.location, key) for key in content}
+    places: dict[str, Where] = {
+        kind_of(key): partial(document.location, key) for key in content
+    }
+    return services, places, hooks
+
+
+def _hooks_of(described: object, where: Where = nowhere) -> list[object]:
+    from runnable.events.run_end import hooks_of  # most programs have none
+
+    return [*hooks_of(described, where)]
 
 
 def _default_file() -> str:

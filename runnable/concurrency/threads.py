@@ -25,14 +25,18 @@ class Threads:
     Args:
         limit: How many there are; further jobs wait, unless they are urgent.
         idle_seconds: How long a thread waits for another job.
+        is_daemon: Whether the program may end before a job has.
 
     Example:
         >>> Threads().submit(lambda: 6 * 7).result()
         42
     """
 
-    def __init__(self, limit: int = 128, idle_seconds: float = 2.0) -> None:
+    def __init__(
+        self, limit: int = 128, idle_seconds: float = 2.0, *, is_daemon: bool = True
+    ) -> None:
         self._limit = limit
+        self._is_daemon = is_daemon
         self._idle_seconds = idle_seconds
         self._begin()
 
@@ -77,7 +81,7 @@ class Threads:
         self._count += 1
         try:
             threading.Thread(
-                target=self._work, name="runnable worker", daemon=True
+                target=self._work, name="runnable worker", daemon=self._is_daemon
             ).start()
         except RuntimeError:
             # The machine has no more threads; those there are may do it later.

@@ -91,12 +91,12 @@ class CommandProcess:
                 self.stop()
             try:
                 status = process.wait()
-                for reader in readers:
-                    reader.join(_GRACE_SECONDS)
-                return status
             except BaseException:
                 self.stop()
                 raise
+            for reader in readers:
+                reader.join(_GRACE_SECONDS)
+            return status
 
     def stop(self) -> None:
         """Ask it to end; it records that it was cancelled."""

@@ -1,6 +1,6 @@
 """The options of a run, as the caller gives them and as they are resolved."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
@@ -71,6 +71,8 @@ class RunSettings(NamedTuple):
     retry_indicator: str = ""
     code_ids: Mapping[str, str] = MappingProxyType({})
     """What else identifies the code, by kind: the image, the workflow."""
+    on_run_end: Sequence[object] = ()
+    """The `events.run_end.Hook`s that are called at its end."""
     must_be_new: bool = False
     """Whether there must be no run of its id."""
 

@@ -1,7 +1,7 @@
 """From the arguments of `execute` to a run that is current, and to its end."""
 
 import threading
-from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Generator, Iterator, Mapping, Sequence
 from contextlib import (
     AbstractContextManager,
     ExitStack,
@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, cast
 from pydantic import JsonValue
 
 from runnable import defaults
-from runnable.concurrency import ActiveRun
+from runnable.concurrency import ActiveRun, Threads
 from runnable.context import RunContext, RunScope, get_run_context
 from runnable.datastore import AnyParameter, RunLog
 from runnable.datastore.errors import RetryValidationError
@@ -46,6 +46,7 @@ from runnable.parameters.errors import (
     ValueNotStorableError,
 )
 from runnable.scope import current_scope, enter_step, find_run, require_run, restore
+from runnable.scope.injection import Provide, inject
 from runnable.scope.launcher import NOBODY, launcher
 from runnable.scope.options import Options, RunSettings
 from runnable.scope.service import Service
@@ -213,19 +214,39 @@ def prepared(
             _same_for_all(settings, services),
             _shown(context, options, is_nested=around is not None),
         ):
-            for listener in listeners():
-                context.subscribe(listener)
-            if event_log.is_wanted():
-                context.subscribe(event_log.log_event)
-            if spans := telemetry.subscriber(context):
-                context.subscribe(spans)
-            if queue := get_stream_queue():
-                context.subscribe(QueueSubscriber(queue, context))
+            for subscriber in _subscribers(context):
+                context.subscribe(subscriber)
+            if settings.on_run_end and around is None:
+                context.subscribe(_hooks(context, settings))
             # A service may have ten thousand active runs: keep no more than needed.
             del options, settings, services, around
             yield PreparedRun(request, context, parameters, shared_of_container())
     finally:
         close_all(made)
+
+
+def _subscribers(context: RunContext) -> Iterator[Subscriber]:
+    """Yield those who want to see all runs that are started here."""
+    yield from listeners()
+    if event_log.is_wanted():
+        yield event_log.log_event
+    if spans := telemetry.subscriber(context):
+        yield spans
+    if queue := get_stream_queue():
+        yield QueueSubscriber(queue, context)
+
+
+@inject
+def _hooks(
+    context: RunContext,
+    settings: RunSettings,
+    *,
+    threads: Threads = Provide["hook_threads"],
+) -> Subscriber:
+    from runnable.events.run_end import Hook, RunEndHooks  # most programs have none
+
+    hooks = [it for it in settings.on_run_end if isinstance(it, Hook)]
+    return RunEndHooks(context, hooks, threads)
 
 
 def ports_of(request: RunRequest) -> Mapping[str, type[Service]]:

@@ -1,0 +1,247 @@
+"""Hooks that are called when a run has ended."""
+
+import asyncio
+import json
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from runnable import Pipeline, PythonTask, metric
+from runnable.exceptions import ConfigurationError, ExecutionFailedError
+from runnable.secrets import BaseSecrets
+
+
+class Gate:
+    """A hook that a test waits for."""
+
+    def __init__(self):
+        self.calls = []
+        self._called = threading.Semaphore(0)
+
+    def __call__(self, ended):
+        self.calls.append(ended)
+        self._called.release()
+
+    def wait(self):
+        assert self._called.acquire(timeout=30)
+        return self.calls[-1]
+
+
+class Receiver(ThreadingHTTPServer):
+    """A server that keeps what it gets."""
+
+    def __init__(self, status=200):
+        self.gate = Gate()
+        gate = self.gate
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self):
+                content = self.rfile.read(int(self.headers["Content-Length"]))
+                self.send_response(status)
+                self.send_header("Location", "http://elsewhere.invalid/")
+                self.end_headers()
+                gate((json.loads(content), dict(self.headers)))
+
+            def log_message(self, *_):
+                """Print nothing."""
+
+        super().__init__(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+@pytest.fixture
+def receiver():
+    with Receiver() as server:
+        yield server
+        server.shutdown()
+
+
+def work(rows: int) -> int:
+    if rows < 0:
+        raise ValueError("no rows")
+    return rows
+
+
+PIPELINE = Pipeline(
+    name="daily",
+    steps=[PythonTask(name="count", function=work, returns=[metric("rows")])],
+)
+MEMORY = {"run_log_store": {"type": "memory"}, "catalog": {"type": "do-nothing"}}
+
+
+def run(rows, **more):
+    arguments = {"parameters": {"rows": rows}, "services": MEMORY, **more}
+    return PIPELINE.execute(**arguments)
+
+
+def wait_for_threads():
+    """Wait until no hook is called any more."""
+    for thread in threading.enumerate():
+        if thread.name == "runnable worker" and not thread.daemon:
+            thread.join(30)
+
+
+def container_with(*hooks):
+    from containers import RunContainer
+
+    container = RunContainer()
+    container.on_run_end.override(list(hooks))
+    return container
+
+
+def test_a_function_learns_how_a_run_has_ended():
+    gate = Gate()
+    container = container_with({"function": gate, "when": "all"})
+    run_log = run(3, container=container, tag="nightly")
+    ended = gate.wait()
+    assert ended[:5] == (run_log.run_id, "SUCCESS", "daily", "nightly", "")
+    assert ended.metrics == {"rows": 3}
+
+
+def test_without_more_words_it_is_called_after_failures_alone():
+    gate = Gate()
+    container = container_with(gate)
+    run(3, container=container)
+    with pytest.raises(ExecutionFailedError):
+        run(-1, container=container, run_id="r2")
+    ended = gate.wait()
+    assert ended.text == "Run daily r2: FAIL: count: ValueError: no rows"
+    assert len(gate.calls) == 1
+
+
+def test_a_coroutine_function_is_awaited_and_does_not_hold_the_loop():
+    gate = Gate()
+
+    async def hook(ended):
+        await asyncio.sleep(0)
+        gate(ended)
+
+    async def main():
+        container = container_with({"function": hook, "when": "all"})
+        await PIPELINE.execute_async(
+            parameters={"rows": 1}, services=MEMORY, container=container
+        )
+
+    asyncio.run(main())
+    assert gate.wait().status == "SUCCESS"
+
+
+def test_a_hook_that_fails_is_logged_and_fails_no_run(caplog):
+    def hook(ended):
+        gate(ended)
+        raise ValueError("not today")
+
+    gate = Gate()
+    container = container_with({"function": hook, "when": "all"})
+    assert run(1, container=container).status == "SUCCESS"
+    gate.wait()
+    wait_for_threads()
+    assert "not today" in caplog.text
+
+
+def test_runs_that_are_nested_in_a_step_call_no_hook():
+    gate = Gate()
+
+    def outer():
+        run(1)
+
+    container = container_with({"function": gate, "when": "all"})
+    flow = Pipeline(name="outer", steps=[PythonTask(name="s", function=outer)])
+    flow.execute(services=MEMORY, container=container)
+    gate.wait()
+    assert [it.pipeline for it in gate.calls] == ["outer"]
+
+
+def test_hooks_of_one_container_are_not_called_for_another():
+    first, second = Gate(), Gate()
+    run(1, container=container_with({"function": first, "when": "all"}))
+    run(1, container=container_with({"function": second, "when": "all"}), run_id="r2")
+    first.wait()
+    assert second.wait().run_id == "r2"
+    assert len(first.calls) == len(second.calls) == 1
+
+
+def configure(text):
+    Path("runnable-config.yaml").write_text(text)
+
+
+def test_a_webhook_gets_json(receiver, monkeypatch):
+    monkeypatch.setenv("RUNNABLE_VAR_token", "Bearer xyz")
+    address = f"http://127.0.0.1:{receiver.server_port}/hooks/1"
+    configure(
+        f"on-run-end:\n  - webhook: {address}\n    headers:\n      Authorization: $token\n"
+    )
+    with pytest.raises(ExecutionFailedError):
+        run(-1, run_id="r1")
+    content, headers = receiver.gate.wait()
+    assert content["text"] == "Run daily r1: FAIL: count: ValueError: no rows"
+    assert content["status"] == "FAIL"
+    assert headers["Authorization"] == "Bearer xyz"
+
+
+def test_a_program_waits_for_its_hooks_before_it_ends(receiver):
+    address = f"http://127.0.0.1:{receiver.server_port}/"
+    configure(f"on_run_end:\n  - webhook: {address}\n    when: all\n")
+    Path("script.py").write_text(
+        "from runnable import Stub\nStub(name='s').as_pipeline().execute()\n"
+    )
+    subprocess.run([sys.executable, "script.py"], check=True)
+    assert receiver.gate.calls[0][0]["status"] == "SUCCESS"
+
+
+def test_a_webhook_does_not_send_its_headers_to_another_address(caplog):
+    with Receiver(status=302) as server:
+        address = f"http://127.0.0.1:{server.server_port}/secret-path"
+        container = container_with({"webhook": address, "when": "all"})
+        run(1, container=container)
+        server.gate.wait()
+        wait_for_threads()
+        server.shutdown()
+    assert "HTTP Error 302" in caplog.text
+    assert "webhook of 127.0.0.1" in caplog.text
+    assert "secret-path" not in caplog.text
+
+
+class Secrets(BaseSecrets):
+    service_name: str = "own"
+
+    def get(self, name):
+        return "hunter2-hunter2"
+
+
+def test_a_secret_in_the_reason_is_masked():
+    def leak():
+        from runnable import get_secret
+
+        raise ValueError(get_secret("token"))
+
+    gate = Gate()
+    flow = Pipeline(steps=[PythonTask(name="s", function=leak)])
+    with pytest.raises(ExecutionFailedError):
+        flow.execute(
+            services={**MEMORY, "secrets": Secrets()}, container=container_with(gate)
+        )
+    assert "hunter2" not in gate.wait().error
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("on_run_end: {webhook: 'http://x'}", "it is a list"),
+        ("on_run_end:\n  - {}", "give a `webhook`, or a `function`"),
+        ("on_run_end:\n  - webhook: ftp://x", "begins with http or https"),
+        ("on_run_end:\n  - function: nowhere:hook", "no function 'nowhere:hook'"),
+        ("on_run_end:\n  - webhok: http://x", "webhok"),
+        ("on_run_end:\n  - {webhook: 'http://x', when: never}", "'failed' or 'all'"),
+    ],
+)
+def test_a_wrong_hook_is_refused_before_the_run_starts(text, problem):
+    configure(text)
+    with pytest.raises(ConfigurationError) as caught:
+        run(1)
+    assert problem in str(caught.value)
+    assert "on_run_end" in str(caught.value)
