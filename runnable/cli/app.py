@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from runnable.cli import argo, execute, inspect, nodes, pictures, results, runs
+from runnable.cli import argo, execute, inspect, nodes, pictures, results, runs, ui
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -41,6 +41,7 @@ app.command("timeline")(runs.timeline)
 app.command("logs")(results.logs)
 app.command("artifacts")(results.artifacts)
 app.add_typer(runs.app, name="runs")
+app.command("ui")(ui.ui)
 app.add_typer(inspect.config_app, name="config")
 app.command("plugins")(inspect.plugins)
 app.command("schema")(inspect.schema)

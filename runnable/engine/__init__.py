@@ -8,7 +8,7 @@ from runnable.engine.launching import (
     not_run,
 )
 from runnable.engine.opening import deletion_record
-from runnable.engine.process_identity import other_owner, owner_has_crashed
+from runnable.engine.process_identity import command_of, other_owner, owner_has_crashed
 from runnable.engine.rendering import Manifest, render
 from runnable.engine.run import run
 from runnable.engine.runtimes import (
@@ -44,6 +44,7 @@ __all__ = [
     "StepName",
     "attached",
     "check_launching",
+    "command_of",
     "deletion_record",
     "job_digest",
     "json_parameters",

@@ -154,3 +154,22 @@ def _id_namespace() -> str:
         return str(Path("/proc/self/ns/pid").readlink())
     except OSError:
         return ""
+
+
+def command_of(owner: Owner) -> list[str]:
+    """Return the command line of a process of this machine that is alive.
+
+    Args:
+        owner: The process.
+
+    Returns:
+        Its arguments; none if it is of another machine, has ended, or is not known.
+    """
+    process_id = owner.process_id
+    if owner != Owner(_host(), process_id, _started_of(_fields(process_id))):
+        return []
+    try:
+        content = Path(f"/proc/{process_id}/cmdline").read_bytes()
+    except OSError:
+        return []
+    return content.decode("utf-8", "replace").split("\0")[:-1]

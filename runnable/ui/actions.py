@@ -1,0 +1,131 @@
+"""Resume, cancel and delete runs, for those who have the token.
+
+A run is resumed by a process of its own, `runnable retry`, as a person would. One that
+is active in this process is cancelled here; that of another process of this machine is
+asked to end if it is a command of this package, which then records its end.
+"""
+
+import os
+import secrets
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from runnable.datastore.errors import RunUnderWayError
+from runnable.engine import command_of
+from runnable.ui.library import Library
+from runnable.ui.security import COOKIE, may_act
+from runnable.ui.templates import Templates
+
+_RUNNABLE = (sys.executable, "-m", "runnable.cli")
+_COMMANDS = ("execute", "retry")
+
+
+class Actions:
+    """What can be done to runs.
+
+    Args:
+        library: The runs.
+        templates: Draws pages.
+        token: Whoever has it may act; empty if nobody may.
+    """
+
+    def __init__(self, library: Library, templates: Templates, token: str) -> None:
+        self._library = library
+        self._templates = templates
+        self._token = token
+        self._resumed: list[subprocess.Popen[bytes]] = []
+
+    async def sign_in(self, request: Request) -> Response:
+        """Give a cookie to somebody who has the token, and go to the list of runs."""
+        given = request.path_params["token"]
+        if not self._token or not secrets.compare_digest(
+            given.encode(), self._token.encode()
+        ):
+            return self._templates.problem(request, _NOT_ALLOWED, status=403)
+        answer = RedirectResponse(request.url_for("runs"), 303)
+        path = request.scope.get("root_path", "") or "/"
+        answer.set_cookie(
+            COOKIE, self._token, httponly=True, samesite="strict", path=path
+        )
+        return answer
+
+    async def act(self, request: Request) -> Response:
+        """Do what a form asks for."""
+        if not may_act(request, self._token):
+            return self._templates.problem(request, _NOT_ALLOWED, status=403)
+        run_id, action = request.path_params["run_id"], request.path_params["action"]
+        act = {"resume": self._resume, "cancel": self._cancel, "delete": self._delete}
+        if action not in act:
+            return self._templates.problem(request, "No such action.", status=404)
+        problem = await run_in_threadpool(act[action], run_id)
+        if problem:
+            return self._templates.problem(request, problem, status=409)
+        if action == "delete":
+            return RedirectResponse(request.url_for("runs"), 303)
+        return RedirectResponse(request.url_for("run", run_id=run_id), 303)
+
+    def _resume(self, run_id: str) -> str:
+        """Have a run resumed; return why it cannot be."""
+        library = self._library
+        file = library.configuration_file
+        if file is None or not library.is_shared:
+            return (
+                "This page was made with services of its own, which another process "
+                f"does not have: resume the run there, by execute(resume={run_id!r})."
+            )
+        summary = library.summary(run_id)
+        if summary.status in {"SUCCESS", "PROCESSING"}:
+            return f"Run {run_id} is {summary.status}: there is nothing to resume."
+        options = [f"--config={file}"] if file else []
+        self._resumed = [it for it in self._resumed if it.poll() is None]
+        self._resumed.append(
+            subprocess.Popen(  # noqa: S603 - our own command
+                [*_RUNNABLE, "retry", run_id, "--no-progress", *options],
+                stdin=subprocess.DEVNULL,
+            )
+        )
+        return ""
+
+    def _cancel(self, run_id: str) -> str:
+        """Have a run cancelled; return why it cannot be."""
+        library = self._library
+        if library.active.cancel(run_id):
+            return ""
+        owners = [it.owner for it in library.ownership(run_id).claims if not it.path]
+        own = [it for it in owners if _is_ours(command_of(it))]
+        for owner in own:
+            os.kill(owner.process_id, signal.SIGTERM)
+        if own:
+            return ""
+        return (
+            f"Run {run_id} is active in a process that this page must not end; cancel "
+            "it where it was started."
+        )
+
+    def _delete(self, run_id: str) -> str:
+        try:
+            self._library.delete([run_id])
+        except RunUnderWayError as error:
+            return str(error)
+        return ""
+
+
+_NOT_ALLOWED = (
+    "Only who has the token may do this: open the address that `runnable ui "
+    "--allow-actions` has printed."
+)
+
+
+def _is_ours(command: Sequence[str]) -> bool:
+    """Return whether a command is one that records its end when it is terminated."""
+    is_ours = any(
+        Path(it).name == "runnable" or it == "runnable.cli" for it in command[:3]
+    )
+    return is_ours and any(it in _COMMANDS for it in command[:5])

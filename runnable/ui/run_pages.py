@@ -1,0 +1,233 @@
+"""The pages of one run, by tab."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from runnable import defaults
+from runnable.datastore import RunLog, RunSummary
+from runnable.report import as_page, timeline
+from runnable.report.provenance import code_identities, packages_of, provenance
+from runnable.ui.library import Library
+from runnable.ui.run_view import (
+    ATTEMPTS_ON_PAGE,
+    AttemptRow,
+    attempts,
+    flat,
+    matches,
+    overview,
+    took,
+)
+from runnable.ui.templates import Templates
+
+TABS = (
+    "overview",
+    "graph",
+    "timeline",
+    "logs",
+    "parameters",
+    "metrics",
+    "artifacts",
+    "attempts",
+    "configuration",
+)
+_SOON_SECONDS = 0.6
+"""How long a page waits for a run log before it is drawn without it."""
+_MOST_TEXT = 200_000
+_MOST_SEARCHED = 500
+_MOST_MATCHES = 200
+
+
+class _Asked(NamedTuple):
+    """What a tab is drawn of."""
+
+    library: Library
+    run_log: RunLog
+    given: Mapping[str, str]
+    """The query of the address."""
+
+
+class RunPages:
+    """The pages of single runs.
+
+    Args:
+        library: The runs.
+        templates: Draws pages.
+    """
+
+    def __init__(self, library: Library, templates: Templates) -> None:
+        self._library = library
+        self._templates = templates
+        self._reading: set[asyncio.Future[object]] = set()
+
+    async def run(self, request: Request) -> Response:
+        """Show a tab of a run."""
+        run_id = request.path_params["run_id"]
+        tab = request.query_params.get("tab", TABS[0])
+        if tab not in TABS:
+            why = f"There is no tab {tab!r}."
+            return self._templates.problem(request, why, status=404)
+        summary = await run_in_threadpool(self._library.summary, run_id)
+        values = await self._values(request, run_id, tab)
+        return self._templates.page(
+            request,
+            f"tab_{tab}.html",
+            run_id=run_id,
+            run=summary,
+            tab=tab,
+            tabs=TABS,
+            took=took(summary),
+            is_read=values is not None,
+            seen=self._library.count(run_id),
+            can_cancel=self._can_cancel(summary),
+            can_resume=summary.status not in {defaults.SUCCESS, defaults.PROCESSING},
+            **(values or {}),
+        )
+
+    async def _values(
+        self, request: Request, run_id: str, tab: str
+    ) -> dict[str, Any] | None:
+        """Return what a tab shows; None if it is still being read."""
+
+        def read() -> dict[str, Any]:
+            run_log = self._library.run_log(run_id)
+            asked = _Asked(self._library, run_log, dict(request.query_params))
+            return {"run_log": run_log, **_OF_TABS[tab](asked)}
+
+        reading = asyncio.ensure_future(run_in_threadpool(read))
+        if "fragment" in request.query_params:
+            return await reading
+        # A long log may take a while: the page comes at once, and asks for it again.
+        done, _ = await asyncio.wait({reading}, timeout=_SOON_SECONDS)
+        if done:
+            return reading.result()
+        reading.add_done_callback(lambda it: it.cancelled() or it.exception())
+        return None
+
+    def _can_cancel(self, summary: RunSummary) -> bool:
+        return summary.status == defaults.PROCESSING
+
+    async def timeline(self, request: Request) -> Response:
+        """Show the timeline of a run, a page of its own."""
+        run_id = request.path_params["run_id"]
+
+        def drawn() -> str:
+            return as_page(timeline(self._library.run_log(run_id)))
+
+        policy = (
+            "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
+            "frame-ancestors 'self'"
+        )
+        content = await run_in_threadpool(drawn)
+        return HTMLResponse(content, headers={"Content-Security-Policy": policy})
+
+
+def _overview(asked: _Asked) -> dict[str, Any]:
+    run_log = asked.run_log
+    metrics = list(run_log.metrics().items())
+    return {"overview": overview(run_log), "metrics": metrics[:8]}
+
+
+def _graph(asked: _Asked) -> dict[str, Any]:
+    return {"svg": asked.run_log.to_svg()}
+
+
+def _nothing(asked: _Asked) -> dict[str, Any]:
+    del asked
+    return {}
+
+
+def _logs(asked: _Asked) -> dict[str, Any]:
+    given, run_log = asked.given, asked.run_log
+    rows = attempts(run_log, text=given.get("step", ""))
+    found: list[tuple[AttemptRow, int, str]] = []
+    if wanted := given.get("find", ""):
+        found = matches(run_log, rows[:_MOST_SEARCHED], wanted, _MOST_MATCHES)
+    chosen = _chosen(rows, given.get("path", ""), given.get("attempt", ""))
+    text = run_log.execution_log(chosen.path, chosen.number) if chosen else ""
+    from_start = given.get("from") == "start"
+    cut = len(text) - _MOST_TEXT
+    shown = text[:_MOST_TEXT] if from_start else text[-_MOST_TEXT:]
+    return {
+        "rows": rows[:ATTEMPTS_ON_PAGE],
+        "more": len(rows) - ATTEMPTS_ON_PAGE,
+        "chosen": chosen,
+        "text": shown,
+        "cut": max(cut, 0),
+        "from_start": from_start,
+        "found": found,
+        "is_all": len(found) < _MOST_MATCHES and len(rows) <= _MOST_SEARCHED,
+        "find": wanted,
+        "step": given.get("step", ""),
+    }
+
+
+def _chosen(rows: list[AttemptRow], path: str, number: str) -> AttemptRow | None:
+    """Return the attempt whose output is shown: the one asked for, or the last."""
+    for row in rows:
+        if row.path == path and str(row.number) == number:
+            return row
+    failed = [it for it in rows if it.status == defaults.FAIL]
+    likely = failed or rows[-1:]
+    return likely[0] if likely else None
+
+
+def _parameters(asked: _Asked) -> dict[str, Any]:
+    parameters = asked.run_log.parameters
+    return {"parameters": [(name, it, it.kind) for name, it in parameters.items()]}
+
+
+def _metrics(asked: _Asked) -> dict[str, Any]:
+    return {"metrics": list(asked.run_log.metrics().items())}
+
+
+def _artifacts(asked: _Asked) -> dict[str, Any]:
+    config = asked.run_log.run_config.get("pickler")
+    pickler = config.get("service_name", "") if isinstance(config, Mapping) else ""
+    return {"files": asked.run_log.files(), "pickler": pickler}
+
+
+def _attempts(asked: _Asked) -> dict[str, Any]:
+    given = asked.given
+    rows = attempts(
+        asked.run_log, text=given.get("step", ""), status=given.get("status", "")
+    )
+    page = int(given["page"]) if given.get("page", "").isdecimal() else 1
+    first = (max(page, 1) - 1) * ATTEMPTS_ON_PAGE
+    return {
+        "rows": rows[first : first + ATTEMPTS_ON_PAGE],
+        "total": len(rows),
+        "page": page,
+        "pages": max(1, -(-len(rows) // ATTEMPTS_ON_PAGE)),
+        "step": given.get("step", ""),
+        "status_wanted": given.get("status", ""),
+    }
+
+
+def _configuration(asked: _Asked) -> dict[str, Any]:
+    run_log = asked.run_log
+    hidden = {"dag", "environment"}
+    recorded = {k: v for k, v in run_log.run_config.items() if k not in hidden}
+    return {
+        "identity": list(provenance(run_log).items()),
+        "code": code_identities(run_log),
+        "settings": list(flat(recorded)),
+        "packages": list(packages_of(run_log).items()),
+    }
+
+
+_OF_TABS: Mapping[str, Callable[[_Asked], dict[str, Any]]] = {
+    "overview": _overview,
+    "graph": _graph,
+    "timeline": _nothing,
+    "logs": _logs,
+    "parameters": _parameters,
+    "metrics": _metrics,
+    "artifacts": _artifacts,
+    "attempts": _attempts,
+    "configuration": _configuration,
+}

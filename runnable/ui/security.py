@@ -1,0 +1,99 @@
+"""What is refused: other sites, other names, actions without the token.
+
+Theory of operation. A page that runs on the same machine can be asked by any web site
+that its user visits. Such a site cannot read answers of another origin, unless it makes
+its own name stand for this address; so names are checked. It could send forms; so
+requests that change something need the token, which a cookie has that browsers send to
+pages of this origin alone, and are refused if they come from elsewhere. Names and
+values of runs are text: no script but those of this package runs in a page.
+"""
+
+import secrets
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+COOKIE = "runnable_token"
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+_POLICY = (
+    "default-src 'none'; script-src 'self'; connect-src 'self'; frame-src 'self'; "
+    # Bars and pictures have places and colours of their own.
+    "style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'self'"
+)
+_HEADERS = {
+    "Content-Security-Policy": _POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+
+
+class Guard:
+    """Refuses requests that no page of this application has made.
+
+    Args:
+        application: Gets the others.
+        hosts: The names by which it may be asked; any if None.
+    """
+
+    def __init__(self, application: ASGIApp, hosts: Sequence[str] | None) -> None:
+        self._application = application
+        self._hosts = hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse a request, or pass it on."""
+        if scope["type"] != "http":
+            await self._application(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        refusal = self._refusal(scope["method"], Headers(scope=scope))
+        answer: ASGIApp = self._application
+        if refusal:
+            answer = PlainTextResponse(refusal, 403)
+        await answer(scope, receive, send_with_headers)
+
+    def _refusal(self, method: str, headers: Headers) -> str:
+        """Return why a request is refused; empty if it is not."""
+        host = headers.get("host", "")
+        if self._hosts is not None and _name(host) not in self._hosts:
+            return (
+                f"This server is not {host!r}; ask it by the name it was started for."
+            )
+        site = headers.get("sec-fetch-site", "")
+        is_visit = method == "GET" and headers.get("sec-fetch-mode") == "navigate"
+        if site in {"cross-site", "same-site"} and not is_visit:
+            return "A page of another site has asked."
+        origin = headers.get("origin", "")
+        if origin and method != "GET" and urlsplit(origin).netloc != host:
+            return "A form of another site was sent."
+        return ""
+
+
+def _name(host: str) -> str:
+    """Return the name in a Host header, without the port."""
+    return urlsplit(f"//{host}").hostname or ""
+
+
+def may_act(request: Request, token: str) -> bool:
+    """Return whether a request comes from somebody who has the token.
+
+    Args:
+        request: The request.
+        token: The token; empty if nobody may act.
+    """
+    given = request.cookies.get(COOKIE, "")
+    return bool(token) and secrets.compare_digest(given.encode(), token.encode())
