@@ -11,7 +11,7 @@ from containers.plugins import KINDS, Plugins
 from containers.provenance import Provenance
 from containers.providers import ContextScoped, FromRun
 from containers.settings import Settings
-from runnable.concurrency import Heartbeats, Runs, Threads
+from runnable.concurrency import Heartbeats, Periodic, Runs, Threads
 from runnable.datastore.code_versions import CodeVersions
 from runnable.errors import ConfigurationError, did_you_mean
 from runnable.scope import StepScope, current_step, find_run
@@ -88,6 +88,7 @@ class RunContainer(containers.DeclarativeContainer):
     io_threads: providers.Provider[Threads] = providers.ThreadSafeSingleton(
         Threads, limit=32
     )
+    periodic: providers.Provider[Periodic] = providers.ThreadSafeSingleton(Periodic)
     hook_threads: providers.Provider[Threads] = providers.ThreadSafeSingleton(
         Threads, limit=8, idle_seconds=0.0, is_daemon=False
     )

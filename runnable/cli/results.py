@@ -39,10 +39,10 @@ def logs(
         where = str(config or "")
         run_log = get_run_log(run_id, where)
         _check_step(run_log, step)
-        shown: dict[tuple[str, int], dict[str, object]] = {}
+        printer = _Printer(answer)
         for read in _readings(run_log, where, follow=follow):
-            _show_new(read.execution_logs(step), shown, answer)
-        answer.give(list(shown.values()))
+            printer.show(read.execution_logs(step))
+        answer.give(list(printer.ended.values()))
 
 
 def _readings(run_log: "RunLog", where: str, *, follow: bool) -> "Iterator[RunLog]":
@@ -67,28 +67,52 @@ def _check_step(run_log: "RunLog", step: str) -> None:
     run_log.search_step_by_internal_name(step)
 
 
-def _show_new(
-    logs: "Iterator[ExecutionLog]",
-    shown: dict[tuple[str, int], dict[str, object]],
-    answer: Answer,
-) -> None:
-    """Show the logs of attempts that have ended, and have not been shown."""
-    for log in logs:
-        attempt = log.step, log.attempt.attempt_number
-        if attempt not in shown and log.attempt.end_time:
-            _show(log, answer)
-            shown[attempt] = _described(log) if answer.as_json else {}
+class _Printer:
+    """Prints logs as they grow, and each part of them once.
 
+    Args:
+        answer: Where they are printed.
+    """
 
-def _show(log: "ExecutionLog", answer: Answer) -> None:
-    attempt = log.attempt
-    number = attempt.attempt_number
-    title = f"{log.step}, attempt {number}: {attempt.status}"
-    answer.say(f"--- {title}")
-    if log.text:
-        answer.say(log.text.rstrip("\n"))
-    elif attempt.message:
-        answer.say(attempt.message)
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+        self._printed: dict[tuple[str, int], int] = {}
+        """How many characters of each attempt were printed."""
+        self._latest: tuple[str, int] | None = None
+        self.ended: dict[tuple[str, int], dict[str, object]] = {}
+
+    def show(self, logs: "Iterator[ExecutionLog]") -> None:
+        """Print what is new."""
+        for log in logs:
+            key = log.step, log.attempt.attempt_number
+            if key not in self.ended:
+                self._show(log, key)
+
+    def _show(self, log: "ExecutionLog", key: tuple[str, int]) -> None:
+        attempt, begun = log.attempt, key in self._printed
+        has_ended = bool(attempt.end_time)
+        new = log.text[self._printed.get(key, 0) :]
+        if not has_ended:
+            # Whole lines; of a very long log, nothing before its end.
+            is_end = log.text.startswith("[") and "characters before this]" in log.text
+            new = "" if is_end else new[: new.rfind("\n") + 1]
+        if (new and self._latest != key) or (has_ended and not begun):
+            status = f": {attempt.status}" if has_ended else ""
+            self._answer.say(f"--- {log.step}, attempt {key[1]}{status}")
+            self._latest = key
+        if new:
+            self._answer.say(new.rstrip("\n"))
+            self._printed[key] = self._printed.get(key, 0) + len(new)
+        if has_ended:
+            self._end(log, key, begun=begun)
+
+    def _end(self, log: "ExecutionLog", key: tuple[str, int], *, begun: bool) -> None:
+        attempt = log.attempt
+        if begun:
+            self._answer.say(f"--- {log.step}, attempt {key[1]}: {attempt.status}")
+        if not log.text and attempt.message:
+            self._answer.say(attempt.message)
+        self.ended[key] = _described(log) if self._answer.as_json else {}
 
 
 def _described(log: "ExecutionLog") -> dict[str, object]:

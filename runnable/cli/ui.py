@@ -1,5 +1,6 @@
 """`runnable ui`: the web page of runs."""
 
+import contextlib
 import secrets
 from typing import Annotated
 
@@ -67,7 +68,8 @@ def ui(
         settings = uvicorn.Config(
             application, log_level="warning", timeout_graceful_shutdown=1
         )
-        uvicorn.Server(settings).run([listener])
+        with contextlib.suppress(KeyboardInterrupt):  # that is how it ends
+            uvicorn.Server(settings).run([listener])
 
 
 _NAMES = ("localhost", "127.0.0.1", "::1")

@@ -12,7 +12,7 @@ from functools import partial
 from typing import NamedTuple, ParamSpec, TypeVar
 
 from runnable.capture import Streams
-from runnable.concurrency import Heartbeats, Limiter, Runs, Threads
+from runnable.concurrency import Heartbeats, Limiter, Periodic, Runs, Threads
 from runnable.context import RunContext, Services
 from runnable.datastore import CatalogLoader, CodeVersions, Journal, RunLogView
 from runnable.engine.files_in_use import FilesInUse
@@ -118,6 +118,8 @@ class Shared(NamedTuple):
     """Forks the worker processes of runs."""
     files_in_use: FilesInUse
     """The files that active runs use in shared folders."""
+    periodic: Periodic
+    """Saves what steps print, while they run."""
 
 
 @inject
@@ -130,6 +132,7 @@ def shared_of_container(
     io_threads: Threads = Provide["io_threads"],
     fork_server: ForkServer = Provide["fork_server"],
     files_in_use: FilesInUse = Provide["files_in_use"],
+    periodic: Periodic = Provide["periodic"],
 ) -> Shared:
     """Return what the runs of the container in force share."""
     return Shared(
@@ -140,6 +143,7 @@ def shared_of_container(
         io_threads,
         fork_server,
         files_in_use,
+        periodic,
     )
 
 
@@ -174,6 +178,8 @@ class RunEnvironment:
     """Whether the store is local, so that no event loop has to wait for it."""
     stores_objects: bool = False
     """Whether objects may have to be loaded from the catalog."""
+    periodic: Periodic = field(default_factory=Periodic)
+    """Saves what steps print, while they run."""
     workers: Workers = field(default_factory=Workers)
     """The worker processes of the run."""
     run_folder: RunFolder = field(default_factory=RunFolder)
@@ -333,6 +339,7 @@ def build_environment(
         stores_objects=stores_objects and state.count > 1,
         run_folder=RunFolder(context.run_folder),
         followed=FollowedSteps(state.count),
+        periodic=shared.periodic if shared is not None else Periodic(),
         workers=Workers(shared.fork_server if shared is not None else None),
     )
 

@@ -36,7 +36,7 @@ class Lines:
         path = getattr(event, "path", "")
         # Those in branches are counted, if they have not failed.
         step = self._run.step(path) if isinstance(event, StepFinished) else None
-        if step is not None and (path == step.name or step.status != defaults.SUCCESS):
+        if step is not None and (path == step.name or step.status == defaults.FAIL):
             self._write_end(path, step)
         elif isinstance(event, StepStarted) and event.attempt > 1:
             self._write(f"{plain(path)}: attempt {event.attempt}")

@@ -143,8 +143,8 @@ def _details(step: StepProgress) -> Iterator[str]:
     if step.status == defaults.SUCCESS and not step.started:
         yield "before"
     # Otherwise, its branches say why.
-    is_own = step.status and not step.counts[defaults.FAIL]
-    if step.message and step.status != defaults.SUCCESS and is_own:
+    is_own = step.status == defaults.FAIL and not step.counts[defaults.FAIL]
+    if step.message and is_own:
         yield first_line(step.message)
 
 

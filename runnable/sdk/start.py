@@ -60,9 +60,9 @@ from runnable.sdk.services import (
     make_services,
     resolve_settings,
 )
-from runnable.sdk.short_tracebacks import shorten
 from runnable.sdk.stream_queue import QueueSubscriber, get_stream_queue
 from runnable.system.run_ids import check_run_id, make_run_id
+from runnable.system.short_tracebacks import shorten
 
 
 class PreparedRun(NamedTuple):

@@ -69,7 +69,11 @@ class Actions:
             return self._templates.problem(request, problem, status=409)
         if action == "delete":
             return RedirectResponse(request.url_for("runs"), 303)
-        return RedirectResponse(request.url_for("run", run_id=run_id), 303)
+        address = request.url_for("run", run_id=run_id)
+        if action == "resume":
+            # Its process takes a moment to start: the page waits for it.
+            address = address.include_query_params(follow=1)
+        return RedirectResponse(address, 303)
 
     def _resume(self, run_id: str) -> str:
         """Have a run resumed; return why it cannot be."""

@@ -74,10 +74,10 @@ class PipelineRow(NamedTuple):
     """When the last one began."""
 
     @property
-    def success_rate(self) -> float:
+    def success_rate(self) -> float | None:
         """The part of runs that succeeded, of those that succeeded or failed."""
         ended = self.succeeded + self.failed
-        return self.succeeded / ended if ended else 0.0
+        return self.succeeded / ended if ended else None
 
 
 class QueryError(ValueError):

@@ -172,8 +172,9 @@ def _chosen(rows: list[AttemptRow], path: str, number: str) -> AttemptRow | None
         if row.path == path and str(row.number) == number:
             return row
     failed = [it for it in rows if it.status == defaults.FAIL]
-    likely = failed or rows[-1:]
-    return likely[0] if likely else None
+    if failed:
+        return [it for it in failed if it.path == failed[0].path][-1]
+    return rows[-1] if rows else None
 
 
 def _parameters(asked: _Asked) -> dict[str, Any]:

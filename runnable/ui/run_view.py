@@ -114,6 +114,11 @@ def _rows(steps: Iterable[StepEntry], depth: int) -> Iterator[StepRow]:
         for branch in shown:
             name = branch.path.rpartition(".")[2]
             inside = [it for it in steps_of(branch) if not _is_end(it)]
+            if len(inside) == 1:
+                (first, *rest) = _rows(inside, depth + 1)
+                yield first._replace(name=f"{name}: {first.name}")
+                yield from rest
+                continue
             yield StepRow(branch.path, name, depth + 1, "branch", branch.status, "", 0)
             yield from _rows(inside, depth + 2)
         if more := len(branches) - len(shown):
@@ -124,7 +129,10 @@ def _rows(steps: Iterable[StepEntry], depth: int) -> Iterator[StepRow]:
 def _row(step: StepEntry, depth: int) -> StepRow:
     counts = Counter(it.status for it in branches_of(step))
     seconds = sum(filter(None, map(seconds_of, step.attempts)))
+    is_running = bool(step.attempts) and not step.attempts[-1].end
     took = duration_text(seconds) if step.attempts and not counts else ""
+    if is_running:
+        took = f"since {local_text(step.attempts[-1].start)[11:]}"
     return StepRow(
         *(step.path, step.name, depth, step.step_type, step.status, took),
         *(len(step.attempts), counts.most_common()),

@@ -71,7 +71,7 @@ def until(condition):
 def test_a_signal_ends_a_run_of_the_command_line(parallelism, number, code):
     Path("script.py").write_text(SCRIPT.replace("sys.argv[-1]", repr(parallelism)))
     process = subprocess.Popen(
-        [sys.executable, "-m", "runnable.cli", "execute", "script.py"],
+        [sys.executable, "-m", "runnable.cli", "execute", "script.py", "--no-progress"],
         stderr=subprocess.PIPE,
         text=True,
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from runnable import defaults
 from runnable.datastore import AnyParameter, DataCatalog
+from runnable.engine.steps.live_log import LiveLog
 from runnable.engine.steps.output_log import OutputLog
 
 
@@ -27,6 +28,8 @@ class Attempt:
     status: str = defaults.FAIL
     message: str = ""
     error: BaseException | None = None
+    live_log: LiveLog | None = None
+    """Shows what it prints to others, if it prints anything."""
     abandoned: "list[Future[object]]" = field(default_factory=list[Future[object]])
     """Calls that were left to end by themselves."""
     folder: str = ""

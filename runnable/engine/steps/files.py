@@ -137,6 +137,8 @@ async def keep_log(attempt: Attempt, env: RunEnvironment, error_text: str = "") 
     """
     output = attempt.output
     output.close()
+    if attempt.live_log is not None:
+        await env.off_loop(attempt.live_log.finish)
     if output.is_empty and not error_text:
         return
     catalog = env.services.catalog

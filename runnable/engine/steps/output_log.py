@@ -9,7 +9,7 @@ import contextlib
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TextIO
 
 from runnable.capture import Streams
@@ -59,6 +59,7 @@ class OutputLog:
         "_recent",
         "_streams",
         "is_over",
+        "on_first",
     )
 
     def __init__(
@@ -81,6 +82,8 @@ class OutputLog:
         self._is_muted = False
         self.is_over = False
         """True after the attempt has ended."""
+        self.on_first: Callable[[], object] | None = None
+        """Called when something is kept for the first time."""
         self._live: dict[int, _Live] | None = None
         # A finalizer may print while this very thread prints.
         self._lock = threading.RLock()
@@ -103,6 +106,9 @@ class OutputLog:
         """Keep output that has been shown already."""
         self._pieces.append(text)
         self._recent += len(text)
+        if self.on_first is not None:
+            first, self.on_first = self.on_first, None
+            first()
         if self._recent > MOST_IN_MEMORY:
             with self._lock:
                 self._make_room()
@@ -160,6 +166,21 @@ class OutputLog:
         """True if there is more than is kept in memory."""
         return self._file is not None
 
+    @property
+    def length(self) -> int:
+        """How many characters there are so far."""
+        return self._in_file + self._left_out + self._recent
+
+    def so_far(self) -> str:
+        """Return what was printed so far, without secrets; of much, the last part.
+
+        May be called in another thread while more is printed.
+        """
+        with self._lock:
+            earlier = self._in_file + self._left_out
+            text, _ = self._masker.split("".join(self._pieces))
+        return f"[{earlier:,} characters before this]\n{text}" if earlier else text
+
     def texts(self) -> Iterator[str]:
         """Return everything so far, without secrets, piece by piece."""
         rest = ""
@@ -184,6 +205,7 @@ class OutputLog:
         """Forget everything; later output is shown, and not kept."""
         with self._lock, contextlib.suppress(OSError):
             self.is_over = True
+            self.on_first = None
             self._pieces.clear()
             if self._file is not None:
                 self._file.close()

@@ -7,7 +7,6 @@ KeyboardInterrupt) is recorded and raised again. A step with branches has one at
 whose body runs the branches.
 """
 
-import traceback
 from collections.abc import Awaitable, Callable
 from functools import partial
 
@@ -29,10 +28,12 @@ from runnable.engine.slots import with_slot
 from runnable.engine.steps.attempt import Attempt
 from runnable.engine.steps.caching import remember
 from runnable.engine.steps.files import close_attempt, keep_log
+from runnable.engine.steps.live_log import LiveLog
 from runnable.engine.steps.output_log import OutputLog
 from runnable.engine.steps.task_step import run_executable
 from runnable.engine.worker_client import RemoteStep
 from runnable.graph import ExecutableNode, Node, StepNode, TaskNode, Workspace, join
+from runnable.system.short_tracebacks import formatted
 
 Body = Callable[[], Awaitable[None]]
 """Does what an attempt is for; raises if the step has failed."""
@@ -123,7 +124,17 @@ def new_attempt(path: str, number: int, env: RunEnvironment) -> Attempt:
         env: The environment of the run.
     """
     output = OutputLog(path, env.masker, env.options.console, env.console)
-    return Attempt(path, number, output)
+    attempt = Attempt(path, number, output)
+    output.on_first = partial(_show_live, attempt, env)
+    return attempt
+
+
+def _show_live(attempt: Attempt, env: RunEnvironment) -> None:
+    """Show others what a step prints, from its first words on."""
+    which = (attempt.path, attempt.number)
+    catalog = env.services.catalog
+    attempt.live_log = LiveLog(catalog, env.run_id, which, attempt.output)
+    attempt.live_log.start(env.periodic)
 
 
 async def run_attempt(
@@ -177,7 +188,7 @@ async def _finish(attempt: Attempt, env: RunEnvironment) -> None:
     error, text = attempt.error, ""
     # The errors of branches are recorded with their steps.
     if error is not None and not isinstance(error, BranchesFailedError):
-        text = "".join(traceback.format_exception(error))
+        text = formatted(error)
     if error is not None and attempt.number:
         try:
             await keep_log(attempt, env, text)

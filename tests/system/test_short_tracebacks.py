@@ -69,12 +69,18 @@ async def test_also_on_an_event_loop(in_memory):
     assert frames(caught.value)[-1] == "execute_async"
 
 
-def test_the_run_log_and_the_level_debug_have_all_frames(in_memory, caplog):
+def test_the_run_log_begins_with_the_code_of_the_author(in_memory):
     error = failed(STEP.as_pipeline(), in_memory)
     recorded = error.run_log.steps["s"].attempts[0].traceback
-    assert "runnable/engine" in recorded
+    assert "runnable/engine" not in recorded
+    assert ", in helper\n" in recorded
+
+
+def test_the_level_debug_has_all_frames(in_memory, caplog):
     caplog.set_level(logging.DEBUG, "runnable")
-    assert "run_attempt" in frames(failed(STEP.as_pipeline(), in_memory))
+    error = failed(STEP.as_pipeline(), in_memory)
+    assert "run_attempt" in frames(error)
+    assert "runnable/engine" in error.run_log.steps["s"].attempts[0].traceback
 
 
 def test_an_error_without_a_frame_of_the_author(in_memory):

@@ -5,6 +5,7 @@ author's own. With the logger `runnable` at the level DEBUG, nothing is left out
 """
 
 import logging
+import traceback
 from collections.abc import Iterator
 from types import TracebackType
 from typing import cast
@@ -25,7 +26,20 @@ def shorten(error: BaseException) -> None:
     if logger.isEnabledFor(logging.DEBUG):
         return
     for one in _with_causes(error):
-        one.__traceback__ = _from_users(one.__traceback__)
+        one.__traceback__ = without_library_frames(one.__traceback__)
+
+
+def formatted(error: BaseException) -> str:
+    """Return the traceback of an error as text, from the code of a user on.
+
+    Args:
+        error: It stays as it is.
+    """
+    own = None
+    if not logger.isEnabledFor(logging.DEBUG):
+        own = without_library_frames(error.__traceback__)
+    lines = traceback.format_exception(type(error), error, own or error.__traceback__)
+    return "".join(lines)
 
 
 def _with_causes(error: BaseException) -> Iterator[BaseException]:
@@ -42,9 +56,13 @@ def _with_causes(error: BaseException) -> Iterator[BaseException]:
             left += cast("tuple[BaseException, ...]", one.exceptions)
 
 
-def _from_users(traceback: TracebackType | None) -> TracebackType | None:
-    """Return a traceback from its first frame outside the library on, if it has one."""
-    at = traceback
+def without_library_frames(frames: TracebackType | None) -> TracebackType | None:
+    """Return a traceback from its first frame outside the library on, if it has one.
+
+    Args:
+        frames: The traceback of an error.
+    """
+    at = frames
     while at is not None:
         module: str = at.tb_frame.f_globals.get("__name__", "")
         if module.partition(".")[0] not in _OWN:
