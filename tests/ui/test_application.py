@@ -1,0 +1,143 @@
+"""The application within others, and its streams."""
+
+import json
+import threading
+import time
+
+import pytest
+from fastapi import FastAPI
+from starlette.testclient import TestClient
+
+from containers import RunContainer
+from runnable import PythonTask, Stub, ui
+from runnable.catalog.file_system import FileSystemCatalog
+from runnable.datastore.memory import MemoryRunLogStore
+from runnable.exceptions import ExecutionCancelledError
+from tests.ui import flow
+
+
+def test_it_mounts_into_an_application_of_fastapi():
+    container = RunContainer()
+    store = MemoryRunLogStore()
+    container.run_log_store.override(store)
+    application = FastAPI()
+    application.mount("/runs", ui.app(container))
+    Stub(name="s").as_pipeline().execute(
+        run_id="r1", container=container, services={"catalog": {"type": "do-nothing"}}
+    )
+    client = TestClient(application)
+    page = client.get("/runs/").text
+    assert 'href="/runs/run/r1"' in page
+    assert client.get("/runs/run/r1").status_code == 200
+    assert client.get("/runs/static/page.css").status_code == 200
+    assert client.get("/runs/run/r1?tab=logs").status_code == 200
+
+
+def test_a_run_of_this_process_is_cancelled_here():
+    container = RunContainer()
+    services = {
+        "run_log_store": MemoryRunLogStore(),
+        "catalog": FileSystemCatalog(catalog_location="catalog"),
+    }
+    application = ui.app(
+        container, services=services, allow_actions=True, token="t" * 20
+    )
+    client = TestClient(application)
+    client.get(f"/token/{'t' * 20}")
+    started, ended = threading.Event(), []
+
+    def wait():
+        started.set()
+        while True:
+            time.sleep(0.01)
+
+    def run():
+        step = PythonTask(name="s", function=wait)
+        try:
+            step.as_pipeline().execute(
+                run_id="r1", container=container, services=services
+            )
+        except ExecutionCancelledError as error:
+            ended.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    assert started.wait(30)
+    assert client.post("/run/r1/cancel").status_code == 200
+    thread.join(30)
+    assert len(ended) == 1
+    assert "CANCELLED" in client.get("/run/r1").text
+
+
+def events_of(client, path, **headers):
+    found = []
+    with client.stream("GET", path, headers=headers) as answer:
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        event = {}
+        for line in answer.iter_lines():
+            if not line:
+                found += [event] if "event" in event else []
+                event = {}
+            elif not line.startswith(":"):
+                name, _, value = line.partition(": ")
+                event[name] = value
+    return found
+
+
+def test_the_stream_of_a_run_has_each_record_with_its_number():
+    flow.run(1, fail=False)
+    client = TestClient(ui.app(configuration_file=""))
+    found = events_of(client, "/run/run-1/events")
+    assert [it["id"] for it in found[:-1]] == [str(n) for n in range(1, len(found))]
+    assert found[0]["event"] == "run_started"
+    assert found[-2]["event"] == "run_finished"
+    assert found[-1]["event"] == "over"
+    assert {"step_started", "branch_finished"} <= {it["event"] for it in found}
+    assert json.loads(found[1]["data"])["path"] == "load"
+
+
+def test_a_stream_goes_on_where_it_was_lost():
+    flow.run(1, fail=False)
+    client = TestClient(ui.app(configuration_file=""))
+    everything = events_of(client, "/run/run-1/events")
+    rest = events_of(client, "/run/run-1/events", **{"Last-Event-ID": "10"})
+    assert rest == everything[10:]
+    assert events_of(client, "/run/run-1/events?after=10") == everything[10:]
+
+
+def test_a_stream_has_no_values():
+    flow.run(1, fail=False)
+    client = TestClient(ui.app(configuration_file=""))
+    text = json.dumps(events_of(client, "/run/run-1/events"))
+    assert "run_config" not in text
+    assert "outputs" not in text
+
+
+@pytest.mark.parametrize("path", ["/run/none", "/run/none/events", "/nothing"])
+def test_what_is_not_there_is_a_page_that_says_so(path):
+    answer = TestClient(ui.app(configuration_file="")).get(path)
+    assert answer.status_code == 404
+    assert "Not found" in answer.text
+
+
+def test_an_empty_place_says_how_to_begin():
+    answer = TestClient(ui.app(configuration_file="")).get("/")
+    assert answer.status_code == 200
+    assert "Nothing has been run here yet" in answer.text
+
+
+def test_a_damaged_run_hides_no_other():
+    from pathlib import Path
+
+    flow.run(1, fail=False)
+    flow.run(2, fail=False)
+    journal = Path(".run_log_store/run-2.000001.jsonl")
+    lines = journal.read_bytes().splitlines(keepends=True)
+    lines[3] = b"{}\n"
+    journal.write_bytes(b"".join(lines))
+    client = TestClient(ui.app(configuration_file=""))
+    assert "run-1" in client.get("/").text
+    answer = client.get("/run/run-2")
+    assert answer.status_code == 500
+    assert "run-2" in answer.text
+    assert "Traceback" not in answer.text
