@@ -2,14 +2,19 @@
 
 import contextlib
 import secrets
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from runnable.cli.arguments import Config, Verbose
 from runnable.cli.outcome import FailedError, told_to_the_shell
 
+if TYPE_CHECKING:
+    from socket import socket
+
 _PORT = 8765
+_BACKLOG = 2048
+_NAMES = ("localhost", "127.0.0.1", "::1")
 
 
 def ui(
@@ -35,41 +40,47 @@ def ui(
         from runnable.ui import app
 
         token = secrets.token_urlsafe(24) if allow_actions else ""
-        names = [*_NAMES, host.strip("[]"), *(name or ())]
+        host = host.strip("[]")
         application = app(
             configuration_file=str(config or ""),
             allow_actions=allow_actions,
             token=token,
-            hosts=names,
+            hosts=[*_NAMES, host, *(name or ())],
         )
-        import socket
-        import webbrowser
-
         try:
             import uvicorn
         except ImportError as error:
             problem = f"the web page needs more packages ({error})"
             raise FailedError(f"{problem}: pip install 'runnable[ui]'") from error
 
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listener = socket.socket(family)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((host.strip("[]"), port))
-        except OSError as error:
-            problem = f"cannot listen at {host}:{port}: {error.strerror or error}"
-            raise FailedError(f"{problem}; choose another --port") from None
-        shown = f"[{host}]" if ":" in host and "[" not in host else host
-        address = f"http://{shown}:{listener.getsockname()[1]}/"
-        address += f"token/{token}" if token else ""
-        answer.say(f"Runs are shown at {address}; Ctrl-C ends it.")
-        if open_browser:
-            webbrowser.open(address)
-        settings = uvicorn.Config(
-            application, log_level="warning", timeout_graceful_shutdown=1
-        )
-        with contextlib.suppress(KeyboardInterrupt):  # that is how it ends
-            uvicorn.Server(settings).run([listener])
+        with _listening(host, port) as listener:
+            shown = f"[{host}]" if ":" in host else host
+            address = f"http://{shown}:{listener.getsockname()[1]}/"
+            address += f"token/{token}" if token else ""
+            answer.say(f"Runs are shown at {address}; Ctrl-C ends it.")
+            if open_browser:
+                import webbrowser
+
+                webbrowser.open(address)
+            settings = uvicorn.Config(
+                application, log_level="warning", timeout_graceful_shutdown=1
+            )
+            with contextlib.suppress(KeyboardInterrupt):  # that is how it ends
+                uvicorn.Server(settings).run([listener])
 
 
-_NAMES = ("localhost", "127.0.0.1", "::1")
+def _listening(host: str, port: int) -> "socket":
+    """Return a socket at which somebody who asks at once is not refused."""
+    import socket
+
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        listener.close()
+        problem = f"cannot listen at {host}:{port}: {error.strerror or error}"
+        raise FailedError(f"{problem}; choose another --port") from None
+    return listener

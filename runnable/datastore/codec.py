@@ -7,7 +7,7 @@ line; a line that was changed does not match its checksum.
 import json
 import zlib
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
@@ -168,33 +168,45 @@ def _parse(body: bytes) -> dict[str, Any]:
 
 def _build(kind: type[Record], content: dict[str, Any]) -> Record:
     """Make a record of its fields; what is nested gets its type back."""
-    known = kind._fields
+    plan = _PLANS[kind]
     try:
-        for name, make in _TYPED.items():
+        for name, make in plan.typed:
             if name in content:
                 content[name] = make(content[name])
-        record = kind(**{name: content[name] for name in content if name in known})
+        if not content.keys() <= plan.known:
+            content = {name: content[name] for name in content if name in plan.known}
+        record = kind(**content)
     except (TypeError, ValueError, KeyError, AttributeError) as error:
         raise DamagedLineError(f"something is missing or odd: {error}") from error
-    for name, expected in _PLAIN_TYPES[kind]:
-        if not isinstance(getattr(record, name), expected):
+    for position, expected in plan.plain:
+        if not isinstance(record[position], expected):
+            name = kind._fields[position]
             raise DamagedLineError(f"its {name!r} is of another type")
     return record
 
 
-def _plain_types(kind: type[Record]) -> list[tuple[str, tuple[type, ...]]]:
+class _Plan(NamedTuple):
+    """How records of one kind are made of JSON."""
+
+    known: frozenset[str]
+    """The names of its fields."""
+    typed: list[tuple[str, Callable[[Any], object]]]
+    """How to make what is nested."""
+    plain: list[tuple[int, tuple[type, ...]]]
+    """The types of the fields that hold nothing but JSON, by position."""
+
+
+def _plain_types(kind: type[Record]) -> list[tuple[int, tuple[type, ...]]]:
     """Return of which types the fields must be that hold nothing but JSON."""
     checked: dict[object, tuple[type, ...]]
     checked = {str: (str,), int: (int,), float: (int, float), Mapping: (dict,)}
-    found: list[tuple[str, tuple[type, ...]]] = []
+    found: list[tuple[int, tuple[type, ...]]] = []
     for name, type_ in kind.__annotations__.items():
         expected = checked.get(getattr(type_, "__origin__", type_))
         if expected is not None:
-            found.append((name, expected))
+            found.append((kind._fields.index(name), expected))
     return found
 
-
-_PLAIN_TYPES = {kind: _plain_types(kind) for kind in _NAMES}
 
 _TYPED: dict[str, Callable[[Any], object]] = {
     "parameters": from_plain,
@@ -206,3 +218,13 @@ _TYPED: dict[str, Callable[[Any], object]] = {
     "code": lambda code: [CodeIdentity(**identity) for identity in code],
 }
 """Decoders of fields that hold more than JSON."""
+
+
+_PLANS = {
+    kind: _Plan(
+        frozenset(kind._fields),
+        [(name, make) for name, make in _TYPED.items() if name in kind._fields],
+        _plain_types(kind),
+    )
+    for kind in _NAMES
+}

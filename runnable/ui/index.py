@@ -57,8 +57,8 @@ class Found(NamedTuple):
     runs: Sequence[RunSummary]
     total: int
     """How many there are on all pages."""
-    missing: int
-    """How many runs have not been read yet."""
+    missing: int | None
+    """How many runs have not been read yet; None if that is not known yet."""
 
 
 class PipelineRow(NamedTuple):
@@ -103,7 +103,7 @@ class RunIndex:
         self._lock = threading.Lock()
         self._updating = threading.Lock()
         self._updated = 0.0
-        self._missing = 0
+        self._missing: int | None = None
         self.problem = ""
         """Why the store could not be read the last time; else empty."""
 
@@ -182,7 +182,7 @@ class RunIndex:
         self._missing = len(listed - known.keys())
         for first in range(0, len(wanted), _AT_ONCE):
             self._take(wanted[first : first + _AT_ONCE])
-            self._missing = max(0, self._missing - _AT_ONCE)
+            self._missing = max(0, len(wanted) - first - _AT_ONCE)
 
     def _take(self, run_ids: Iterable[str]) -> list[RunSummary]:
         read = [self._store.summary(run_id) for run_id in run_ids]

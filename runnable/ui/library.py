@@ -6,6 +6,7 @@ happened since the last one. A few runs are kept, the latest that were looked at
 """
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ from runnable.sdk.services import AnyRunContainer
 from runnable.ui.index import RunIndex
 
 _KEPT = 4
+_YIELD_RECORDS = 128
 
 
 @dataclass(slots=True, eq=False)
@@ -133,6 +135,8 @@ class Library:
         try:
             for record in store.read(run_id, state.count):
                 state.add(record)
+                if not state.count % _YIELD_RECORDS:
+                    time.sleep(0)  # other requests are answered meanwhile
         except RunLogNotFoundError:
             if (earlier := store.earlier_log(run_id)) is None:
                 raise

@@ -35,8 +35,10 @@ TABS = (
     "attempts",
     "configuration",
 )
-_SOON_SECONDS = 0.6
+_SOON_SECONDS = 0.4
 """How long a page waits for a run log before it is drawn without it."""
+_FRAGMENT = {("fragment", "1")}
+_MOST_READING = 4
 _MOST_TEXT = 200_000
 _MOST_SEARCHED = 500
 _MOST_MATCHES = 200
@@ -62,7 +64,8 @@ class RunPages:
     def __init__(self, library: Library, templates: Templates) -> None:
         self._library = library
         self._templates = templates
-        self._reading: set[asyncio.Future[object]] = set()
+        self._reading: dict[tuple[object, ...], asyncio.Task[dict[str, Any]]] = {}
+        """What pages are waiting for that were drawn without it."""
 
     async def run(self, request: Request) -> Response:
         """Show a tab of a run."""
@@ -98,13 +101,19 @@ class RunPages:
             asked = _Asked(self._library, run_log, dict(request.query_params))
             return {"run_log": run_log, **_OF_TABS[tab](asked)}
 
-        reading = asyncio.ensure_future(run_in_threadpool(read))
+        key = run_id, tab, *sorted(request.query_params.items() - _FRAGMENT)
+        reading = self._reading.pop(key, None) or asyncio.create_task(
+            run_in_threadpool(read)
+        )
         if "fragment" in request.query_params:
             return await reading
         # A long log may take a while: the page comes at once, and asks for it again.
         done, _ = await asyncio.wait({reading}, timeout=_SOON_SECONDS)
         if done:
             return reading.result()
+        if len(self._reading) > _MOST_READING:
+            self._reading.clear()  # of pages that were left
+        self._reading[key] = reading
         reading.add_done_callback(lambda it: it.cancelled() or it.exception())
         return None
 

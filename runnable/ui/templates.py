@@ -47,7 +47,7 @@ class Templates:
             "metric": shown_metric,
             "quote": _quoted,
         }
-        self._environment.globals |= shared
+        self._environment.globals |= shared  # pyright: ignore[reportUnknownMemberType]  # they are of any type
         for name in names:
             # Now, so that no page has to wait for it.
             self._environment.get_template(name)
