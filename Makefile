@@ -12,7 +12,7 @@ FAST := $(addprefix tests/,concurrency containers context events graph journal p
 MEASURED := $(addprefix tests/,containers context contracts datastore engine graph journal \
 	parameters sdk)
 
-.PHONY: help demo test test-fast coverage check lint types layers docs attack bench clean
+.PHONY: help demo test test-fast coverage check lint types layers docs vendor pictures attack bench clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -52,6 +52,12 @@ layers: $(READY) ## Contracts between the layers
 
 docs: $(READY) ## Build the documentation; a warning is an error
 	$(BIN)/python -m sphinx -n -W --keep-going -q -b html docs docs/_build/html
+
+vendor: ## Fetch the scripts of the web page again, by npm
+	.ci/vendor
+
+pictures: $(READY) ## Take the pictures of the web page for the documentation
+	PYTHONPATH=. $(BIN)/python docs/screenshots.py
 
 attack: $(READY) ## Attack isolation and storage; print what was attempted and what failed
 	$(BIN)/python tests/isolation/isolation_attack.py

@@ -59,6 +59,34 @@ def test_runs_have_their_metrics_as_columns():
     assert row.split()[-1] == "0.25"
 
 
+def test_what_a_running_step_prints_is_followed(tmp_path):
+    (tmp_path / "script.py").write_text(
+        "import time\n"
+        "from pathlib import Path\n"
+        "from runnable import PythonTask\n"
+        "def work():\n"
+        "    print('first line')\n"
+        "    while not Path('go-on').exists():\n"
+        "        time.sleep(0.05)\n"
+        "    print('last line')\n"
+        "PythonTask(name='s', function=work).as_pipeline().execute(run_id='r1')\n"
+    )
+    running = subprocess.Popen([sys.executable, "script.py"], stdout=-3)
+    wait_until(lambda: Path(".run_log_store/r1.000001.jsonl").exists())
+    follow = subprocess.Popen(
+        [sys.executable, "-m", "runnable.cli", "logs", "r1", "--follow"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with running, follow:
+        assert follow.stdout is not None
+        assert follow.stdout.readline() == "--- s, attempt 1\n"
+        assert follow.stdout.readline() == "first line\n"
+        Path("go-on").touch()
+        rest = follow.stdout.read()
+    assert rest == "last line\n--- s, attempt 1: SUCCESS\n"
+
+
 def test_logs_are_followed_until_the_run_has_ended(tmp_path):
     script = tmp_path / "flow.py"
     script.write_text(

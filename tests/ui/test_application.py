@@ -1,8 +1,11 @@
 """The application within others, and its streams."""
 
+import gzip
+import hashlib
 import json
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
@@ -127,8 +130,6 @@ def test_an_empty_place_says_how_to_begin():
 
 
 def test_a_damaged_run_hides_no_other():
-    from pathlib import Path
-
     flow.run(1, fail=False)
     flow.run(2, fail=False)
     journal = Path(".run_log_store/run-2.000001.jsonl")
@@ -141,3 +142,20 @@ def test_a_damaged_run_hides_no_other():
     assert answer.status_code == 500
     assert "run-2" in answer.text
     assert "Traceback" not in answer.text
+
+
+def test_the_scripts_are_those_that_are_noted_and_small():
+    static = Path(ui.__file__).parent / "static"
+    vendor = static / "vendor"
+    noted = {
+        Path(file).name: digest
+        for package in json.loads((static / "vendor.json").read_text())
+        for file, digest in package["files"].items()
+    }
+    found = {it.name: it.read_bytes() for it in vendor.iterdir()}
+    assert noted == {
+        name: hashlib.sha256(content).hexdigest() for name, content in found.items()
+    }
+    own = [(static / name).read_bytes() for name in ("page.js", "page.css")]
+    sizes = [len(gzip.compress(it)) for it in [*found.values(), *own]]
+    assert sum(sizes) < 60_000
