@@ -18,6 +18,8 @@ _MOST_IMAGE_BYTES = 500_000
 _MOST_PAGE_BYTES = 4_000_000
 """Of logs and pictures in one page; what is more is left out, and it says so."""
 _MOST_LOG = 20_000
+_MOST_GRAPH = 300_000
+"""Characters of the picture of the pipeline: of about 300 steps."""
 _MOST_FAILURES = 10
 
 
@@ -107,6 +109,7 @@ def as_page(drawn: Timeline) -> str:
     pictures = kept.pictures()
     steps = [bar for bar in drawn.bars if bar.spans]
     failures = list(_failures(drawn))
+    graph = drawn.run_log.to_svg()
     return environment.from_string(template).render(
         run=drawn,
         good=drawn.statuses.get(defaults.SUCCESS, 0),
@@ -123,6 +126,7 @@ def as_page(drawn: Timeline) -> str:
         logs=kept.logs,
         pictures=pictures,
         kept=kept,
+        graph=graph if len(graph) <= _MOST_GRAPH else "",
     )
 
 

@@ -123,6 +123,7 @@ def test_a_page_has_logs_and_pictures_and_shows_codes_as_text():
     task = PythonTask(name="s", function=plot, catalog=Catalog(put=["*.png"]))
     page = as_page(timeline(executed(Pipeline(steps=[task]))))
     assert "plotted \\x1b[1m\\u202e" in page
+    assert page.count('<svg xmlns="http://www.w3.org/2000/svg" class="rn-chart"') == 1
     assert 'src="data:image/png;base64,iVBORw=="' in page
     assert "\x1b" not in page
 
