@@ -64,13 +64,13 @@ def is_written_through() -> bool:
     return bool(_WRAPPERS)
 
 
-def real_stream(name: Literal["stdout", "stderr"]) -> TextIO:
-    """Return a standard stream itself, without the proxy.
+def real_stream(name: Literal["stdout", "stderr"]) -> TextIO | None:
+    """Return a standard stream itself, without the proxy; None if there is none.
 
     Args:
         name: Which one.
     """
-    stream = getattr(sys, name)
+    stream: TextIO | RoutedStream | None = getattr(sys, name)
     return stream.target if isinstance(stream, RoutedStream) else stream
 
 
@@ -87,6 +87,10 @@ class RoutedStream:
             return target.write(text)
         step.output.write(text, target)
         return len(text)
+
+    def flush(self) -> None:
+        """Flush what it passes on to."""
+        _passed_to(self.target).flush()
 
     def writelines(self, lines: Iterable[str], /) -> None:
         """Write each of several texts."""

@@ -38,10 +38,14 @@ def logs(
 
         where = str(config or "")
         run_log = get_run_log(run_id, where)
-        _check_step(run_log, step)
+        is_active = run_log.status in {defaults.CREATED, defaults.PROCESSING}
+        if not (follow and is_active):  # the step may begin later
+            _check_step(run_log, step)
         printer = _Printer(answer)
         for read in _readings(run_log, where, follow=follow):
             printer.show(read.execution_logs(step))
+            run_log = read
+        printer.finish(run_log.execution_logs(step))
         answer.give(list(printer.ended.values()))
 
 
@@ -49,13 +53,15 @@ def _readings(run_log: "RunLog", where: str, *, follow: bool) -> "Iterator[RunLo
     """Yield a run log; if it is followed, read it again until the run has ended."""
     from runnable.sdk import get_run_log, has_crashed
 
-    run_id = run_log.run_id
+    run_id, is_last = run_log.run_id, not follow
     while True:
         yield run_log
         is_active = run_log.status in {defaults.CREATED, defaults.PROCESSING}
-        if not follow or not is_active or has_crashed(run_id, where):
+        if is_last or not is_active:
             return
         time.sleep(_LOOK_SECONDS)
+        # Once more after a crash: something may have been kept before it.
+        is_last = has_crashed(run_id, where)
         run_log = get_run_log(run_id, where)
 
 
@@ -88,6 +94,21 @@ class _Printer:
             if key not in self.ended:
                 self._show(log, key)
 
+    def finish(self, logs: "Iterator[ExecutionLog]") -> None:
+        """Print the rest of attempts that have no end: their process was killed."""
+        for log in logs:
+            key = log.step, log.attempt.attempt_number
+            if key not in self.ended and log.text:
+                self._print(log, key, log.text[self._printed.get(key, 0) :])
+                self.ended[key] = _described(log)
+
+    def _print(self, log: "ExecutionLog", key: tuple[str, int], new: str) -> None:
+        if new and self._latest != key:
+            self._answer.say(f"--- {log.step}, attempt {key[1]}")
+            self._latest = key
+        if new:
+            self._answer.say(new.removesuffix("\n"))
+
     def _show(self, log: "ExecutionLog", key: tuple[str, int]) -> None:
         attempt, begun = log.attempt, key in self._printed
         has_ended = bool(attempt.end_time)
@@ -101,7 +122,7 @@ class _Printer:
             self._answer.say(f"--- {log.step}, attempt {key[1]}{status}")
             self._latest = key
         if new:
-            self._answer.say(new.rstrip("\n"))
+            self._answer.say(new.removesuffix("\n"))
             self._printed[key] = self._printed.get(key, 0) + len(new)
         if has_ended:
             self._end(log, key, begun=begun)

@@ -70,7 +70,7 @@ def ui(
 
 
 def _listening(host: str, port: int) -> "socket":
-    """Return a socket at which somebody who asks at once is not refused."""
+    """Return a listening socket, so that early connections are queued."""
     import socket
 
     family = socket.AF_INET6 if ":" in host else socket.AF_INET

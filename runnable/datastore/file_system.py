@@ -200,7 +200,10 @@ class FileSystemRunLogStore(BaseRunLogStore):
         """Yield the records of a run, in the order they were written."""
         if os.path.exists(self._segment(run_id, 1)):
             return self._read(run_id, after)
-        if left := self._left(run_id):
+        left = self._left(run_id)
+        if os.path.exists(self._segment(run_id, 1)):
+            return self._read(run_id, after)  # it began just now
+        if left:
             why = "its deletion started and did not finish; delete it again"
             raise RunLogDamagedError(run_id, left[0], why)
         raise RunLogNotFoundError(run_id, str(self._root))

@@ -11,6 +11,7 @@ from pydantic import JsonValue
 from runnable.datastore.log_entries import AttemptEntry, BranchEntry, StepEntry
 from runnable.datastore.packed_logs import PackedSteps
 from runnable.datastore.step_logs import BranchLog, StepLog, steps_in
+from runnable.defaults import SUCCESS
 
 
 def entries_of(steps: Mapping[str, StepLog]) -> Iterator[StepEntry]:
@@ -48,6 +49,21 @@ def all_entries(steps: Iterable[StepEntry]) -> Iterator[StepEntry]:
         yield step
         for branch in branches_of(step):
             yield from all_entries(steps_of(branch))
+
+
+def shown_branches(step: StepEntry, most: int) -> list[BranchEntry]:
+    """Return the branches of a step, or of very many, those to look at.
+
+    Args:
+        step: The step.
+        most: Of more than that, those that did not succeed are chosen, and one other.
+    """
+    branches = list(branches_of(step))
+    if len(branches) <= most:
+        return branches
+    bad = [it for it in branches if it.status != SUCCESS]
+    good = [it for it in branches if it.status == SUCCESS]
+    return [*bad, *good[:1]][:most]
 
 
 def metrics_of(steps: Mapping[str, StepLog]) -> Iterator[tuple[str, JsonValue]]:

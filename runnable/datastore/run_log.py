@@ -226,7 +226,8 @@ class RunLog(Model):
         from runnable.pictures import as_svg, chart_of
 
         described = self.run_config.get("dag")
-        if not isinstance(described, dict):
+        # Version 0.50 has recorded others.
+        if not isinstance(described, dict) or "nodes" not in described:
             return ""
         return as_svg(chart_of(described, self.counts()))
 

@@ -7,12 +7,11 @@ waits for: a slow one delays no run. What a hook raises is logged, and nothing e
 
 import asyncio
 import inspect
-import json
 import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from importlib import import_module
-from typing import Any, Literal, NamedTuple, Self, cast
+from typing import Any, Literal, NamedTuple, Protocol, Self, cast
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -23,20 +22,22 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
+from pydantic_core import to_json
 
 from runnable import defaults
 from runnable.concurrency import Threads
 from runnable.errors import ConfigurationError
-from runnable.events.telemetry import RunDescription
 from runnable.events.types import Event
+from runnable.graph import Graph
 from runnable.journal import RunFinished, RunResumed, RunStarted, StepFinished
+from runnable.scope import Run
 from runnable.scope.options import Where, nowhere
 
 logger = logging.getLogger(__name__)
 
 
 class RunEnded(NamedTuple):
-    """What a hook gets."""
+    """The end of a run, as hooks get it."""
 
     run_id: str
     status: str
@@ -55,6 +56,30 @@ class RunEnded(NamedTuple):
         name = f"{self.pipeline} " if self.pipeline else ""
         why = f": {self.error}" if self.error else ""
         return f"Run {name}{self.run_id}: {self.status}{why}"
+
+
+class EndingRun(Protocol):
+    """The context of a run, as far as hooks need it."""
+
+    @property
+    def run_id(self) -> str:
+        """The id of the run."""
+        ...
+
+    @property
+    def tag(self) -> str:
+        """Its tag."""
+        ...
+
+    @property
+    def dag(self) -> Graph | None:
+        """Its graph, once it runs; a job has none."""
+        ...
+
+    @property
+    def run(self) -> Run | None:
+        """The run itself, which has its state."""
+        ...
 
 
 class Hook(BaseModel):
@@ -85,6 +110,13 @@ class Hook(BaseModel):
             raise ValueError("give a `webhook`, or a `function`")
         if self.webhook and urlsplit(self.webhook).scheme not in {"http", "https"}:
             raise ValueError("`webhook` is no address that begins with http or https")
+        # What is wrong with these would be shown with them, and they may be secret.
+        if not (self.webhook.isascii() and self.webhook.isprintable()) or (
+            " " in self.webhook
+        ):
+            raise ValueError("`webhook` has a blank or another odd letter in it")
+        if any("\n" in it or "\r" in it for it in self.headers.values()):
+            raise ValueError("a value of `headers` has a line end in it")
         return self
 
     @property
@@ -127,7 +159,8 @@ class Hook(BaseModel):
             request.HTTPErrorProcessor(),
         ):
             opener.add_handler(handler)
-        content = json.dumps({**ended._asdict(), "text": ended.text}).encode()
+        fields = {**ended._asdict(), "text": ended.text}
+        content = to_json(fields, inf_nan_mode="null")
         headers = {"Content-Type": "application/json", **self.headers}
         post = request.Request(self.webhook, content, headers)  # noqa: S310 - checked
         answer = opener.open(post, timeout=self.timeout_seconds)
@@ -179,28 +212,44 @@ class RunEndHooks:
     """
 
     def __init__(
-        self, context: RunDescription, hooks: Sequence[Hook], threads: Threads
+        self, context: EndingRun, hooks: Sequence[Hook], threads: Threads
     ) -> None:
         self._context = context
         self._calls = [(it.name, it.when, it.find()) for it in hooks]
         self._threads = threads
-        self._error = ""
+        self._failed: dict[str, str] = {}
+        """Why steps failed, by path; not of steps that failed by what is in them."""
 
     def __call__(self, event: Event) -> None:
         """Take note of an event; at the end, have the hooks called."""
         match event:
             case RunStarted() | RunResumed():
-                self._error = ""
-            case StepFinished(status=defaults.FAIL) if event.message:
-                self._error = f"{event.path}: {event.message}"
+                self._failed.clear()
+            case StepFinished():
+                self._note_end(event)
             case RunFinished():
                 self._call_all(event)
             case _:
                 pass
 
+    def _note_end(self, event: StepFinished) -> None:
+        self._failed.pop(event.path, None)
+        has_cause = any(it.startswith(f"{event.path}.") for it in self._failed)
+        if event.status == defaults.FAIL and event.message and not has_cause:
+            self._failed[event.path] = event.message
+
+    def _error(self) -> str:
+        """Return the step that failed last, and why."""
+        failed = self._failed
+        state = self._context.run.state if self._context.run is not None else None
+        if not failed and state is not None:
+            # The steps ran in other processes.
+            failed = {it.path: it.message for it in state.steps_below("") if it.message}
+        return ": ".join(list(failed.items())[-1]) if failed else ""
+
     def _call_all(self, end: RunFinished) -> None:
         has_failed = end.status == defaults.FAIL
-        graph, error = self._context.dag, self._error if has_failed else ""
+        graph, error = self._context.dag, self._error() if has_failed else ""
         ended = RunEnded(
             self._context.run_id,
             end.status,

@@ -1,5 +1,6 @@
 """Run every step in a process of its own, by the commands that a cluster would use."""
 
+import contextlib
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,7 @@ from runnable.executor.execution import ExecutionOptions, StepReport, StepReques
 from runnable.executor.local import LocalOptions
 
 _GRACE_SECONDS = 10
+_REST_SECONDS = 2
 _NO_VARIABLES: Mapping[str, str] = MappingProxyType({})
 _STREAMS: tuple[Literal["stdout", "stderr"], ...] = ("stdout", "stderr")
 _RUNNABLE = (sys.executable, "-m", "runnable.cli")
@@ -82,21 +84,23 @@ class CommandProcess:
         environment = {**known, **carried_environment(), **self._variables}
         # Its output goes where ours goes, unless something is drawn there.
         target = subprocess.PIPE if is_written_through() else None
-        with subprocess.Popen(  # noqa: S603 - our own command
+        process = subprocess.Popen(  # noqa: S603 - our own command
             self._command, env=environment, stdout=target, stderr=target
-        ) as process:
-            self._process = process
-            readers = _readers(process) if target is not None else ()
-            if self._stopped:  # just before it started
-                self.stop()
-            try:
-                status = process.wait()
-            except BaseException:
-                self.stop()
-                raise
-            for reader in readers:
-                reader.join(_GRACE_SECONDS)
-            return status
+        )
+        self._process = process
+        readers = _readers(process) if target is not None else ()
+        if self._stopped:  # just before it started
+            self.stop()
+        try:
+            status = process.wait()
+        except BaseException:
+            self.stop()
+            process.wait()
+            raise
+        for reader in readers:
+            # What it has started itself may still hold the pipe.
+            reader.join(_REST_SECONDS)
+        return status
 
     def stop(self) -> None:
         """Ask it to end; it records that it was cancelled."""
@@ -120,5 +124,8 @@ def _readers(process: subprocess.Popen[bytes]) -> list[Thread]:
 
 
 def _pass_on(pipe: IO[bytes], name: Literal["stdout", "stderr"]) -> None:
-    for line in pipe:
-        getattr(sys, name).write(line.decode("utf-8", "backslashreplace"))
+    with pipe:
+        for line in pipe:
+            # It is read to its end in any case: else its process would wait.
+            with contextlib.suppress(OSError, ValueError):
+                getattr(sys, name).write(line.decode("utf-8", "backslashreplace"))

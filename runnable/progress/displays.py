@@ -12,7 +12,7 @@ from collections.abc import Generator, Sequence
 from contextvars import copy_context
 from typing import Protocol, TextIO
 
-from runnable.capture import real_environment, real_stream
+from runnable.capture import active_run, real_environment, real_stream
 from runnable.context import RunContext
 from runnable.progress.lines import Lines
 from runnable.progress.run_progress import RunProgress
@@ -39,6 +39,34 @@ class Screen(Protocol):
         """Draw nothing any more."""
 
 
+class _Patient:
+    """A screen that may go away, such as a terminal whose window is closed.
+
+    Args:
+        screen: The screen.
+    """
+
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+        self.seconds_between = screen.seconds_between
+
+    def open(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self._screen.open()
+
+    def draw(self, runs: Sequence[RunProgress]) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self._screen.draw(runs)
+
+    def end(self, run: RunProgress) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self._screen.end(run)
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self._screen.close()
+
+
 class Display:
     """A screen, and the runs that are shown on it.
 
@@ -47,7 +75,7 @@ class Display:
     """
 
     def __init__(self, screen: Screen) -> None:
-        self._screen = screen
+        self._screen = _Patient(screen)
         self._runs: list[RunProgress] = []
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
@@ -59,24 +87,24 @@ class Display:
                 self._screen.open()
                 # In this context: a notebook finds its cell by it.
                 target = copy_context().run
-                args = (self._draw_on,)
+                args = (self._draw_until_removed,)
                 self._thread = threading.Thread(target=target, args=args, daemon=True)
                 self._thread.start()
             self._runs.append(run)
 
-    def remove(self, run: RunProgress, *, is_told: bool) -> bool:
+    def remove(self, run: RunProgress, *, shows_end: bool) -> bool:
         """Show a run no more.
 
         Args:
             run: The run.
-            is_told: Whether to show how it has ended.
+            shows_end: Whether to show how it has ended.
 
         Returns:
             Whether another one is shown.
         """
         with self._changed:
             self._runs.remove(run)
-            if is_told:
+            if shows_end:
                 self._screen.end(run)
             if self._runs:
                 return True
@@ -87,7 +115,7 @@ class Display:
         self._screen.close()
         return False
 
-    def _draw_on(self) -> None:
+    def _draw_until_removed(self) -> None:
         with self._changed:
             while self._thread is threading.current_thread():
                 self._screen.draw(tuple(self._runs))
@@ -100,7 +128,7 @@ _OPEN: list[Display] = []
 
 
 @contextlib.contextmanager
-def shown(context: RunContext, *, is_told: bool = True) -> Generator[None]:
+def shown(context: RunContext, *, shows_end: bool = True) -> Generator[None]:
     """Show the progress of a run on standard error, or below a cell of a notebook.
 
     On a terminal, the steps that run are drawn at its bottom, below what they print. In
@@ -108,19 +136,27 @@ def shown(context: RunContext, *, is_told: bool = True) -> Generator[None]:
 
     Args:
         context: Describes the run; it has recorded nothing yet.
-        is_told: Whether to show how it has ended; if not, the caller does.
+        shows_end: Whether to show how it has ended; if not, the caller does.
     """
     run = RunProgress(context)
     context.subscribe(run)
-    if (screen := _screen()) is None:
-        lines = Lines(run, real_stream("stderr"))
-        context.subscribe(lines)
-        try:
+    if (screen := _screen()) is not None:
+        # Streams are routed for as long as something is drawn.
+        with active_run(), _drawn(run, screen, shows_end=shows_end):
             yield
-        finally:
-            if is_told and run.status:
-                lines.end()
         return
+    lines = Lines(run, real_stream("stderr"))
+    context.subscribe(lines)
+    try:
+        yield
+    finally:
+        if shows_end and run.status:
+            lines.end()
+
+
+@contextlib.contextmanager
+def _drawn(run: RunProgress, screen: Screen, *, shows_end: bool) -> Generator[None]:
+    """Draw a run on the display of this process; the first one opens it."""
     with _LOCK:
         if not _OPEN:
             _OPEN.append(Display(screen))
@@ -130,7 +166,7 @@ def shown(context: RunContext, *, is_told: bool = True) -> Generator[None]:
         yield
     finally:
         with _LOCK:
-            if not display.remove(run, is_told=is_told and bool(run.status)):
+            if not display.remove(run, shows_end=shows_end and bool(run.status)):
                 _OPEN.remove(display)
 
 
@@ -141,7 +177,7 @@ def _screen() -> Screen | None:
 
         return Notebook()
     stream = real_stream("stderr")
-    if not _is_terminal(stream):
+    if stream is None or not _is_terminal(stream):
         return None
     from runnable.progress.terminal import Terminal
 
@@ -155,10 +191,11 @@ def _is_notebook() -> bool:
     return shell is not None and hasattr(shell, "kernel")
 
 
-def _is_terminal(stream: TextIO) -> bool:
+def _is_terminal(stream: TextIO | None) -> bool:
     environment = real_environment()
     is_dumb = environment.get("TERM", "") in {"dumb", "unknown", ""}
     is_ci = environment.get("CI", "").lower() not in {"", "0", "false"}
     with contextlib.suppress(ValueError):  # it is closed
-        return stream.isatty() and not is_dumb and not is_ci
+        is_tty = bool(getattr(stream, "isatty", bool)())
+        return is_tty and not is_dumb and not is_ci
     return False

@@ -22,10 +22,10 @@ class Lines:
 
     Args:
         run: The run.
-        stream: Where lines are written.
+        stream: Where lines are written; None if there is nothing to write to.
     """
 
-    def __init__(self, run: RunProgress, stream: TextIO) -> None:
+    def __init__(self, run: RunProgress, stream: TextIO | None) -> None:
         self._run = run
         self._stream = stream
         self._counted = time.monotonic()
@@ -60,6 +60,8 @@ class Lines:
             self._write(f"{plain(name)}: {detail_of(step)}")
 
     def _write(self, text: str) -> None:
+        if self._stream is None:
+            return
         encoding = getattr(self._stream, "encoding", None) or "utf-8"
         known = text.encode(encoding, "backslashreplace").decode(encoding)
         lines = "".join(f"[{self._run.run_id}] {it}\n" for it in known.splitlines())

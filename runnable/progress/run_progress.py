@@ -48,14 +48,12 @@ class RunProgress:
         """Empty while it is running."""
         self.began = time.time()
         self.ended = 0.0
-        self.was_resumed = False
 
     def __call__(self, event: Event) -> None:
         """Take note of an event."""
         with self._lock:
             match event:
                 case RunStarted() | RunResumed():
-                    self.was_resumed = isinstance(event, RunResumed)
                     self._steps.take_over()
                 case RunFinished():
                     self.status, self.ended = event.status, time.time()

@@ -1,5 +1,6 @@
 """Progress on a terminal: a few lines at the bottom, below what runs print."""
 
+import contextlib
 import threading
 from collections.abc import Sequence
 from typing import TextIO, cast
@@ -39,8 +40,10 @@ class Terminal:
         # Everything that is written to the terminal meanwhile has this lock.
         self._lock = threading.RLock()
         self._live: Live | None = None
+        self._paused: Live | None = None
+        """What is drawn again when a line has its end."""
         self._above: dict[int, _Above] = {}
-        self._passing = written_through(self._above_of)
+        self._open = contextlib.ExitStack()
 
     def open(self) -> None:
         """Begin to draw."""
@@ -51,8 +54,8 @@ class Terminal:
             redirect_stdout=False,
             redirect_stderr=False,
         )
+        self._open.enter_context(written_through(self._above_of))
         self._live.start()
-        self._passing.__enter__()
 
     def draw(self, runs: Sequence[RunProgress]) -> None:
         """Draw the progress of some runs."""
@@ -73,13 +76,13 @@ class Terminal:
 
     def close(self) -> None:
         """Draw nothing any more."""
-        self._passing.__exit__(None, None, None)
+        self._open.close()
         with self._lock:
             self._finish_lines()
             self._above.clear()
             if self._live is not None:
                 self._live.stop()
-            self._live = None
+            self._live = self._paused = None
 
     def write(self, text: str) -> None:
         """Print text that something else writes, above what is drawn."""
@@ -89,6 +92,29 @@ class Terminal:
             else:
                 # As it is: it may have colours of its own.
                 self._console.print(Text.from_ansi(text), soft_wrap=True)
+
+    @property
+    def is_paused(self) -> bool:
+        """True while a line without an end is shown, so that nothing is drawn."""
+        return self._paused is not None
+
+    def pause(self, text: str) -> None:
+        """Show a line that has no end yet, and draw nothing until it has one."""
+        with self._lock:
+            if self._live is not None:
+                self._paused, self._live = self._live, None
+                self._paused.stop()
+            self._console.file.write(text)
+            self._console.file.flush()
+
+    def go_on(self, text: str) -> None:
+        """Write to the line that is shown; draw again if that ends it."""
+        with self._lock:
+            self._console.file.write(text)
+            self._console.file.flush()
+            if text.endswith("\n") and self._paused is not None:
+                self._live, self._paused = self._paused, None
+                self._live.start()
 
     def _finish_lines(self) -> None:
         for above in self._above.values():
@@ -137,10 +163,16 @@ class _Above:
         self._lock = lock
         # By thread: `print` writes the end of a line by itself.
         self._rests: dict[int, str] = {}
+        self._has_bar = False
+        """Whether it goes back to the start of its line."""
 
     def write(self, text: str, /) -> int:
         thread = threading.get_ident()
         with self._lock:
+            self._has_bar = "\r" in text
+            if self._terminal.is_paused:
+                self._terminal.go_on(text)
+                return len(text)
             *lines, rest = (self._rests.pop(thread, "") + text).split("\n")
             if rest:
                 # What a carriage return goes back to is written over.
@@ -152,7 +184,12 @@ class _Above:
         return len(text)
 
     def flush(self) -> None:
-        """Do nothing: a line is printed when it is whole."""
+        """Show a line that has no end yet, such as a prompt; but not a bar."""
+        with self._lock:
+            rest = self._rests.get(threading.get_ident(), "")
+            if rest and not self._has_bar:
+                del self._rests[threading.get_ident()]
+                self._terminal.pause(rest)
 
     def finish(self) -> None:
         """Print lines that have no end."""

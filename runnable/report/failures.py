@@ -24,7 +24,7 @@ class Failure(NamedTuple):
     """Of its last attempt."""
 
     @property
-    def place(self) -> str:
+    def location(self) -> str:
         """The last line of the user's own code, such as `train.py:12 in fit`."""
         frames = [it for it in map(_FRAME.match, self.traceback.splitlines()) if it]
         own = [it for it in frames if not any(word in it["file"] for word in _FOREIGN)]

@@ -10,6 +10,7 @@ from runnable.datastore.outlines import (
     all_entries,
     branches_of,
     entries_of,
+    shown_branches,
     steps_of,
 )
 from runnable.defaults import CANCELLED, FAIL, SUCCESS
@@ -62,8 +63,8 @@ def _failed(run_log: RunLog) -> Iterator[str]:
         first, *rest = it.message.strip().splitlines() or ["no reason was recorded"]
         yield f"  {it.path}{tried}: {first}"
         yield from (f"    {line}" for line in rest[:_MOST_LINES])
-        if it.place:
-            yield f"    at {it.place}"
+        if it.location:
+            yield f"    at {it.location}"
     if more := len(found[_MOST_FAILED:]):
         yield f"  and {more:,} more"
     if not found and run_log.status == FAIL:
@@ -118,14 +119,10 @@ def _listed(steps: Iterable[StepEntry]) -> Iterator[tuple[str, str]]:
         if step.step_type in TERMINAL_NAMES:
             continue  # the ends of graphs are there for programs
         yield step.path, _described(step)
-        branches = list(branches_of(step))
-        shown = branches
-        if len(branches) > _MOST_BRANCHES:
-            bad = [it for it in branches if it.status != SUCCESS]
-            shown = [*bad, *branches[:1]][:_MOST_BRANCHES] if bad else []
+        shown = shown_branches(step, _MOST_BRANCHES)
         for branch in shown:
             yield from _listed(steps_of(branch))
-        if more := len(branches) - len(shown):
+        if more := len(step.branches) - len(shown):
             yield f"{step.path}.*", f"{more:,} more branches"
 
 

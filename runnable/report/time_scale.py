@@ -124,13 +124,17 @@ def _laid_out(stretches: Sequence[tuple[float, float]], worked: float) -> list[P
     return pieces
 
 
+_SHORTEST = 1e-9
+"""Seconds: no clock tells shorter ones apart."""
+
+
 def _round_step(least: float) -> float:
     """Return the next 1, 2 or 5, or such a part of a minute or an hour."""
     for unit in (_HOUR, _MINUTE):
         if least > unit / 2:
             rounds = (1, 2, 5, 10, 15, 30, 60, 120, 300)
             return unit * next((it for it in rounds if unit * it >= least), 600)
-    size = 10.0 ** math.floor(math.log10(least))
+    size = 10.0 ** math.floor(math.log10(max(least, _SHORTEST)))
     return size * next(it for it in (1, 2, 5, 10) if size * it >= least * (1 - 1e-9))
 
 

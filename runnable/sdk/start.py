@@ -341,9 +341,9 @@ def _shown(
     by_launcher = launcher().options.progress and not is_nested
     if not (options.progress or by_launcher):
         return _NOTHING
-    from runnable.progress import shown  # only who looks pays for it
+    from runnable.progress import shown  # most runs are not shown
 
-    return shown(context, is_told=not by_launcher)
+    return shown(context, shows_end=not by_launcher)
 
 
 def _same_for_all(

@@ -2,11 +2,13 @@
 
 import re
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_CONTROL = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 
 
 def plain(text: object) -> str:
-    r"""Show control characters, and those that turn the direction of text.
+    r"""Show control characters, halves of characters, and what turns its direction.
 
     Args:
         text: Such as the message of an error, or the name of a step. Line ends and tabs

@@ -6,10 +6,10 @@ asked to end if it is a command of this package, which then records its end.
 """
 
 import os
-import secrets
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from starlette.responses import RedirectResponse, Response
 from runnable.datastore.errors import RunUnderWayError
 from runnable.engine import command_of
 from runnable.ui.library import Library
-from runnable.ui.security import COOKIE, may_act
+from runnable.ui.security import is_token, may_act
 from runnable.ui.templates import Templates
 
 _RUNNABLE = (sys.executable, "-m", "runnable.cli")
@@ -40,33 +40,27 @@ class Actions:
         self._library = library
         self._templates = templates
         self._token = token
+        self._lock = threading.Lock()
         self._resumed: list[subprocess.Popen[bytes]] = []
 
     async def sign_in(self, request: Request) -> Response:
-        """Give a cookie to somebody who has the token, and go to the list of runs."""
+        """Have the browser of somebody who has the token remember it."""
         given = request.path_params["token"]
-        if not self._token or not secrets.compare_digest(
-            given.encode(), self._token.encode()
-        ):
-            return self._templates.problem(request, _NOT_ALLOWED, status=403)
-        answer = RedirectResponse(request.url_for("runs"), 303)
-        path = request.scope.get("root_path", "") or "/"
-        answer.set_cookie(
-            COOKIE, self._token, httponly=True, samesite="strict", path=path
-        )
-        return answer
+        if not is_token(given, self._token):
+            return await self._templates.problem(request, _NOT_ALLOWED, status=403)
+        return await self._templates.page(request, "token.html", token=given)
 
     async def act(self, request: Request) -> Response:
         """Do what a form asks for."""
-        if not may_act(request, self._token):
-            return self._templates.problem(request, _NOT_ALLOWED, status=403)
+        if not await may_act(request, self._token):
+            return await self._templates.problem(request, _NOT_ALLOWED, status=403)
         run_id, action = request.path_params["run_id"], request.path_params["action"]
         act = {"resume": self._resume, "cancel": self._cancel, "delete": self._delete}
         if action not in act:
-            return self._templates.problem(request, "No such action.", status=404)
+            return await self._templates.problem(request, "No such action.", status=404)
         problem = await run_in_threadpool(act[action], run_id)
         if problem:
-            return self._templates.problem(request, problem, status=409)
+            return await self._templates.problem(request, problem, status=409)
         if action == "delete":
             return RedirectResponse(request.url_for("runs"), 303)
         address = request.url_for("run", run_id=run_id)
@@ -88,13 +82,16 @@ class Actions:
         if summary.status in {"SUCCESS", "PROCESSING"}:
             return f"Run {run_id} is {summary.status}: there is nothing to resume."
         options = [f"--config={file}"] if file else []
-        self._resumed = [it for it in self._resumed if it.poll() is None]
-        self._resumed.append(
-            subprocess.Popen(  # noqa: S603 - our own command
-                [*_RUNNABLE, "retry", run_id, "--no-progress", *options],
-                stdin=subprocess.DEVNULL,
+        with self._lock:
+            self._resumed = [it for it in self._resumed if it.poll() is None]
+            self._resumed.append(
+                subprocess.Popen(  # noqa: S603 - our own command
+                    [*_RUNNABLE, "retry", run_id, "--no-progress", *options],
+                    stdin=subprocess.DEVNULL,
+                    # It goes on when the page is closed.
+                    start_new_session=True,
+                )
             )
-        )
         return ""
 
     def _cancel(self, run_id: str) -> str:
@@ -104,8 +101,16 @@ class Actions:
             return ""
         owners = [it.owner for it in library.ownership(run_id).claims if not it.path]
         own = [it for it in owners if _is_ours(command_of(it))]
+        if any(library.has_others(owner, run_id) for owner in own):
+            return (
+                f"The process of run {run_id} has other active runs, which would end "
+                "as well; cancel it where it was started."
+            )
         for owner in own:
-            os.kill(owner.process_id, signal.SIGTERM)
+            try:
+                os.kill(owner.process_id, signal.SIGTERM)
+            except OSError as error:
+                return f"Its process {owner.process_id} cannot be ended: {error}."
         if own:
             return ""
         return (
@@ -122,8 +127,7 @@ class Actions:
 
 
 _NOT_ALLOWED = (
-    "Only who has the token may do this: open the address that `runnable ui "
-    "--allow-actions` has printed."
+    "This needs the token: open the address that `runnable ui --allow-actions` printed."
 )
 
 

@@ -1,6 +1,7 @@
 """The application: its addresses, and who answers them."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
 from importlib.resources import files
 
 from starlette.applications import Starlette
@@ -11,7 +12,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from runnable.datastore.errors import RunLogNotFoundError
-from runnable.errors import RunnableError
+from runnable.errors import DefinitionError, RunnableError
 from runnable.ui.actions import Actions
 from runnable.ui.artifacts import Artifacts
 from runnable.ui.library import Library
@@ -40,12 +41,13 @@ def make_app(library: Library, token: str, hosts: Sequence[str] | None) -> Starl
     )
 
     async def refused(request: Request, error: Exception) -> Response:
-        status = 404 if isinstance(error, RunLogNotFoundError) else 500
-        return templates.problem(request, str(error), status=status)
+        is_unknown = isinstance(error, RunLogNotFoundError | DefinitionError)
+        status = 404 if is_unknown else 500
+        return await templates.problem(request, str(error), status=status)
 
     async def unknown(request: Request, error: Exception) -> Response:
         del error
-        return templates.problem(request, "There is no such page.", status=404)
+        return await templates.problem(request, "There is no such page.", status=404)
 
     routes = [
         Route("/", lists.runs, name="runs"),
@@ -61,8 +63,16 @@ def make_app(library: Library, token: str, hosts: Sequence[str] | None) -> Starl
         Route("/run/{run_id}/content", artifacts.content, name="content"),
         Route("/run/{run_id}/{action}", actions.act, methods=["POST"], name="act"),
     ]
+
+    @asynccontextmanager
+    async def lifespan(application: Starlette) -> AsyncGenerator[None]:
+        del application
+        yield
+        library.close()
+
     return Starlette(
         routes=routes,
+        lifespan=lifespan,
         middleware=[Middleware(Guard, hosts=hosts)],
         exception_handlers={RunnableError: refused, 404: unknown},
     )

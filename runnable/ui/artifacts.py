@@ -61,9 +61,9 @@ class Artifacts:
         run_id = request.path_params["run_id"]
         file = await run_in_threadpool(self._find, request)
         if file is None:
-            return self._templates.problem(request, _UNKNOWN, status=404)
+            return await self._templates.problem(request, _UNKNOWN, status=404)
         shown = await run_in_threadpool(preview_of, file)
-        return self._templates.page(
+        return await self._templates.page(
             request, "artifact.html", run_id=run_id, file=file, shown=shown
         )
 
@@ -71,7 +71,7 @@ class Artifacts:
         """Send a file; pictures to be shown, all others to be kept."""
         file = await run_in_threadpool(self._find, request)
         if file is None:
-            return self._templates.problem(request, _UNKNOWN, status=404)
+            return await self._templates.problem(request, _UNKNOWN, status=404)
         headers = {"Content-Security-Policy": "default-src 'none'; sandbox"}
         kind = _IMAGES.get(_suffix(file))
         if kind is None or "download" in request.query_params:
@@ -91,9 +91,9 @@ class Artifacts:
         return StreamingResponse(pieces(), media_type=kind, headers=headers)
 
     def _find(self, request: Request) -> RunFile | None:
-        run_log = self._library.run_log(request.path_params["run_id"])
         key = request.query_params.get("key", "")
-        return next((it for it in run_log.files() if it.key == key), None)
+        with self._library.reading(request.path_params["run_id"]) as read:
+            return next((it for it in read.run_log.files() if it.key == key), None)
 
 
 _UNKNOWN = "This run has no such file; its artifacts are listed in their tab."
@@ -143,6 +143,6 @@ def _table(text: str, separator: str, *, is_cut: bool) -> Preview:
 def _indented(text: str) -> str:
     try:
         value: Any = json.loads(text)
-    except ValueError:
+        return json.dumps(value, indent=2, ensure_ascii=False)
+    except (ValueError, RecursionError):
         return text
-    return json.dumps(value, indent=2, ensure_ascii=False)

@@ -8,23 +8,28 @@ stays as it is; others may be resumed, and those that a page shows are read agai
 
 import json
 import logging
+import math
 import re
 import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from pydantic import JsonValue
 
 from runnable import defaults
 from runnable.datastore import BaseRunLogStore, RunSummary
+from runnable.datastore.run_summary import CRASHED, DAMAGED
 from runnable.system.moments import aware, moment_of
 
 logger = logging.getLogger(__name__)
 _REFRESH_SECONDS = 2.0
 _AT_ONCE = 200
 _WAIT_SECONDS = 0.5
+_CHECKED_AT_ONCE = 200
+_RESUMABLE = {defaults.FAIL, defaults.CANCELLED, CRASHED, DAMAGED}
 _METRIC = re.compile(r"^(?P<name>.+?)\s*(?P<sign><=|>=|=|<|>)\s*(?P<value>[-+.\deE]+)$")
 _COLUMNS = ("run_id", "status", "pipeline", "tag", "started", "seconds")
 SORTS = ("started", "seconds", "pipeline", "status", "run_id", "tag")
@@ -104,6 +109,8 @@ class RunIndex:
         self._updating = threading.Lock()
         self._updated = 0.0
         self._missing: int | None = None
+        self._checked: set[str] = set()
+        """The runs that had ended and were read again, in this round."""
         self.problem = ""
         """Why the store could not be read the last time; else empty."""
 
@@ -151,6 +158,11 @@ class RunIndex:
             worker.start()
             worker.join(_WAIT_SECONDS)
 
+    def close(self) -> None:
+        """Delete the database."""
+        with self._lock:
+            self._database.close()
+
     def remove(self, run_id: str) -> None:
         """Remove a run that was deleted."""
         with self._lock, self._database:
@@ -179,6 +191,13 @@ class RunIndex:
         # New ones, and those that were active.
         changing = {defaults.PROCESSING, defaults.CREATED}
         wanted = [it for it in listed if known.get(it, "PROCESSING") in changing]
+        # Some of those that may be resumed, each time others.
+        ended = {it for it, status in known.items() if status in _RESUMABLE} & listed
+        left = sorted(ended - self._checked) or sorted(ended)
+        if len(left) == len(ended):
+            self._checked.clear()
+        self._checked.update(left[:_CHECKED_AT_ONCE])
+        wanted += left[:_CHECKED_AT_ONCE]
         self._missing = len(listed - known.keys())
         for first in range(0, len(wanted), _AT_ONCE):
             self._take(wanted[first : first + _AT_ONCE])
@@ -193,7 +212,10 @@ class RunIndex:
 
     def _again(self, runs: Sequence[RunSummary]) -> list[RunSummary]:
         """Read those again that may have changed since."""
-        changed = [it.run_id for it in runs if it.status != defaults.SUCCESS]
+        is_quick = bool(getattr(self._store, "is_local", False))
+        changed = [
+            it.run_id for it in runs if is_quick or it.status != defaults.SUCCESS
+        ]
         fresh = {it.run_id: it for it in self._take(changed)}
         gone = set(changed) - fresh.keys()
         return [fresh.get(it.run_id, it) for it in runs if it.run_id not in gone]
@@ -220,11 +242,24 @@ def _row(run: RunSummary) -> tuple[object, ...]:
     started = run.started.timestamp() if run.started else None
     ended = moment_of(run.ended_at).timestamp() if run.ended_at else None
     seconds = ended - started if ended and started else None
-    metrics = json.dumps(dict(run.metrics)) if run.metrics else "{}"
+    metrics = "{}"
+    if run.metrics:
+        # JSON knows no NaN.
+        finite = {
+            name: None if isinstance(it, float) and not math.isfinite(it) else it
+            for name, it in run.metrics.items()
+        }
+        metrics = json.dumps(finite)
     return (
-        *(run.run_id, run.status, run.pipeline, run.tag, started, seconds),
-        *(run.started_at, run.ended_at, run.problem, metrics),
+        *(run.run_id, run.status, _storable(run.pipeline), _storable(run.tag)),
+        *(started, seconds, run.started_at, run.ended_at, _storable(run.problem)),
+        metrics,
     )
+
+
+def _storable(text: str) -> str:
+    """Return a text without halves of characters, which SQLite refuses."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _summary(row: tuple[str, ...]) -> RunSummary:
@@ -249,10 +284,15 @@ def _condition(query: Query) -> tuple[str, list[object]]:
         )
         escaped = re.sub(r"([\\%_])", r"\\\1", query.text)
         values += 3 * [f"%{escaped}%"]
-    for sign, text in ((">=", query.since), ("<=", query.until)):
-        if text:
-            parts.append(f"started {sign} ?")
-            values.append(_timestamp(text))
+    if query.since:
+        parts.append("started >= ?")
+        values.append(_moment(query.since).timestamp())
+    if query.until:
+        until = _moment(query.until)
+        # A date without a time is the whole day.
+        is_date = len(query.until) == len("2026-01-31")
+        parts.append("started < ?" if is_date else "started <= ?")
+        values.append((until + timedelta(days=1) if is_date else until).timestamp())
     if query.metric:
         condition, found = _metric_condition(query.metric)
         parts.append(condition)
@@ -269,13 +309,16 @@ def _metric_condition(text: str) -> tuple[str, list[object]]:
     except ValueError:
         raise QueryError(f"{match['value']!r} in {text!r} is no number") from None
     sign = match["sign"]
-    return f"json_extract(metrics, ?) {sign} ?", [_path(match["name"]), number]
+    path = _path(match["name"])
+    is_number = "json_type(metrics, ?) IN ('integer', 'real')"
+    condition = f"({is_number} AND json_extract(metrics, ?) {sign} ?)"
+    return condition, [path, path, number]
 
 
 def _path(name: str) -> str:
     """Return the JSON path of a metric."""
-    if '"' in name:
-        raise QueryError(f"{name!r}: a metric with quotes cannot be searched for")
+    if '"' in name or not name.isprintable():
+        raise QueryError(f"{name!r}: a metric of this name cannot be searched for")
     return f'$."{name}"'
 
 
@@ -289,10 +332,8 @@ def _order(query: Query) -> tuple[str, list[object]]:
     return f"{query.sort} {direction} NULLS LAST, run_id", []
 
 
-def _timestamp(text: str) -> float:
-    from datetime import datetime
-
+def _moment(text: str) -> datetime:
     try:
-        return aware(datetime.fromisoformat(text)).timestamp()
+        return aware(datetime.fromisoformat(text))
     except ValueError:
         raise QueryError(f"{text!r} is no date, such as 2026-01-31") from None

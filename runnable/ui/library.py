@@ -8,10 +8,12 @@ happened since the last one. A few runs are kept, the latest that were looked at
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
-from typing import cast
+from typing import NamedTuple, cast
 
 from runnable.concurrency import Runs
 from runnable.datastore import (
@@ -22,20 +24,22 @@ from runnable.datastore import (
     RunSummary,
 )
 from runnable.datastore.errors import RunLogDamagedError, RunLogNotFoundError
+from runnable.defaults import PROCESSING
 from runnable.engine import shared_of_container
-from runnable.journal import Ownership, UnknownPathError
+from runnable.journal import Owner, Ownership, UnknownPathError
 from runnable.sdk.kept_runs import KeptRuns, open_runs
 from runnable.sdk.runs import delete_runs
-from runnable.sdk.services import AnyRunContainer
-from runnable.ui.index import RunIndex
+from runnable.sdk.services import AnyRunContainer, close_all
+from runnable.ui.index import Query, RunIndex
 
 _KEPT = 4
 _YIELD_RECORDS = 128
+_MOST_ACTIVE = 200
 
 
 @dataclass(slots=True, eq=False)
 class _Known:
-    """What was read of one run."""
+    """The records of one run that were read, folded."""
 
     view: RunLogView = field(default_factory=RunLogView)
     run_log: RunLog | None = None
@@ -44,11 +48,20 @@ class _Known:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
+class ReadRun(NamedTuple):
+    """A run log, as it is now."""
+
+    run_log: RunLog
+    records: int
+    """How many records it was made of."""
+
+
 class Library:
     """All runs of one store.
 
     Args:
         kept: The store and the catalog.
+        close: Closes them.
         container: Has active runs; those of other processes cannot be cancelled here.
         configuration_file: What they were opened by; None if it was not a file.
     """
@@ -56,10 +69,12 @@ class Library:
     def __init__(
         self,
         kept: KeptRuns,
+        close: Callable[[], object],
         container: AnyRunContainer | None,
         configuration_file: str | None,
     ) -> None:
         self._kept = kept
+        self._close = close
         self._container = container
         self.configuration_file = configuration_file
         self.index = RunIndex(kept.store, kept.with_status)
@@ -74,9 +89,15 @@ class Library:
         container: AnyRunContainer | None,
     ) -> "Library":
         """Open the store and the catalog of a configuration."""
-        kept, _ = open_runs(configuration_file, services, container)
+        kept, owned = open_runs(configuration_file, services, container)
         is_by_file = not services and container is None
-        return cls(kept, container, (configuration_file or "") if is_by_file else None)
+        file = (configuration_file or "") if is_by_file else None
+        return cls(kept, partial(close_all, owned), container, file)
+
+    def close(self) -> None:
+        """Close the store, the catalog and the index."""
+        self.index.close()
+        self._close()
 
     @property
     def location(self) -> str:
@@ -100,22 +121,16 @@ class Library:
             raise RunLogNotFoundError(run_id, self.location)
         return self._kept.with_status(found)
 
-    def run_log(self, run_id: str) -> RunLog:
+    @contextmanager
+    def reading(self, run_id: str) -> Generator["ReadRun"]:
         """Read the log of a run, as far as it is not known.
+
+        Within the block, the log does not change: it grows when it is read again.
 
         Raises:
             RunLogNotFoundError: If there is no such run.
             RunLogDamagedError: If its records cannot be read.
         """
-        return self._read(run_id)[0]
-
-    def count(self, run_id: str) -> int:
-        """Return how many records a run has, as of when its log was read last."""
-        with self._lock:
-            known = self._known.get(run_id)
-        return max(known.count, 0) if known is not None else 0
-
-    def _read(self, run_id: str) -> tuple[RunLog, int]:
         with self._lock:
             known = self._known.setdefault(run_id, _Known())
             self._known.move_to_end(run_id)
@@ -123,12 +138,22 @@ class Library:
                 self._known.popitem(last=False)
         with known.lock:
             try:
+                self._check_start(run_id, known)
                 self._catch_up(run_id, known)
             except BaseException:
                 self.forget(run_id)
                 raise
             assert known.run_log is not None  # noqa: S101 - it has just been read
-            return known.run_log, known.count
+            yield ReadRun(known.run_log, known.count)
+
+    def _check_start(self, run_id: str, known: _Known) -> None:
+        """Begin anew if another run has the id by now."""
+        started = known.view.state.started if known.view.state.count else None
+        if started is None:
+            return
+        summary = self._kept.store.summary(run_id)
+        if summary is None or summary.started_at != started.at:
+            known.view, known.run_log, known.count = RunLogView(), None, -1
 
     def _catch_up(self, run_id: str, known: _Known) -> None:
         state, store = known.view.state, self._kept.store
@@ -140,15 +165,29 @@ class Library:
         except RunLogNotFoundError:
             if (earlier := store.earlier_log(run_id)) is None:
                 raise
+            earlier.bind(self._loader(run_id))
             known.run_log, known.count = earlier, 0
             return
         except UnknownPathError as error:
             raise RunLogDamagedError(run_id, "its journal", str(error)) from None
         if known.run_log is None or known.count != state.count:
-            loader = CatalogLoader(run_id, self._kept.catalog, self._kept.pickler, {})
+            loader = self._loader(run_id)
             known.run_log = known.view.run_log(run_id, loader)
             known.run_log.bind(loader)
             known.count = state.count
+
+    def _loader(self, run_id: str) -> CatalogLoader:
+        return CatalogLoader(run_id, self._kept.catalog, self._kept.pickler, {})
+
+    def has_others(self, owner: Owner, run_id: str) -> bool:
+        """Return whether a process has other active runs than one."""
+        active = self.index.find(Query(status=PROCESSING, limit=_MOST_ACTIVE)).runs
+        return any(
+            claim.owner == owner
+            for it in active
+            if it.run_id != run_id
+            for claim in self.ownership(it.run_id).claims
+        )
 
     def forget(self, run_id: str) -> None:
         """Read a run anew the next time."""

@@ -1,8 +1,10 @@
 """Pages that list runs: all of them, those of a pipeline, and some to be compared."""
 
 import json
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from typing import NamedTuple
 from urllib.parse import urlencode
 
 from starlette.concurrency import run_in_threadpool
@@ -12,11 +14,12 @@ from starlette.responses import Response
 from runnable.datastore import RunLog, RunSummary
 from runnable.datastore.outlines import all_entries, entries_of
 from runnable.datastore.run_summary import STATUSES
+from runnable.graph import TERMINAL_NAMES
 from runnable.report.comparison import facts_of, rows_that_differ
 from runnable.system.moments import moment_of
 from runnable.ui.index import Found, Query, QueryError
 from runnable.ui.library import Library
-from runnable.ui.run_view import seconds_of, took
+from runnable.ui.run_view import page_number, seconds_of, took
 from runnable.ui.templates import Templates
 
 _ON_PAGE = 50
@@ -51,7 +54,7 @@ class ListPages:
             lambda: (index.values("pipeline"), index.values("tag"))
         )
         names = dict.fromkeys(name for run in found.runs for name in run.metrics)
-        return self._templates.page(
+        return await self._templates.page(
             request,
             "runs.html",
             found=found,
@@ -70,7 +73,7 @@ class ListPages:
     async def pipelines(self, request: Request) -> Response:
         """List pipelines, with what all their runs came to."""
         rows = await run_in_threadpool(self._library.index.pipelines)
-        return self._templates.page(request, "pipelines.html", rows=rows)
+        return await self._templates.page(request, "pipelines.html", rows=rows)
 
     async def pipeline(self, request: Request) -> Response:
         """Show how the runs of one pipeline developed."""
@@ -80,7 +83,7 @@ class ListPages:
         runs = [it for it in found.runs if it.pipeline == name]
         rows = await run_in_threadpool(self._library.index.pipelines)
         steps = await run_in_threadpool(self._slowest, runs)
-        return self._templates.page(
+        return await self._templates.page(
             request,
             "pipeline.html",
             name=name,
@@ -95,12 +98,8 @@ class ListPages:
         """Return the steps that took longest in the latest runs, on average."""
         seconds: dict[str, list[float]] = {}
         for run in [it for it in runs if it.ended_at][:_READ_FOR_STEPS]:
-            run_log = self._library.run_log(run.run_id)
-            for step in all_entries(entries_of(run_log.steps)):
-                # The steps of all branches of a map are one.
-                name = ".".join(step.path.split(".")[::2])
-                worked = sum(filter(None, map(seconds_of, step.attempts)))
-                if step.attempts and step.step_type not in {"success", "fail"}:
+            with self._library.reading(run.run_id) as read:
+                for name, worked in _worked(read.run_log):
                     seconds.setdefault(name, []).append(worked)
         rows = [(name, sum(it) / len(it), len(it)) for name, it in seconds.items()]
         return sorted(rows, key=lambda row: row[1], reverse=True)[:10]
@@ -110,26 +109,40 @@ class ListPages:
         run_ids = list(dict.fromkeys(request.query_params.getlist("run")))
         if not 1 < len(run_ids) <= _MOST_COMPARED:
             why = f"Choose 2 to {_MOST_COMPARED} runs to compare."
-            return self._templates.problem(request, why, status=400)
+            return await self._templates.problem(request, why, status=400)
 
-        def read() -> tuple[list[RunLog], list[tuple[str, list[object]]]]:
-            found = [self._library.run_log(run_id) for run_id in run_ids]
-            return found, rows_that_differ([facts_of(it) for it in found])
+        def read() -> tuple[list[_Side], list[tuple[str, list[object]]]]:
+            sides = [self._side(run_id) for run_id in run_ids]
+            return sides, rows_that_differ([it.facts for it in sides])
 
-        run_logs, rows = await run_in_threadpool(read)
-        return self._templates.page(
+        sides, rows = await run_in_threadpool(read)
+        return await self._templates.page(
             request,
             "compare.html",
-            run_logs=run_logs,
+            sides=sides,
             rows=rows,
-            charts=_metric_charts(run_logs),
+            charts=_metric_charts(sides),
         )
+
+    def _side(self, run_id: str) -> "_Side":
+        with self._library.reading(run_id) as read:
+            run_log = read.run_log
+            facts, metrics = facts_of(run_log), run_log.metrics()
+            return _Side(run_id, run_log.status, facts, metrics)
+
+
+class _Side(NamedTuple):
+    """One of several runs that are compared."""
+
+    run_id: str
+    status: str
+    facts: Mapping[str, object]
+    metrics: Mapping[str, object]
 
 
 def _query(request: Request) -> tuple[Query, int]:
     given = request.query_params
-    text = given.get("page", "1")
-    page = min(max(1, int(text)), 100_000) if text.isdecimal() else 1
+    page = page_number(given.get("page", ""))
     query = Query(
         text=given.get("q", "").strip(),
         status=given.get("status", ""),
@@ -154,6 +167,14 @@ def _link(request: Request, **changed: object) -> str:
     })
 
 
+def _worked(run_log: RunLog) -> Iterator[tuple[str, float]]:
+    """Yield how long each step worked; those of all branches of a map have one name."""
+    for step in all_entries(entries_of(run_log.steps)):
+        if step.attempts and step.step_type not in TERMINAL_NAMES:
+            name = ".".join(step.path.split(".")[::2])
+            yield name, sum(filter(None, map(seconds_of, step.attempts)))
+
+
 def _trend(runs: Sequence[RunSummary]) -> str:
     """Return the durations of runs over time, for a chart."""
     shown = [it for it in reversed(runs) if it.started and it.ended_at]
@@ -165,14 +186,14 @@ def _trend(runs: Sequence[RunSummary]) -> str:
     return json.dumps({"x": times, "y": seconds, "label": "seconds", "is_time": True})
 
 
-def _metric_charts(run_logs: Sequence[RunLog]) -> list[tuple[str, str]]:
+def _metric_charts(sides: Sequence[_Side]) -> list[tuple[str, str]]:
     """Return a chart for each metric that is a number and differs."""
-    metrics = [run_log.metrics() for run_log in run_logs]
+    metrics = [it.metrics for it in sides]
     charts: list[tuple[str, str]] = []
     for name in dict.fromkeys(name for it in metrics for name in it):
         values = [_number(it, name) for it in metrics]
         if len(set(values)) > 1:
-            names = [it.run_id for it in run_logs]
+            names = [it.run_id for it in sides]
             x = list(range(1, len(values) + 1))
             chart = {"x": x, "y": values, "label": name, "names": names}
             charts.append((name, json.dumps(chart)))
@@ -181,6 +202,10 @@ def _metric_charts(run_logs: Sequence[RunLog]) -> list[tuple[str, str]]:
 
 def _number(metrics: Mapping[str, object], name: str) -> float | None:
     value = metrics.get(name)
-    if isinstance(value, int | float) and abs(value) < float("inf"):
-        return float(value)
-    return None
+    if not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 from starlette.concurrency import run_in_threadpool
@@ -9,9 +10,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from runnable import defaults
-from runnable.datastore import RunLog, RunSummary
+from runnable.datastore import RunLog
 from runnable.report import as_page, timeline
-from runnable.report.provenance import code_identities, packages_of, provenance
+from runnable.report.provenance import packages_of, provenance
 from runnable.ui.library import Library
 from runnable.ui.run_view import (
     ATTEMPTS_ON_PAGE,
@@ -20,6 +21,7 @@ from runnable.ui.run_view import (
     flat,
     matches,
     overview,
+    page_number,
     took,
 )
 from runnable.ui.templates import Templates
@@ -37,17 +39,18 @@ TABS = (
 )
 _SOON_SECONDS = 0.4
 """How long a page waits for a run log before it is drawn without it."""
-_FRAGMENT = {("fragment", "1")}
-_MOST_READING = 4
+_OF_PAGE = {"tab", "fragment"}
+"""Parameters of addresses that do not change what a tab shows."""
+_KEPT_SECONDS = 3.0
+"""How long a result is kept for a page that asks for it."""
 _MOST_TEXT = 200_000
 _MOST_SEARCHED = 500
 _MOST_MATCHES = 200
 
 
-class _Asked(NamedTuple):
-    """What a tab is drawn of."""
+class _TabRequest(NamedTuple):
+    """The run and the parameters that a tab is drawn of."""
 
-    library: Library
     run_log: RunLog
     given: Mapping[str, str]
     """The query of the address."""
@@ -65,7 +68,7 @@ class RunPages:
         self._library = library
         self._templates = templates
         self._reading: dict[tuple[object, ...], asyncio.Task[dict[str, Any]]] = {}
-        """What pages are waiting for that were drawn without it."""
+        """Reads in progress, by page."""
 
     async def run(self, request: Request) -> Response:
         """Show a tab of a run."""
@@ -73,10 +76,13 @@ class RunPages:
         tab = request.query_params.get("tab", TABS[0])
         if tab not in TABS:
             why = f"There is no tab {tab!r}."
-            return self._templates.problem(request, why, status=404)
-        summary = await run_in_threadpool(self._library.summary, run_id)
+            return await self._templates.problem(request, why, status=404)
+        # Raises an error if there is none.
+        await run_in_threadpool(self._library.summary, run_id)
         values = await self._values(request, run_id, tab)
-        return self._templates.page(
+        # Afterwards: a run that is said to be active is followed from what was read.
+        summary = await run_in_threadpool(self._library.summary, run_id)
+        return await self._templates.page(
             request,
             f"tab_{tab}.html",
             run_id=run_id,
@@ -85,8 +91,7 @@ class RunPages:
             tabs=TABS,
             took=took(summary),
             is_read=values is not None,
-            seen=self._library.count(run_id),
-            can_cancel=self._can_cancel(summary),
+            can_cancel=summary.status == defaults.PROCESSING,
             can_resume=summary.status not in {defaults.SUCCESS, defaults.PROCESSING},
             **(values or {}),
         )
@@ -97,11 +102,12 @@ class RunPages:
         """Return what a tab shows; None if it is still being read."""
 
         def read() -> dict[str, Any]:
-            run_log = self._library.run_log(run_id)
-            asked = _Asked(self._library, run_log, dict(request.query_params))
-            return {"run_log": run_log, **_OF_TABS[tab](asked)}
+            with self._library.reading(run_id) as found:
+                asked = _TabRequest(found.run_log, dict(request.query_params))
+                return {"seen": found.records, **_OF_TABS[tab](asked)}
 
-        key = run_id, tab, *sorted(request.query_params.items() - _FRAGMENT)
+        others = (it for it in request.query_params.items() if it[0] not in _OF_PAGE)
+        key = run_id, tab, *sorted(others)
         reading = self._reading.pop(key, None) or asyncio.create_task(
             run_in_threadpool(read)
         )
@@ -111,46 +117,54 @@ class RunPages:
         done, _ = await asyncio.wait({reading}, timeout=_SOON_SECONDS)
         if done:
             return reading.result()
-        if len(self._reading) > _MOST_READING:
-            self._reading.clear()  # of pages that were left
         self._reading[key] = reading
-        reading.add_done_callback(lambda it: it.cancelled() or it.exception())
+        reading.add_done_callback(partial(self._keep_for_a_moment, key))
         return None
 
-    def _can_cancel(self, summary: RunSummary) -> bool:
-        return summary.status == defaults.PROCESSING
+    def _keep_for_a_moment(
+        self, key: tuple[object, ...], reading: "asyncio.Task[dict[str, Any]]"
+    ) -> None:
+        """Keep a result for the page that waits for it, which may have been left."""
+        if not reading.cancelled():
+            reading.exception()  # marks it as retrieved
+        loop = asyncio.get_running_loop()
+        loop.call_later(_KEPT_SECONDS, self._reading.pop, key, None)
 
     async def timeline(self, request: Request) -> Response:
         """Show the timeline of a run, a page of its own."""
         run_id = request.path_params["run_id"]
 
         def drawn() -> str:
-            return as_page(timeline(self._library.run_log(run_id)))
+            with self._library.reading(run_id) as found:
+                return as_page(timeline(found.run_log))
 
         policy = (
             "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
             "frame-ancestors 'self'"
         )
         content = await run_in_threadpool(drawn)
-        return HTMLResponse(content, headers={"Content-Security-Policy": policy})
+        return HTMLResponse(
+            content.encode("utf-8", "backslashreplace"),
+            headers={"Content-Security-Policy": policy},
+        )
 
 
-def _overview(asked: _Asked) -> dict[str, Any]:
+def _overview(asked: _TabRequest) -> dict[str, Any]:
     run_log = asked.run_log
     metrics = list(run_log.metrics().items())
     return {"overview": overview(run_log), "metrics": metrics[:8]}
 
 
-def _graph(asked: _Asked) -> dict[str, Any]:
+def _graph(asked: _TabRequest) -> dict[str, Any]:
     return {"svg": asked.run_log.to_svg()}
 
 
-def _nothing(asked: _Asked) -> dict[str, Any]:
+def _nothing(asked: _TabRequest) -> dict[str, Any]:
     del asked
     return {}
 
 
-def _logs(asked: _Asked) -> dict[str, Any]:
+def _logs(asked: _TabRequest) -> dict[str, Any]:
     given, run_log = asked.given, asked.run_log
     rows = attempts(run_log, text=given.get("step", ""))
     found: list[tuple[AttemptRow, int, str]] = []
@@ -186,28 +200,28 @@ def _chosen(rows: list[AttemptRow], path: str, number: str) -> AttemptRow | None
     return rows[-1] if rows else None
 
 
-def _parameters(asked: _Asked) -> dict[str, Any]:
+def _parameters(asked: _TabRequest) -> dict[str, Any]:
     parameters = asked.run_log.parameters
     return {"parameters": [(name, it, it.kind) for name, it in parameters.items()]}
 
 
-def _metrics(asked: _Asked) -> dict[str, Any]:
+def _metrics(asked: _TabRequest) -> dict[str, Any]:
     return {"metrics": list(asked.run_log.metrics().items())}
 
 
-def _artifacts(asked: _Asked) -> dict[str, Any]:
+def _artifacts(asked: _TabRequest) -> dict[str, Any]:
     config = asked.run_log.run_config.get("pickler")
     pickler = config.get("service_name", "") if isinstance(config, Mapping) else ""
     return {"files": asked.run_log.files(), "pickler": pickler}
 
 
-def _attempts(asked: _Asked) -> dict[str, Any]:
+def _attempts(asked: _TabRequest) -> dict[str, Any]:
     given = asked.given
     rows = attempts(
         asked.run_log, text=given.get("step", ""), status=given.get("status", "")
     )
-    page = int(given["page"]) if given.get("page", "").isdecimal() else 1
-    first = (max(page, 1) - 1) * ATTEMPTS_ON_PAGE
+    page = page_number(given.get("page", ""))
+    first = (page - 1) * ATTEMPTS_ON_PAGE
     return {
         "rows": rows[first : first + ATTEMPTS_ON_PAGE],
         "total": len(rows),
@@ -218,19 +232,18 @@ def _attempts(asked: _Asked) -> dict[str, Any]:
     }
 
 
-def _configuration(asked: _Asked) -> dict[str, Any]:
+def _configuration(asked: _TabRequest) -> dict[str, Any]:
     run_log = asked.run_log
     hidden = {"dag", "environment"}
     recorded = {k: v for k, v in run_log.run_config.items() if k not in hidden}
     return {
         "identity": list(provenance(run_log).items()),
-        "code": code_identities(run_log),
         "settings": list(flat(recorded)),
         "packages": list(packages_of(run_log).items()),
     }
 
 
-_OF_TABS: Mapping[str, Callable[[_Asked], dict[str, Any]]] = {
+_OF_TABS: Mapping[str, Callable[[_TabRequest], dict[str, Any]]] = {
     "overview": _overview,
     "graph": _graph,
     "timeline": _nothing,

@@ -12,6 +12,7 @@ from runnable.datastore.outlines import (
     all_entries,
     branches_of,
     entries_of,
+    shown_branches,
     steps_of,
 )
 from runnable.graph import TERMINAL_NAMES
@@ -21,6 +22,8 @@ from runnable.system.moments import local_text, moment_of
 
 _MOST_BRANCHES = 10
 _MOST_FAILURES = 5
+_MOST_ROWS = 500
+_MOST_DIGITS = 8
 ATTEMPTS_ON_PAGE = 200
 
 
@@ -71,7 +74,11 @@ def overview(run_log: RunLog) -> Overview:
     counted = Counter(
         it.status for it in all_entries(entries) if it.attempts and not _is_end(it)
     )
-    rows = list(_rows(entries, 0))
+    rows = list(islice(_rows(entries, 0), _MOST_ROWS + 1))
+    if len(rows) > _MOST_ROWS:
+        rows[-1] = StepRow(
+            "...", "more steps: see the attempts", 0, "branches", "", "", 0
+        )
     if run_log.job is not None:
         job = _job_of(run_log)
         counted, rows = Counter([job.status]), [_row(job, 0)]
@@ -105,12 +112,7 @@ def _rows(steps: Iterable[StepEntry], depth: int) -> Iterator[StepRow]:
         if _is_end(step):
             continue
         yield _row(step, depth)
-        branches = list(branches_of(step))
-        shown = branches
-        if len(branches) > _MOST_BRANCHES:
-            # Those that have failed first; of the others, one shows what they are.
-            bad = [it for it in branches if it.status != defaults.SUCCESS]
-            shown = [*bad, *branches[:1]][:_MOST_BRANCHES]
+        shown = shown_branches(step, _MOST_BRANCHES)
         for branch in shown:
             name = branch.path.rpartition(".")[2]
             inside = [it for it in steps_of(branch) if not _is_end(it)]
@@ -121,7 +123,7 @@ def _rows(steps: Iterable[StepEntry], depth: int) -> Iterator[StepRow]:
                 continue
             yield StepRow(branch.path, name, depth + 1, "branch", branch.status, "", 0)
             yield from _rows(inside, depth + 2)
-        if more := len(branches) - len(shown):
+        if more := len(step.branches) - len(shown):
             name = f"{more:,} more branches"
             yield StepRow(f"{step.path}.*", name, depth + 1, "branches", "", "", 0)
 
@@ -202,6 +204,15 @@ def matches(
         if wanted in line.lower()
     )
     return list(islice(found, most))
+
+
+def page_number(text: str) -> int:
+    """Return the number of a page, from 1.
+
+    Args:
+        text: As it is in an address, where it may be anything.
+    """
+    return max(1, int(text)) if text.isdecimal() and len(text) < _MOST_DIGITS else 1
 
 
 def took(summary: RunSummary) -> str:

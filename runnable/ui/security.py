@@ -3,22 +3,22 @@
 Theory of operation. A page that runs on the same machine can be asked by any web site
 that its user visits. Such a site cannot read answers of another origin, unless it makes
 its own name stand for this address; so names are checked. It could send forms; so
-requests that change something need the token, which a cookie has that browsers send to
-pages of this origin alone, and are refused if they come from elsewhere. Names and
+requests that change something need the token, which the storage of the browser has for
+this origin alone (a cookie would be sent to other ports as well), and are refused if
+they come from elsewhere. Names and
 values of runs are text: no script but those of this package runs in a page.
 """
 
 import secrets
 from collections.abc import Sequence
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-COOKIE = "runnable_token"
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
+_MOST_FORM_BYTES = 10_000
 _POLICY = (
     "default-src 'none'; script-src 'self'; connect-src 'self'; frame-src 'self'; "
     # Bars and pictures have places and colours of their own.
@@ -45,7 +45,7 @@ class Guard:
 
     def __init__(self, application: ASGIApp, hosts: Sequence[str] | None) -> None:
         self._application = application
-        self._hosts = hosts
+        self._hosts = None if hosts is None else {it.lower() for it in hosts}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse a request, or pass it on."""
@@ -88,12 +88,29 @@ def _name(host: str) -> str:
     return urlsplit(f"//{host}").hostname or ""
 
 
-def may_act(request: Request, token: str) -> bool:
-    """Return whether a request comes from somebody who has the token.
+async def may_act(request: Request, token: str) -> bool:
+    """Return whether a form has the token.
 
     Args:
         request: The request.
         token: The token; empty if nobody may act.
     """
-    given = request.cookies.get(COOKIE, "")
-    return bool(token) and secrets.compare_digest(given.encode(), token.encode())
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > _MOST_FORM_BYTES:
+            return False
+    given = parse_qs(body.decode("utf-8", "replace")).get("token", [""])[0]
+    return is_token(given, token)
+
+
+def is_token(given: str, token: str) -> bool:
+    """Return whether a text is the token.
+
+    Args:
+        given: The text.
+        token: The token; empty if nobody may act.
+    """
+    # In bytes: it may be any text.
+    given_bytes = given.encode("utf-8", "surrogatepass")
+    return bool(token) and secrets.compare_digest(given_bytes, token.encode())

@@ -1,11 +1,13 @@
 """Draw pages of templates; whatever they show of runs is text."""
 
+from functools import partial
 from importlib.resources import files
 from typing import Any
 from urllib.parse import quote
 
 from jinja2 import Environment, FunctionLoader
 from markupsafe import Markup
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
@@ -13,7 +15,6 @@ from runnable.report.summary import shown_metric
 from runnable.report.time_scale import duration_text
 from runnable.system.moments import local_text
 from runnable.system.plain_text import plain
-from runnable.ui.security import may_act
 
 _FRAGMENT = "fragment"
 """The parameter of addresses that want the changing part of a page alone."""
@@ -52,7 +53,7 @@ class Templates:
             # Now, so that no page has to wait for it.
             self._environment.get_template(name)
 
-    def page(
+    async def page(
         self, request: Request, template: str, /, *, status: int = 200, **values: Any
     ) -> HTMLResponse:
         """Draw a page, or its changing part alone if the address says so.
@@ -63,17 +64,18 @@ class Templates:
             status: Of the answer.
             **values: For the template.
         """
-        content = self._environment.get_template(template).render(
+        draw = partial(
+            self._environment.get_template(template).render,
             request=request,
             root=request.scope.get("root_path", ""),
-            can_act=may_act(request, self._token),
             allows_actions=bool(self._token),
             is_fragment=_FRAGMENT in request.query_params,
             **values,
         )
-        return HTMLResponse(content, status)
+        content: str = await run_in_threadpool(draw)
+        return HTMLResponse(content.encode("utf-8", "backslashreplace"), status)
 
-    def problem(self, request: Request, why: str, *, status: int) -> HTMLResponse:
+    async def problem(self, request: Request, why: str, *, status: int) -> HTMLResponse:
         """Draw a page that says what is wrong.
 
         Args:
@@ -81,11 +83,13 @@ class Templates:
             why: What is wrong, and what to do.
             status: Of the answer.
         """
-        return self.page(request, "problem.html", status=status, why=why, code=status)
+        return await self.page(
+            request, "problem.html", status=status, why=why, code=status
+        )
 
 
 def _quoted(text: object) -> str:
-    return quote(str(text), safe="")
+    return quote(str(text), safe="", errors="surrogatepass")
 
 
 def _shown(value: object) -> object:

@@ -87,6 +87,26 @@ def test_what_a_running_step_prints_is_followed(tmp_path):
     assert rest == "last line\n--- s, attempt 1: SUCCESS\n"
 
 
+def test_what_a_killed_process_has_printed_is_shown(tmp_path):
+    (tmp_path / "script.py").write_text(
+        "import os, time\n"
+        "from runnable import PythonTask, get_run_log\n"
+        "def work():\n"
+        "    print('first line')\n"
+        "    print('no end', end='')\n"
+        "    while not get_run_log('r1').execution_log('s'):\n"
+        "        time.sleep(0.1)\n"
+        "    os.kill(os.getpid(), 9)\n"
+        "PythonTask(name='s', function=work).as_pipeline().execute(run_id='r1')\n"
+    )
+    subprocess.run([sys.executable, "script.py"], check=False, stdout=-3)
+    for option in ((), ("--follow",)):
+        shown = runnable("logs", "r1", *option).stdout
+        assert shown == "--- s, attempt 1\nfirst line\nno end\n"
+    (log,) = json.loads(runnable("logs", "r1", "--json").stdout)
+    assert log["text"] == "first line\nno end"
+
+
 def test_logs_are_followed_until_the_run_has_ended(tmp_path):
     script = tmp_path / "flow.py"
     script.write_text(

@@ -185,7 +185,7 @@ def test_D13_the_log_level_shows():
     def said(level):
         command = [sys.executable, "-m", "runnable.cli", "execute", "script.py"]
         return subprocess.run(
-            [*command, "--log-level", level],
+            [*command, "--no-progress", "--log-level", level],
             capture_output=True,
             text=True,
             check=True,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from runnable import Pipeline, PythonTask, metric
+from runnable import Parallel, Pipeline, PythonTask, metric
 from runnable.exceptions import ConfigurationError, ExecutionFailedError
 from runnable.secrets import BaseSecrets
 
@@ -101,6 +101,35 @@ def test_a_function_learns_how_a_run_has_ended():
     ended = gate.wait()
     assert ended[:5] == (run_log.run_id, "SUCCESS", "daily", "nightly", "")
     assert ended.metrics == {"rows": 3}
+
+
+def test_the_reason_is_that_of_the_step_not_of_those_around_it():
+    gate, tried = Gate(), []
+
+    def flaky():
+        tried.append(1)
+        if len(tried) == 1:
+            raise ValueError("first try")
+
+    def fail():
+        raise ValueError("the cause")
+
+    both = Parallel(
+        name="both",
+        branches={"a": PythonTask(name="bad", function=fail).as_pipeline()},
+    )
+    steps = [PythonTask(name="flaky", function=flaky, retries=1), both]
+    with pytest.raises(ExecutionFailedError):
+        Pipeline(steps=steps).execute(services=MEMORY, container=container_with(gate))
+    assert gate.wait().error == "both.a.bad: ValueError: the cause"
+
+
+def test_a_number_that_is_none_is_null_for_a_webhook(receiver):
+    address = f"http://127.0.0.1:{receiver.server_port}/"
+    step = PythonTask(name="s", function=lambda: float("nan"), returns=[metric("m")])
+    container = container_with({"webhook": address, "when": "all"})
+    step.as_pipeline().execute(services=MEMORY, container=container)
+    assert receiver.gate.wait()[0]["metrics"] == {"m": None}
 
 
 def test_without_more_words_it_is_called_after_failures_alone():
@@ -236,6 +265,11 @@ def test_a_secret_in_the_reason_is_masked():
         ("on_run_end:\n  - webhook: ftp://x", "begins with http or https"),
         ("on_run_end:\n  - function: nowhere:hook", "no function 'nowhere:hook'"),
         ("on_run_end:\n  - webhok: http://x", "webhok"),
+        ("on_run_end:\n  - webhook: 'http://x/a secret'", "a blank"),
+        (
+            'on_run_end:\n  - {webhook: "http://x", headers: {A: "secret\\n"}}',
+            "a line end",
+        ),
         ("on_run_end:\n  - {webhook: 'http://x', when: never}", "'failed' or 'all'"),
     ],
 )

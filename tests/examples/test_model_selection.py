@@ -15,7 +15,7 @@ def test_the_best_candidate_is_kept():
     )
     assert finished.stdout.count("(from 0.") == 4
     assert "judge.models.candidates" in finished.stdout
-    assert "4 branch(es)" in finished.stdout
+    assert "4 branches" in finished.stdout
     assert "The model is LogisticRegression" in finished.stdout
     (file,) = Path(".run_log_store").glob("*.json")
     run_log = get_run_log(file.stem)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.terminal import Terminal
+from tests.support.terminal import Terminal, wait_for_file
 
 FLOW = Path(__file__).with_name("flow.py")
 EXECUTE = (sys.executable, "-m", "runnable.cli", "execute", str(FLOW))
@@ -134,6 +134,76 @@ def test_what_other_processes_print_is_above_what_is_drawn():
     lines = terminal.everything.splitlines()
     assert lines.count("printed there") == 1
     assert not [it for it in lines if "●" in it]
+
+
+def test_a_prompt_is_seen_and_answered():
+    Path("script.py").write_text(
+        "import sys\n"
+        "from runnable import PythonTask\n"
+        "def work():\n"
+        "    print('your name? ', end='', flush=True)\n"
+        "    name = sys.stdin.readline().strip()\n"
+        "    print('hello', name)\n"
+        "PythonTask(name='s', function=work).as_pipeline().execute(progress=True)\n"
+    )
+    terminal = Terminal([sys.executable, "script.py"])
+    terminal.wait_for(lambda it: it.endswith("your name?"))
+    terminal.type("Ada\n")
+    assert terminal.end() == 0
+    assert "your name? Ada\nhello Ada\n" in terminal.everything
+
+
+def test_a_terminal_that_goes_away_ends_no_run():
+    Path("script.py").write_text(
+        "import os, signal, sys\n"
+        "from pathlib import Path\n"
+        "from runnable import PythonTask\n"
+        "from tests.support.terminal import wait_for_file\n"
+        "signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
+        "def work():\n    wait_for_file('go-on')\n"
+        "pipeline = PythonTask(name='s', function=work).as_pipeline()\n"
+        "statuses = [pipeline.execute(progress=True).status for _ in range(2)]\n"
+        "Path('ended').write_text(repr(statuses))\n"
+    )
+    terminal = Terminal([sys.executable, "script.py"])
+    terminal.wait_for(lambda it: "● s" in it)
+    terminal.hang_up()
+    Path("go-on").touch()
+    wait_for_file("ended")
+    assert Path("ended").read_text() == "['SUCCESS', 'SUCCESS']"
+
+
+def test_lines_of_the_log_stay():
+    Path("script.py").write_text(
+        "import logging\n"
+        "from runnable import PythonTask\n"
+        "from tests.support.terminal import wait_for_file\n"
+        "logging.basicConfig(level=logging.INFO, format='%(message)s')\n"
+        "def work():\n    wait_for_file('go-on')\n"
+        "task = PythonTask(name='s', function=work)\n"
+        "task.as_pipeline().execute(progress=True, run_id='r1')\n"
+    )
+    terminal = Terminal([sys.executable, "script.py"])
+    terminal.wait_for(lambda it: "● s" in it)
+    Path("go-on").touch()
+    assert terminal.end() == 0
+    lines = terminal.everything.splitlines()
+    assert lines[0] == "Run r1: started"
+    assert "Run r1: SUCCESS" in lines
+    assert not [it for it in lines if "●" in it]
+
+
+def test_without_standard_error_nothing_is_shown():
+    Path("script.py").write_text(
+        "import sys\n"
+        "from runnable import Stub\n"
+        "sys.stderr = None\n"
+        "print(Stub(name='s').as_pipeline().execute(progress=True).status)\n"
+    )
+    finished = subprocess.run(
+        [sys.executable, "script.py"], capture_output=True, text=True, check=True
+    )
+    assert finished.stdout == "SUCCESS\n"
 
 
 def test_bars_that_go_back_to_the_start_of_their_line_are_shown_once():

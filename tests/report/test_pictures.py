@@ -119,5 +119,5 @@ def test_a_timeline_is_to_scale():
     assert len(lines) == 5 + len(drawn.ran_with)
     assert lines[-2].startswith("  1: leaf")
     page = as_page(drawn)
-    assert page.count("<details") == 4
+    assert page.count("<details") == 5
     assert "<td>n</td><td>1</td>" in page

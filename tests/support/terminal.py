@@ -63,6 +63,10 @@ class Terminal:
         """Press keys."""
         os.write(self._file, text.encode())
 
+    def hang_up(self) -> None:
+        """Close the terminal, as when a connection is lost."""
+        os.close(self._file)
+
     def end(self, seconds: float = 60) -> int:
         """Wait for its end; return its exit status."""
         end = time.monotonic() + seconds

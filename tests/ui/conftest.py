@@ -10,9 +10,13 @@ from tests.support import web
 ROOT = str(Path(__file__).parents[2])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
-    """Return a headless Chromium."""
+    """Return a headless Chromium.
+
+    It has an event loop that runs in this thread: no other module may be tested
+    meanwhile.
+    """
     if reason := web.why_not():
         pytest.skip(reason)
     with web.browser() as started:

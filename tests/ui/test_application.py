@@ -5,6 +5,8 @@ import hashlib
 import json
 import threading
 import time
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -12,10 +14,13 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from containers import RunContainer
-from runnable import PythonTask, Stub, ui
+from runnable import Catalog, Map, Pipeline, PythonTask, Stub, metric, ui
 from runnable.catalog.file_system import FileSystemCatalog
 from runnable.datastore.memory import MemoryRunLogStore
-from runnable.exceptions import ExecutionCancelledError
+from runnable.exceptions import ExecutionCancelledError, ExecutionFailedError
+from runnable.sdk import delete_runs
+from runnable.ui.run_pages import TABS
+from tests.support.web import served
 from tests.ui import flow
 
 
@@ -46,7 +51,6 @@ def test_a_run_of_this_process_is_cancelled_here():
         container, services=services, allow_actions=True, token="t" * 20
     )
     client = TestClient(application)
-    client.get(f"/token/{'t' * 20}")
     started, ended = threading.Event(), []
 
     def wait():
@@ -66,7 +70,8 @@ def test_a_run_of_this_process_is_cancelled_here():
     thread = threading.Thread(target=run)
     thread.start()
     assert started.wait(30)
-    assert client.post("/run/r1/cancel").status_code == 200
+    form = {"token": "t" * 20}
+    assert client.post("/run/r1/cancel", data=form).status_code == 200
     thread.join(30)
     assert len(ended) == 1
     assert "CANCELLED" in client.get("/run/r1").text
@@ -127,6 +132,106 @@ def test_an_empty_place_says_how_to_begin():
     answer = TestClient(ui.app(configuration_file="")).get("/")
     assert answer.status_code == 200
     assert "Nothing has been run here yet" in answer.text
+
+
+ODD = "odd \ud800 half"
+
+
+def odd() -> tuple[float, str]:
+    print("printed \udcff")
+    Path("odd.json").write_text('{"a": "\\ud800"}')
+    Path("deep.json").write_text("[" * 100_000)
+    return float("nan"), ODD
+
+
+def test_numbers_that_are_none_and_halves_of_characters_break_no_page():
+    flow.run(1, fail=False)
+    step = PythonTask(
+        name="s",
+        function=odd,
+        returns=[metric("m"), metric("word")],
+        catalog=Catalog(put=["*.json"]),
+    )
+    Pipeline(name="p", steps=[step]).execute(run_id="r1", tag=ODD)
+
+    def fail():
+        raise ValueError(ODD)
+
+    failing = PythonTask(name="s", function=fail).as_pipeline()
+    with pytest.raises(ExecutionFailedError):
+        failing.execute(run_id="r2")
+    client = TestClient(ui.app(configuration_file=""))
+    queries = [
+        "",
+        "?metric=m",
+        "?metric=m>0",
+        "?sort=metric:m",
+        "?metric=%00",
+        "?q=%FF",
+    ]
+    queries += [f"?page={'9' * 5000}", "?metric=word>0", f"?tag={'x' * 3000}"]
+    pages = ["/pipelines", "/compare?run=r1&run=r2&run=run-1", "/run/r1/timeline"]
+    pages += [f"/run/{it}?tab={tab}" for it in ("r1", "r2") for tab in TABS]
+    pages += [f"/run/r1/artifact?key={it}.json" for it in ("odd", "deep")]
+    pages += ["/run/r1?tab=attempts&page=" + "9" * 5000]
+    for path in [*(f"/{it}" for it in queries), *pages]:
+        answer = client.get(path)
+        assert answer.status_code == 200, (path, answer.text[-300:])
+    text = client.get("/").text
+    assert "run-1" in text
+    assert "odd \\ud800 half" in text
+    assert "r1" not in client.get("/?metric=word>0").text
+    for run_id in ("%2e%2e%5c", "...", "x" * 300):
+        assert client.get(f"/run/{run_id}").status_code == 404
+
+
+def test_a_run_that_is_begun_anew_under_the_same_id_is_the_new_one():
+    client = TestClient(ui.app(configuration_file=""))
+    flow.run(1, fail=False)
+    assert "SUCCESS" in client.get("/run/run-1").text
+    assert "run-1" in client.get("/").text
+    delete_runs(["run-1"])
+    flow.run(1, fail=True)
+    assert 'data-status="FAIL"' in client.get("/run/run-1").text
+    assert "the registry does not answer" in client.get("/run/run-1").text
+    assert '<span class="status FAIL">' in client.get("/").text
+
+
+def test_a_run_of_version_0_50_has_all_its_pages():
+    flow.run(1, fail=False)
+    Path(".run_log_store/run-1.000001.jsonl").unlink()  # its readable log is left
+    client = TestClient(ui.app(configuration_file=""))
+    for tab in TABS:
+        assert client.get(f"/run/run-1?tab={tab}").status_code == 200, tab
+    assert (
+        "loading 10 rows" in client.get("/run/run-1?tab=logs&path=load&attempt=1").text
+    )
+
+
+def test_pages_of_a_run_that_grows_are_drawn_by_many_at_once():
+    """Each sees the run as it is at one moment."""
+    branch = PythonTask(name="s", function=lambda x: x, returns=["y"]).as_pipeline()
+    step = Map(name="m", branch=branch, iterate_on="xs", iterate_as="x", max_workers=1)
+    thread = threading.Thread(
+        target=Pipeline(steps=[step]).execute,
+        kwargs={"run_id": "r1", "parameters": {"xs": list(range(3000))}},
+    )
+    statuses = []
+
+    def look(address):
+        for path in ("run/r1", "run/r1/timeline", "run/r1?tab=attempts"):
+            with urllib.request.urlopen(address + path) as answer:
+                statuses.append(answer.status)
+
+    with served() as address, ThreadPoolExecutor(4) as pool:
+        thread.start()
+        while not Path(".run_log_store/r1.000001.jsonl").exists():
+            time.sleep(0.01)
+        while thread.is_alive():
+            list(pool.map(look, [address] * 4))
+        thread.join()
+    assert len(statuses) > 10
+    assert set(statuses) == {200}
 
 
 def test_a_damaged_run_hides_no_other():

@@ -1,10 +1,13 @@
 """Search, filters and order of runs."""
 
 import time
+from datetime import date
+from pathlib import Path
 
 import pytest
 
 from runnable import Pipeline, PythonTask, metric
+from runnable.exceptions import ExecutionFailedError
 from runnable.ui.index import Query, QueryError
 from runnable.ui.library import Library
 
@@ -53,6 +56,7 @@ def found(library, **query):
         ({"metric": "nothing < 1"}, []),
         ({"since": "2000-01-01", "text": "b-"}, ["b-9"]),
         ({"until": "2000-01-01"}, []),
+        ({"until": str(date.today()), "text": "b-"}, ["b-9"]),
         ({"sort": "run_id", "is_ascending": True, "limit": 2}, ["a--1", "a-0.25"]),
         ({"sort": "metric:score"}, ["b-9", "a-0.75", "a-0.5", "a-0.25", "a--1"]),
         ({"offset": 3, "limit": 1}, ["a-0.25"]),
@@ -83,6 +87,27 @@ def test_what_happens_meanwhile_is_found(library):
     library.index._updated = 0.0
     assert found(library)[0] == "c-1"
     assert "b-9" not in found(library)
+
+
+def mending():
+    if not Path("mended").exists():
+        raise ValueError("not yet")
+
+
+def test_a_run_that_was_resumed_elsewhere_is_counted_again():
+    pipeline = PythonTask(name="s", function=mending).as_pipeline()
+    with pytest.raises(ExecutionFailedError):
+        pipeline.execute(run_id="r1")
+    library = Library.opened("", None, None)
+    assert found(library)
+    assert library.index.pipelines()[0].failed == 1
+    Path("mended").touch()
+    pipeline.execute(resume="r1")
+    end = time.monotonic() + 30
+    while library.index.pipelines()[0].failed:
+        assert time.monotonic() < end
+        library.index._updated = 0.0
+    assert found(library, status="SUCCESS") == ["r1"]
 
 
 def test_pipelines_are_summed_up(library):

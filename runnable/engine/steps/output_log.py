@@ -106,8 +106,8 @@ class OutputLog:
         """Keep output that has been shown already."""
         self._pieces.append(text)
         self._recent += len(text)
-        if self.on_first is not None:
-            first, self.on_first = self.on_first, None
+        if (first := self.on_first) is not None:
+            self.on_first = None
             first()
         if self._recent > MOST_IN_MEMORY:
             with self._lock:

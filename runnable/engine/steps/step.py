@@ -131,6 +131,8 @@ def new_attempt(path: str, number: int, env: RunEnvironment) -> Attempt:
 
 def _show_live(attempt: Attempt, env: RunEnvironment) -> None:
     """Show others what a step prints, from its first words on."""
+    if attempt.live_log is not None:
+        return  # another thread of the step was first
     which = (attempt.path, attempt.number)
     catalog = env.services.catalog
     attempt.live_log = LiveLog(catalog, env.run_id, which, attempt.output)

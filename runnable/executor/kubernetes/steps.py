@@ -244,7 +244,7 @@ class JobStep:
 
     def _follow(self) -> tuple[int, str]:
         """Look at the pod until it has ended; return its status, and what it means."""
-        began = seen = time.monotonic()
+        began = seen = had_pod = time.monotonic()
         while True:
             try:
                 pods = self._api.pods(self._placement.namespace, self._name)
@@ -256,7 +256,10 @@ class JobStep:
                 continue
             # Those before the last one have failed, and were tried again.
             pods.sort(key=lambda it: str(it["metadata"]["creationTimestamp"]))
-            end = self._end_of(pods[-1] if pods else {}, time.monotonic() - began)
+            if pods:
+                had_pod = seen
+            waited = seen - (began if pods else had_pod)
+            end = self._end_of(pods[-1] if pods else {}, waited)
             if end is not None and not (
                 end[0] and _has_run(pods) and self._is_tried_again()
             ):

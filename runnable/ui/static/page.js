@@ -79,6 +79,18 @@
     new uPlot(options, [chart.x, chart.y], place);
   }
 
+  // The token is kept for this origin: a cookie would be sent to other ports as well.
+  function remember() {
+    const given = document.querySelector("[data-token]");
+    if (given) {
+      localStorage.setItem("runnable-token", given.dataset.token);
+      location.replace(given.dataset.next);
+    }
+    if (localStorage.getItem("runnable-token")) {
+      document.documentElement.classList.add("may-act");
+    }
+  }
+
   function refresh() {
     follow();
     followEnds();
@@ -89,12 +101,20 @@
     const button = event.submitter;
     if (button && button.dataset.sure && !window.confirm(button.dataset.sure)) {
       event.preventDefault();
+      return;
     }
+    if (event.target.method !== "post") return;
+    const field = document.createElement("input");
+    field.type = "hidden";
+    field.name = "token";
+    field.value = localStorage.getItem("runnable-token") || "";
+    event.target.append(field);
   });
   document.addEventListener("change", followEnds);
   document.addEventListener("htmx:after:swap", refresh);
   new MutationObserver(() => { follow(); followEnds(); })
     .observe(document.getElementById("main"), { childList: true, subtree: true,
       attributes: true, attributeFilter: ["data-events"], characterData: true });
+  remember();
   refresh();
 })();

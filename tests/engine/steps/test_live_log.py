@@ -75,6 +75,24 @@ def test_a_process_that_is_killed_leaves_what_it_had_printed(process):
     assert printed().startswith("before ***\nstill here\n")
 
 
+def test_a_forked_child_does_not_replace_the_log_of_its_parent():
+    script = (
+        "import os, time\n"
+        "from runnable import PythonTask\n"
+        "def work():\n"
+        "    child = os.fork()\n"
+        "    if not child:\n"
+        "        print('child speaks', flush=True)\n"
+        "        time.sleep(4)\n"
+        "        os._exit(0)\n"
+        "    print('parent')\n"
+        "    os.waitpid(child, 0)\n"
+        "PythonTask(name='s', function=work).as_pipeline().execute(run_id='r1')\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, stdout=-3)
+    assert printed() == "parent\n"
+
+
 class Recording:
     """A catalog that keeps the texts that it gets."""
 
