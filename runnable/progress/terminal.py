@@ -40,13 +40,17 @@ class Terminal:
         # Everything that is written to the terminal meanwhile has this lock.
         self._lock = threading.RLock()
         self._live: Live | None = None
-        self._paused: Live | None = None
-        """What is drawn again when a line has its end."""
+        self.is_paused = False
+        """True while a line without an end is shown, so that nothing is drawn."""
         self._above: dict[int, _Above] = {}
         self._open = contextlib.ExitStack()
 
     def open(self) -> None:
         """Begin to draw."""
+        self._open.enter_context(written_through(self._above_of))
+        self._start()
+
+    def _start(self) -> None:
         self._live = Live(
             console=self._console,
             auto_refresh=False,
@@ -54,7 +58,6 @@ class Terminal:
             redirect_stdout=False,
             redirect_stderr=False,
         )
-        self._open.enter_context(written_through(self._above_of))
         self._live.start()
 
     def draw(self, runs: Sequence[RunProgress]) -> None:
@@ -82,7 +85,7 @@ class Terminal:
             self._above.clear()
             if self._live is not None:
                 self._live.stop()
-            self._live = self._paused = None
+            self._live, self.is_paused = None, False
 
     def write(self, text: str) -> None:
         """Print text that something else writes, above what is drawn."""
@@ -93,17 +96,12 @@ class Terminal:
                 # As it is: it may have colours of its own.
                 self._console.print(Text.from_ansi(text), soft_wrap=True)
 
-    @property
-    def is_paused(self) -> bool:
-        """True while a line without an end is shown, so that nothing is drawn."""
-        return self._paused is not None
-
     def pause(self, text: str) -> None:
         """Show a line that has no end yet, and draw nothing until it has one."""
         with self._lock:
             if self._live is not None:
-                self._paused, self._live = self._live, None
-                self._paused.stop()
+                self._live.stop()
+                self._live, self.is_paused = None, True
             self._console.file.write(text)
             self._console.file.flush()
 
@@ -112,9 +110,9 @@ class Terminal:
         with self._lock:
             self._console.file.write(text)
             self._console.file.flush()
-            if text.endswith("\n") and self._paused is not None:
-                self._live, self._paused = self._paused, None
-                self._live.start()
+            if text.endswith("\n") and self.is_paused:
+                self.is_paused = False
+                self._start()
 
     def _finish_lines(self) -> None:
         for above in self._above.values():
