@@ -15,7 +15,7 @@ import glob
 import itertools
 import os
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import ClassVar
@@ -291,6 +291,17 @@ class FileSystemRunLogStore(BaseRunLogStore):
     def _left(self, run_id: str) -> list[str]:
         pattern = f"{glob.escape(self._segment(run_id, 1)[:-12])}[0-9]*.jsonl"
         return sorted(glob.glob(pattern))  # noqa: PTH207 - paths are plain text here
+
+    def latest_first(self, run_ids: Iterable[str]) -> list[str]:
+        """Sort run ids by when their first segments were written to."""
+        suffix = ".000001.jsonl"
+        written: dict[str, float] = {}
+        with os.scandir(self._root) as entries:
+            found = [it for it in entries if it.name.endswith(suffix)]
+        for entry in found:
+            with suppress(FileNotFoundError):  # just deleted
+                written[entry.name.removesuffix(suffix)] = entry.stat().st_mtime
+        return sorted(run_ids, key=lambda it: written.get(it, 0.0), reverse=True)
 
     def ends(self, run_id: str) -> tuple[Record | None, Record | None]:
         """Read the first record and the last one alone."""

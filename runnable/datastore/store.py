@@ -1,7 +1,7 @@
 """The port of run log stores: append a record, read the records, list the runs."""
 
 import abc
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 from runnable.datastore.errors import RunLogDamagedError, RunLogNotFoundError
@@ -176,6 +176,17 @@ class BaseRunLogStore(Service, abc.ABC):
     @abc.abstractmethod
     def list_run_ids(self) -> list[str]:
         """List the ids of all runs, sorted."""
+
+    def latest_first(self, run_ids: Iterable[str]) -> list[str]:
+        """Sort run ids by when the runs were written to, as far as that costs little.
+
+        Args:
+            run_ids: Ids of runs of this store.
+
+        Returns:
+            All of them; in any order, if the store does not know.
+        """
+        return list(run_ids)
 
     @abc.abstractmethod
     def get_summary(self) -> dict[str, str]:

@@ -191,6 +191,8 @@ class RunIndex:
         # New ones, and those that were active.
         changing = {defaults.PROCESSING, defaults.CREATED}
         wanted = [it for it in listed if known.get(it, "PROCESSING") in changing]
+        if len(wanted) > _AT_ONCE:
+            wanted = self._store.latest_first(wanted)
         # Some of those that may be resumed, each time others.
         ended = {it for it, status in known.items() if status in _RESUMABLE} & listed
         left = sorted(ended - self._checked) or sorted(ended)

@@ -1,10 +1,12 @@
 """Journals in files: cut, changed and half-written ones too."""
 
 import os
+import time
 from pathlib import Path
 
 import pytest
 
+from runnable import Stub
 from runnable.datastore import RunFinished, RunLog, RunStarted, StepStarted
 from runnable.datastore.file_system import FileSystemRunLogStore
 from runnable.datastore.snapshot import dump_run_log, load_run_log
@@ -145,3 +147,11 @@ def test_a_run_without_a_record_is_taken_over(store, content):
     with pytest.raises(RunLogExistsError):
         store.create("r1", step(0))
     assert len(list(Path("logs").iterdir())) == 1
+
+
+def test_the_latest_runs_come_first():
+    for run_id in ("b", "a", "c"):
+        Stub(name="s").as_pipeline().execute(run_id=run_id)
+        time.sleep(0.02)
+    store = FileSystemRunLogStore()
+    assert store.latest_first(["a", "b", "c", "gone"]) == ["c", "a", "b", "gone"]
