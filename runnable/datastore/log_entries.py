@@ -19,6 +19,7 @@ from runnable.journal import (
     describe_object,
     describe_value,
 )
+from runnable.system.moments import moment_of
 
 Packed = dict[str, Any]
 """Parameters by name: their plain form, or the number of a shared one."""
@@ -38,6 +39,13 @@ class AttemptEntry(NamedTuple):
     cached_from: str = ""
     inputs: Packed = {}
     outputs: Packed = {}
+
+    @property
+    def seconds(self) -> float:
+        """How long it took; 0 while it is active."""
+        if not self.start or not self.end:
+            return 0.0
+        return (moment_of(self.end) - moment_of(self.start)).total_seconds()
 
 
 class _Entry:

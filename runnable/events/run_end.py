@@ -27,8 +27,8 @@ from pydantic_core import to_json
 from runnable import defaults
 from runnable.concurrency import Threads
 from runnable.errors import ConfigurationError
+from runnable.events.telemetry import RunDescription
 from runnable.events.types import Event
-from runnable.graph import Graph
 from runnable.journal import RunFinished, RunResumed, RunStarted, StepFinished
 from runnable.scope import Run
 from runnable.scope.options import Where, nowhere
@@ -58,23 +58,8 @@ class RunEnded(NamedTuple):
         return f"Run {name}{self.run_id}: {self.status}{why}"
 
 
-class EndingRun(Protocol):
+class EndingRun(RunDescription, Protocol):
     """The context of a run, as far as hooks need it."""
-
-    @property
-    def run_id(self) -> str:
-        """The id of the run."""
-        ...
-
-    @property
-    def tag(self) -> str:
-        """Its tag."""
-        ...
-
-    @property
-    def dag(self) -> Graph | None:
-        """Its graph, once it runs; a job has none."""
-        ...
 
     @property
     def run(self) -> Run | None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 
 from runnable.datastore import ObjectParameter, RunLog
-from runnable.datastore.log_entries import AttemptEntry, StepEntry
+from runnable.datastore.log_entries import StepEntry
 from runnable.datastore.outlines import (
     all_entries,
     branches_of,
@@ -17,7 +17,7 @@ from runnable.defaults import CANCELLED, FAIL, SUCCESS
 from runnable.graph import TERMINAL_NAMES
 from runnable.report.failures import failures
 from runnable.report.provenance import provenance
-from runnable.system.moments import local_text, moment_of
+from runnable.system.moments import local_text
 
 _MOST_LINES = 60
 _MOST_FAILED = 5
@@ -145,18 +145,12 @@ def _counted(statuses: Counter[str]) -> str:
 
 
 def _seconds(step: StepEntry) -> str:
-    total = sum(map(_took, step.attempts))
+    total = sum(it.seconds for it in step.attempts)
     latest = step.attempts[-1] if step.attempts else None
     if latest is not None and latest.start and not latest.end:
         since = local_text(latest.start)
         return f"{total:.2f} s, and since {since}" if total else f"since {since}"
     return f"{total:.2f} s" if step.attempts else " " * 6
-
-
-def _took(attempt: AttemptEntry) -> float:
-    if not attempt.start or not attempt.end:
-        return 0.0
-    return (moment_of(attempt.end) - moment_of(attempt.start)).total_seconds()
 
 
 def shown_metric(value: object) -> str:

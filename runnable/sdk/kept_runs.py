@@ -62,10 +62,14 @@ class KeptRuns(NamedTuple):
 
     def run_log(self, run_id: str) -> RunLog:
         """Read the log of a run, so that it reads objects and files as well."""
-        loader = CatalogLoader(run_id, self.catalog, self.pickler, {})
+        loader = self.loader(run_id)
         run_log = self.store.get_run_log_by_id(run_id, full=True, loader=loader)
         run_log.bind(loader)
         return run_log
+
+    def loader(self, run_id: str) -> CatalogLoader:
+        """Return what loads the objects and files of a run."""
+        return CatalogLoader(run_id, self.catalog, self.pickler, {})
 
     def find(self, text: str) -> str:
         """Find the run that somebody means; see `find_run_id`."""

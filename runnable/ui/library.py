@@ -17,7 +17,6 @@ from typing import NamedTuple, cast
 
 from runnable.concurrency import Runs
 from runnable.datastore import (
-    CatalogLoader,
     Record,
     RunLog,
     RunLogView,
@@ -165,19 +164,16 @@ class Library:
         except RunLogNotFoundError:
             if (earlier := store.earlier_log(run_id)) is None:
                 raise
-            earlier.bind(self._loader(run_id))
+            earlier.bind(self._kept.loader(run_id))
             known.run_log, known.count = earlier, 0
             return
         except UnknownPathError as error:
             raise RunLogDamagedError(run_id, "its journal", str(error)) from None
         if known.run_log is None or known.count != state.count:
-            loader = self._loader(run_id)
+            loader = self._kept.loader(run_id)
             known.run_log = known.view.run_log(run_id, loader)
             known.run_log.bind(loader)
             known.count = state.count
-
-    def _loader(self, run_id: str) -> CatalogLoader:
-        return CatalogLoader(run_id, self._kept.catalog, self._kept.pickler, {})
 
     def has_others(self, owner: Owner, run_id: str) -> bool:
         """Return whether a process has other active runs than one."""

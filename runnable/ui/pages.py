@@ -19,7 +19,7 @@ from runnable.report.comparison import facts_of, rows_that_differ
 from runnable.system.moments import moment_of
 from runnable.ui.index import Found, Query, QueryError
 from runnable.ui.library import Library
-from runnable.ui.run_view import page_number, seconds_of, took
+from runnable.ui.run_view import page_number, took
 from runnable.ui.templates import Templates
 
 _ON_PAGE = 50
@@ -172,7 +172,7 @@ def _worked(run_log: RunLog) -> Iterator[tuple[str, float]]:
     for step in all_entries(entries_of(run_log.steps)):
         if step.attempts and step.step_type not in TERMINAL_NAMES:
             name = ".".join(step.path.split(".")[::2])
-            yield name, sum(filter(None, map(seconds_of, step.attempts)))
+            yield name, sum(it.seconds for it in step.attempts)
 
 
 def _trend(runs: Sequence[RunSummary]) -> str:

@@ -77,8 +77,6 @@ class RunPages:
         if tab not in TABS:
             why = f"There is no tab {tab!r}."
             return await self._templates.problem(request, why, status=404)
-        # Raises an error if there is none.
-        await run_in_threadpool(self._library.summary, run_id)
         values = await self._values(request, run_id, tab)
         # Afterwards: a run that is said to be active is followed from what was read.
         summary = await run_in_threadpool(self._library.summary, run_id)

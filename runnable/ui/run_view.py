@@ -130,7 +130,7 @@ def _rows(steps: Iterable[StepEntry], depth: int) -> Iterator[StepRow]:
 
 def _row(step: StepEntry, depth: int) -> StepRow:
     counts = Counter(it.status for it in branches_of(step))
-    seconds = sum(filter(None, map(seconds_of, step.attempts)))
+    seconds = sum(attempt.seconds for attempt in step.attempts)
     is_running = bool(step.attempts) and not step.attempts[-1].end
     took = duration_text(seconds) if step.attempts and not counts else ""
     if is_running:
@@ -139,13 +139,6 @@ def _row(step: StepEntry, depth: int) -> StepRow:
         *(step.path, step.name, depth, step.step_type, step.status, took),
         *(len(step.attempts), counts.most_common()),
     )
-
-
-def seconds_of(attempt: AttemptEntry) -> float | None:
-    """Return how long an attempt took; None if it has not ended."""
-    if not attempt.start or not attempt.end:
-        return None
-    return (moment_of(attempt.end) - moment_of(attempt.start)).total_seconds()
 
 
 def attempts(run_log: RunLog, *, text: str = "", status: str = "") -> list[AttemptRow]:
@@ -172,8 +165,7 @@ def attempts(run_log: RunLog, *, text: str = "", status: str = "") -> list[Attem
 
 
 def _attempt(step: StepEntry, it: AttemptEntry) -> AttemptRow:
-    seconds = seconds_of(it)
-    took = duration_text(seconds) if seconds is not None else ""
+    took = duration_text(it.seconds) if it.start and it.end else ""
     return AttemptRow(
         *(step.path, it.number, it.status, local_text(it.start), took),
         *(it.message, it.cached_from),

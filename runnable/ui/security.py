@@ -5,8 +5,8 @@ that its user visits. Such a site cannot read answers of another origin, unless 
 its own name stand for this address; so names are checked. It could send forms; so
 requests that change something need the token, which the storage of the browser has for
 this origin alone (a cookie would be sent to other ports as well), and are refused if
-they come from elsewhere. Names and
-values of runs are text: no script but those of this package runs in a page.
+they come from elsewhere. Names and values of runs are text: no script but those of this
+package runs in a page.
 """
 
 import secrets
