@@ -1,8 +1,12 @@
 """The command that runs a step, or a job, in another process."""
 
+import sys
 from collections.abc import Iterator, Sequence
 
 from runnable.executor.execution import StepRequest
+
+RUNNABLE = (sys.executable, "-m", "runnable.cli")
+"""The command line of this package, with this interpreter."""
 
 
 def arguments_of(request: StepRequest) -> Sequence[str]:

@@ -12,7 +12,7 @@ from runnable.capture import environment_of_step, is_written_through
 from runnable.concurrency import call_later
 from runnable.events.telemetry import carried_environment
 from runnable.executor.base import BaseJobExecutor, BasePipelineExecutor
-from runnable.executor.commands import arguments_of
+from runnable.executor.commands import RUNNABLE, arguments_of
 from runnable.executor.execution import ExecutionOptions, StepReport, StepRequest
 from runnable.executor.local import LocalOptions
 
@@ -20,7 +20,6 @@ _GRACE_SECONDS = 10
 _REST_SECONDS = 2
 _NO_VARIABLES: Mapping[str, str] = MappingProxyType({})
 _STREAMS: tuple[Literal["stdout", "stderr"], ...] = ("stdout", "stderr")
-_RUNNABLE = (sys.executable, "-m", "runnable.cli")
 
 
 class _Launching(LocalOptions):
@@ -51,7 +50,7 @@ class CommandLauncher:
 
     def launch(self, request: StepRequest) -> "CommandProcess":
         """Prepare the command of a step."""
-        command = [*_RUNNABLE, *arguments_of(request)]
+        command = [*RUNNABLE, *arguments_of(request)]
         return CommandProcess(command, request.variables)
 
     def close(self) -> None:

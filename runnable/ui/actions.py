@@ -8,7 +8,6 @@ asked to end if it is a command of this package, which then records its end.
 import os
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,11 +18,11 @@ from starlette.responses import RedirectResponse, Response
 
 from runnable.datastore.errors import RunUnderWayError
 from runnable.engine import command_of
+from runnable.executor.commands import RUNNABLE
 from runnable.ui.library import Library
 from runnable.ui.security import is_token, may_act
 from runnable.ui.templates import Templates
 
-_RUNNABLE = (sys.executable, "-m", "runnable.cli")
 _COMMANDS = ("execute", "retry")
 
 
@@ -86,7 +85,7 @@ class Actions:
             self._resumed = [it for it in self._resumed if it.poll() is None]
             self._resumed.append(
                 subprocess.Popen(  # noqa: S603 - our own command
-                    [*_RUNNABLE, "retry", run_id, "--no-progress", *options],
+                    [*RUNNABLE, "retry", run_id, "--no-progress", *options],
                     stdin=subprocess.DEVNULL,
                     # It goes on when the page is closed.
                     start_new_session=True,
