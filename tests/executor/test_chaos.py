@@ -152,7 +152,8 @@ def test_the_scheduler_dies(tmp_path):
             outcome = running.wait()
         finally:
             scheduler.kill()
-            workers.terminate()
+            # Without a scheduler, it would not end when it is asked to.
+            workers.kill()
     assert isinstance(outcome, ExecutionFailedError), outcome
     local = {"pipeline_executor": {"type": "local"}}
     check(resumed(tmp_path, local), tmp_path)

@@ -13,6 +13,13 @@ def _say(folder: str, what: str) -> None:
     os.close(descriptor)
 
 
+def _write_at_once(path: Path, text: str) -> None:
+    """Write a file that is complete as soon as it exists."""
+    draft = path.with_name(f"{path.name}.draft")
+    draft.write_text(text)
+    draft.replace(path)
+
+
 def first(folder: str):
     _say(folder, "first")
     return list(range(6))
@@ -29,7 +36,7 @@ def hold(folder: str, squares: list):
     held = Path(folder, "held")
     if held.exists():
         return sum(squares)
-    held.write_text(str(os.getpid()))
+    _write_at_once(held, str(os.getpid()))
     end = time.monotonic() + 60
     while not Path(folder, "released").exists() and time.monotonic() < end:
         time.sleep(0.05)
