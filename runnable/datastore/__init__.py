@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from runnable.datastore.code_versions import CodeVersions
+from runnable.datastore.packed_records import PackedRecords
 from runnable.datastore.parameters import (
     CatalogLoader,
     ObjectParameter,
@@ -10,7 +11,11 @@ from runnable.datastore.parameters import (
     PickledParameter,
 )
 from runnable.datastore.run_log import RunLog
-from runnable.datastore.run_log_view import RunLogView, run_log_of
+from runnable.datastore.run_log_view import (
+    RunLogView,
+    recorded_run_log,
+    run_log_of,
+)
 from runnable.datastore.run_summary import RunSummary, Wanted
 from runnable.datastore.step_logs import BranchLog, JobLog, StepAttempt, StepLog
 from runnable.datastore.store import BaseRunLogStore, Journal
@@ -54,6 +59,7 @@ __all__ = [
     "MetricParameter",
     "ObjectLoader",
     "ObjectParameter",
+    "PackedRecords",
     "Parameter",
     "PickledParameter",
     "Record",
@@ -72,6 +78,7 @@ __all__ = [
     "StepReleased",
     "StepStarted",
     "Wanted",
+    "recorded_run_log",
     "run_log_of",
 ]
 

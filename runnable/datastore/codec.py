@@ -69,7 +69,7 @@ def as_json(record: Record) -> dict[str, Any]:
     """
     content: dict[str, Any] = {"kind": _NAMES[type(record)]}
     for name, value in zip(record._fields, record, strict=True):
-        plain = _PLAIN.get(name)
+        plain = PLAIN.get(name)
         content[name] = value if plain is None else plain(value)
     return content
 
@@ -103,7 +103,7 @@ def _plain_models(models: Iterable[DataCatalog] | Iterable[CodeIdentity]) -> lis
     return [model.model_dump(mode="json") for model in models]
 
 
-_PLAIN: dict[str, Callable[[Any], object]] = {
+PLAIN: dict[str, Callable[[Any], object]] = {
     "parameters": to_plain,
     "outputs": to_plain,
     "read": list,
@@ -208,7 +208,7 @@ def _plain_types(kind: type[Record]) -> list[tuple[int, tuple[type, ...]]]:
     return found
 
 
-_TYPED: dict[str, Callable[[Any], object]] = {
+TYPED: dict[str, Callable[[Any], object]] = {
     "parameters": from_plain,
     "outputs": from_plain,
     "read": tuple,
@@ -223,7 +223,7 @@ _TYPED: dict[str, Callable[[Any], object]] = {
 _PLANS = {
     kind: _Plan(
         frozenset(kind._fields),
-        [(name, make) for name, make in _TYPED.items() if name in kind._fields],
+        [(name, make) for name, make in TYPED.items() if name in kind._fields],
         _plain_types(kind),
     )
     for kind in _NAMES

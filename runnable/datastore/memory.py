@@ -1,44 +1,34 @@
 """A run log store in memory."""
 
 import threading
-import zlib
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from pydantic import PrivateAttr
 
-from runnable.datastore.codec import decode, encode
 from runnable.datastore.errors import (
     RunLogContinuedError,
     RunLogExistsError,
     RunLogNotFoundError,
 )
+from runnable.datastore.packed_records import PackedRecords
 from runnable.datastore.store import BaseRunLogStore, Journal
 from runnable.journal import Record
 
-_LONG_BYTES = 1024
-
 
 class _MemoryJournal:
-    def __init__(self, run_id: str, journals: dict[str, list[bytes]]) -> None:
+    def __init__(self, run_id: str, journals: dict[str, PackedRecords]) -> None:
         self._run_id = run_id
         self._journals = journals
-        self._lines = journals[run_id]
+        self.records = journals[run_id]
 
     def append(self, record: Record, *more: Record) -> None:
-        if self._journals.get(self._run_id) is not self._lines:
+        if self._journals.get(self._run_id) is not self.records:
             raise RunLogNotFoundError(self._run_id, "memory")  # deleted meanwhile
-        self._lines += map(_packed, (record, *more))
+        self.records.append(record, *more)
 
     def close(self) -> None:
         pass
-
-
-def _packed(record: Record) -> bytes:
-    # Encoded, so that later changes of a value do not change its record.
-    line = encode(record)
-    # Descriptions of runs are long and repetitive.
-    return zlib.compress(line, 1) if len(line) > _LONG_BYTES else line
 
 
 class MemoryRunLogStore(BaseRunLogStore):
@@ -54,7 +44,7 @@ class MemoryRunLogStore(BaseRunLogStore):
 
     service_name: str = "buffered"
     is_local: ClassVar[bool] = True
-    _journals: dict[str, list[bytes]] = PrivateAttr(default_factory=dict)
+    _journals: dict[str, PackedRecords] = PrivateAttr(default_factory=dict)
     _lock: Any = PrivateAttr(default_factory=threading.Lock)
 
     def __getstate__(self) -> dict[Any, Any]:
@@ -68,11 +58,12 @@ class MemoryRunLogStore(BaseRunLogStore):
 
     def create(self, run_id: str, first: Record) -> Journal:
         """Create the journal of a new run, with its first record."""
-        line = _packed(first)
+        records = PackedRecords()
+        records.append(first)
         with self._lock:
             if run_id in self._journals:
                 raise RunLogExistsError(run_id, "memory")
-            self._journals[run_id] = [line]
+            self._journals[run_id] = records
             return _MemoryJournal(run_id, self._journals)
 
     @property
@@ -104,13 +95,10 @@ class MemoryRunLogStore(BaseRunLogStore):
 
     def read(self, run_id: str, after: int = 0) -> Iterator[Record]:
         """Yield the records of a run, in the order they were written."""
-        lines = self._journals.get(run_id)
-        if lines is None:
+        records = self._journals.get(run_id)
+        if records is None:
             raise RunLogNotFoundError(run_id, "memory")
-        return (
-            decode(line if line.startswith(b"{") else zlib.decompress(line))
-            for line in lines[after:]
-        )
+        return records.after(after)
 
     def remove(self, run_id: str) -> None:
         """Remove the log of a run for good."""

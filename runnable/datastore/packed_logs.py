@@ -102,9 +102,19 @@ class PackedLogs(Mapping[str, Log], abc.ABC):
     _model: type[Log]
 
     def __init__(self, entries: Mapping[str, Any], run: OfRun) -> None:
-        self._entries = entries
-        self._run = run
+        self._given = entries, run
         self._recent: dict[str, Log] = {}
+
+    def _contents(self) -> tuple[Mapping[str, Any], OfRun]:
+        return self._given
+
+    @property
+    def _entries(self) -> Mapping[str, Any]:
+        return self._contents()[0]
+
+    @property
+    def _run(self) -> OfRun:
+        return self._contents()[1]
 
     @abc.abstractmethod
     def _parts(self, entry: Any, shown: Shown) -> "tuple[dict[str, Any], Further]":

@@ -15,6 +15,7 @@ from runnable.journal import (
     JsonParameter,
     MetricParameter,
     StoredObject,
+    json_parameter,
 )
 from runnable.scope.injection import Provide, inject
 
@@ -173,12 +174,21 @@ def to_plain(parameters: Mapping[str, AnyParameter]) -> dict[str, Any]:
         >>> to_plain({"x": JsonParameter(value=1)})
         {'x': {'kind': 'json', 'value': 1}}
     """
+    plain: dict[str, Any] = {}
+    for name, it in parameters.items():
+        plain[name] = _plain(it)
+    return plain
+
+
+def _plain(parameter: AnyParameter) -> dict[str, Any]:
+    if isinstance(parameter, StoredObject):
+        return parameter.model_dump(mode="json", exclude={"description"})
+    if parameter.text is None:
+        return {"kind": parameter.kind, "value": parameter.value}
     return {
-        name: it.model_dump(mode="json", exclude={"description"})
-        if isinstance(it, StoredObject)
-        else {"kind": it.kind, "value": it.value}
-        | ({} if it.text is None else {"text": it.text})
-        for name, it in parameters.items()
+        "kind": parameter.kind,
+        "value": parameter.value,
+        "text": parameter.text,
     }
 
 
@@ -188,7 +198,10 @@ def from_plain(plain: Mapping[str, Any]) -> dict[str, AnyParameter]:
     Args:
         plain: By name.
     """
-    return {
-        name: _KINDS[it["kind"]].model_construct(None, **it)
-        for name, it in plain.items()
-    }
+    return {name: _typed(it) for name, it in plain.items()}
+
+
+def _typed(plain: dict[str, Any]) -> AnyParameter:
+    if plain["kind"] == "json":
+        return json_parameter(plain["value"], plain.get("text"))
+    return _KINDS[plain["kind"]].model_construct(None, **plain)

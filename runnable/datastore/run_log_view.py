@@ -17,7 +17,9 @@ from runnable.datastore.log_entries import (
     StepEntry,
 )
 from runnable.datastore.packed_logs import OfRun, PackedSteps, bind_all
+from runnable.datastore.packed_records import PackedRecords
 from runnable.datastore.run_log import RunLog
+from runnable.datastore.step_logs import JobLog
 from runnable.graph import parent
 from runnable.journal import (
     AnyParameter,
@@ -70,27 +72,26 @@ class RunLogView:
             run_id: The id of the run, for a journal without records.
             loader: Loads stored objects of the run, so that they can be read after it.
         """
+        entries, of_run = self.contents(loader)
+        steps = PackedSteps(entries, of_run)
+        job = of_run.job_log(self._job) if self._job is not None else None
+        return _run_log(run_id, self.state, self._run_config, steps, job)
+
+    def contents(
+        self, loader: ObjectLoader | None
+    ) -> tuple[Mapping[str, bytes | StepEntry], OfRun]:
+        """Return the entries of the steps, and what they have in common.
+
+        Args:
+            loader: Loads stored objects of the run.
+        """
         for path, entry in self._scopes.items():
             if path:  # what is still open is shown as it is now
                 entry.parameters = self._shared.pack(self._scope(path).parameters)
-        started, parameters = self.state.started, self.state.root.parameters
-        bind_all(parameters, loader)
+        bind_all(self.state.root.parameters, loader)
         indicator = str(self._run_config.get("retry_indicator", ""))
         codes = [_plain(code) for code in self._codes]
-        of_run = OfRun(codes, indicator, loader, self._shared)
-        fields: dict[str, Any] = {
-            "run_id": started.run_id if started else run_id,
-            "status": self.state.status,
-            "parameters": parameters,
-            "run_config": dict(self._run_config),
-            "steps": PackedSteps(self._root.steps, of_run),
-        }
-        if started is not None:
-            fields |= {"tag": started.tag, "dag_hash": started.dag_hash}
-        if self._job is not None:
-            fields["job"] = of_run.job_log(self._job)
-        # Nothing is validated again that a run or the reader of its records has made.
-        return RunLog.model_construct(None, **fields)
+        return self._root.steps, OfRun(codes, indicator, loader, self._shared)
 
     def run_changed(self, record: Record) -> None:
         """Note the configuration and the code version of the run."""
@@ -210,6 +211,79 @@ def _plain(code: Iterable[CodeIdentity]) -> list[dict[str, Any]]:
     return [it.model_dump(mode="json") for it in code]
 
 
+def _run_log(
+    run_id: str,
+    state: RunState,
+    config: Mapping[str, Any],
+    steps: PackedSteps,
+    job: JobLog | None = None,
+) -> RunLog:
+    started = state.started
+    fields: dict[str, Any] = {
+        "run_id": started.run_id if started else run_id,
+        "status": state.status,
+        "parameters": state.root.parameters,
+        "run_config": dict(config),
+        "steps": steps,
+    }
+    if started is not None:
+        fields |= {"tag": started.tag, "dag_hash": started.dag_hash}
+    if job is not None:
+        fields["job"] = job
+    # Nothing is validated again that a run or the reader of its records has made.
+    return RunLog.model_construct(None, **fields)
+
+
+class RecordedSteps(PackedSteps):
+    """The steps of a run whose records are in memory.
+
+    Their entries are made when they are first looked at: who embeds runs often wants
+    what a run has returned, and nothing else.
+
+    Args:
+        records: All records of the run.
+        loader: Loads stored objects of the run.
+    """
+
+    def __init__(self, records: PackedRecords, loader: ObjectLoader | None) -> None:
+        self._records: PackedRecords | None = records
+        self._loader = loader
+        self._recent = {}
+
+    def _contents(self) -> tuple[Mapping[str, Any], OfRun]:
+        records = self._records
+        if records is not None:
+            self._given = _view_of(records.after(0)).contents(self._loader)
+            self._records = None
+        return self._given
+
+
+def _view_of(records: Iterable[Record]) -> RunLogView:
+    view = RunLogView()
+    for record in records:
+        view.state.add(record)
+    return view
+
+
+def recorded_run_log(
+    state: RunState, records: PackedRecords, loader: ObjectLoader
+) -> RunLog:
+    """Return the run log of a pipeline that this process has run from its start.
+
+    Args:
+        state: Its state.
+        records: All its records so far.
+        loader: Loads stored objects of the run.
+    """
+    started = state.started
+    assert started is not None  # noqa: S101 - it has run
+    if "dag" not in started.run_config:  # a job: its log is no step
+        return run_log_of(started.run_id, records.after(0), loader)
+    bind_all(state.root.parameters, loader)
+    steps = RecordedSteps(records.copy(), loader)
+    return _run_log(started.run_id, state, started.run_config, steps)
+
+
 def run_log_of(
     run_id: str, records: Iterable[Record], loader: ObjectLoader | None = None
 ) -> RunLog:
@@ -228,7 +302,4 @@ def run_log_of(
         >>> run_log_of("r1", [RunFinished(at="", status="SUCCESS")]).status
         'SUCCESS'
     """
-    view = RunLogView()
-    for record in records:
-        view.state.add(record)
-    return view.run_log(run_id, loader)
+    return _view_of(records).run_log(run_id, loader)

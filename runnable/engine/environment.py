@@ -14,7 +14,7 @@ from typing import NamedTuple, ParamSpec, TypeVar
 from runnable.capture import Streams
 from runnable.concurrency import Heartbeats, Limiter, Periodic, Runs, Threads
 from runnable.context import RunContext, Services
-from runnable.datastore import CatalogLoader, CodeVersions, Journal, RunLogView
+from runnable.datastore import CatalogLoader, CodeVersions, Journal, PackedRecords
 from runnable.engine.files_in_use import FilesInUse
 from runnable.engine.recorder import Recorder
 from runnable.engine.run_folder import RunFolder
@@ -98,8 +98,8 @@ class Recording(NamedTuple):
     journal: Journal
     state: RunState
     """What is recorded already."""
-    view: RunLogView | None = None
-    """Has the run log of the state, if all of it is recorded by this process."""
+    records: PackedRecords | None = None
+    """All records of the run, if this process has them in memory."""
     holds: bool = False
     """Whether records may be written together; see `Recorder`."""
 
@@ -161,8 +161,8 @@ class RunEnvironment:
     recorder: Recorder
     state: RunState
     """The state of the run, as recorded."""
-    view: RunLogView | None
-    """Has its run log, if all of it is recorded here."""
+    records: PackedRecords | None
+    """All its records, if this process has them in memory."""
     options: ExecutionOptions
     loader: CatalogLoader
     """Loads the stored objects of the run."""
@@ -314,7 +314,9 @@ def build_environment(
     """
     services, in_memory = context.services, context.return_objects
     stores_objects = context.object_serialisation and services.catalog.keeps_objects
-    journal, state, view, holds = recording
+    journal, state, records, holds = recording
+    # A journal in memory has them itself.
+    kept = None if getattr(journal, "records", None) is records else records
     run = find_run()
     if run is not None and run.context is context:
         run.state, run.step_limit = state, step_limit
@@ -324,9 +326,9 @@ def build_environment(
         masker=context.masker,
         run_id=context.run_id,
         runtime=runtime,
-        recorder=Recorder(journal, context.subscribers, state, holds=holds),
+        recorder=Recorder(journal, context.subscribers, state, kept=kept, holds=holds),
         state=state,
-        view=view,
+        records=records,
         options=options,
         loader=CatalogLoader(
             context.run_id, services.catalog, services.pickler, in_memory

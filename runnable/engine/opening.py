@@ -14,7 +14,7 @@ from typing import NamedTuple, cast
 from pydantic import JsonValue
 
 from runnable.context import RunContext
-from runnable.datastore import Journal, RunLogView
+from runnable.datastore import Journal
 from runnable.datastore.errors import RetryValidationError, RunLogContinuedError
 from runnable.engine.environment import Shared, is_local
 from runnable.engine.errors import ExecutionFailedError
@@ -63,7 +63,6 @@ async def start(
     code: CodeIdentity,
     *,
     launches_steps: bool,
-    view: RunLogView | None = None,
 ) -> OpenedRun:
     """Start a new run.
 
@@ -73,7 +72,6 @@ async def start(
         context: Describes the run.
         code: The version of the code.
         launches_steps: Whether other processes run its steps.
-        view: Follows its state.
 
     Raises:
         RunLogExistsError: If the run id has been used.
@@ -92,7 +90,7 @@ async def start(
         raise ExecutionFailedError(context.run_id, None, reason) from error
     # Results of steps that others run are taken from the state.
     retention = Retention.PATH if launches_steps else Retention.LATEST
-    state = view.state if view is not None else RunState(retention=retention)
+    state = RunState(retention=retention)
     state.add(record)
     return OpenedRun(journal, state, record, parameters)
 
@@ -106,7 +104,6 @@ async def resume(
     *,
     launches_steps: bool,
     seen: int | None = None,
-    view: RunLogView | None = None,
 ) -> OpenedRun:
     """Resume a run that has stopped.
 
@@ -118,7 +115,6 @@ async def resume(
         code: The version of the code.
         launches_steps: Whether other processes run its steps.
         seen: How many records it had when the caller decided so; any number if None.
-        view: Follows its state.
 
     Raises:
         RetryValidationError: If the run is active, its graph has changed, or a value
@@ -127,8 +123,7 @@ async def resume(
     """
     store, run_id = context.services.run_log_store, context.run_id
     # A long journal takes a while to be read: not on an event loop.
-    into = view.state if view is not None else None
-    state = await runtime.off_loop(partial(store.state, run_id, into))
+    state = await runtime.off_loop(partial(store.state, run_id))
     if seen not in {None, state.count}:
         raise RunLogContinuedError(run_id)
     check_resumable(run_id, state, graph)

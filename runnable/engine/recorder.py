@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pydantic import JsonValue
 
 from runnable import defaults
-from runnable.datastore import Journal
+from runnable.datastore import Journal, PackedRecords
 from runnable.events import Event, Pause, Subscriber
 from runnable.graph import Node
 from runnable.journal import (
@@ -26,6 +26,7 @@ from runnable.system.moments import text_of
 
 logger = logging.getLogger(__name__)
 
+_ENDS = (StepFinished, BranchFinished)
 _SHORT = 100
 """Characters of a metric that a list of runs has room for."""
 
@@ -67,6 +68,7 @@ class Recorder:
         journal: Where records are written.
         subscribers: Notified after a record has been written.
         state: The state of the run; each record is applied to it.
+        kept: Gets the records as well, so that the run log can be made of them.
         holds: Whether a record that others follow at once may be written with them. A
             record is written at the latest before a function of the user is called; who
             waits for something else calls `flush` before.
@@ -78,9 +80,11 @@ class Recorder:
         subscribers: Sequence[Subscriber],
         state: RunState,
         *,
+        kept: PackedRecords | None = None,
         holds: bool = False,
     ) -> None:
         self._journal = journal
+        self._kept = kept
         self._holds = holds
         self._held: list[Record] = []
         self._subscribers = subscribers
@@ -107,18 +111,17 @@ class Recorder:
         """
         with self._lock:
             self.write(*records)
-            for record in records:
+            for record in records if self._subscribers else ():
                 self.notify(record)
 
     def write(self, *records: Record) -> None:
         """Write records, of which the caller notifies subscribers; see `record`."""
         with self._lock:
-            *earlier, last = records
-            for record in earlier:
+            for record in records[:-1]:
                 self._hold(record)
-            self._check(last)
-            self._append(last)
-            self.state.add(last)
+            self._check(records[-1])
+            self._append(records[-1])
+            self.state.add(records[-1])
 
     def hold(self, record: Record) -> bool:
         """Take note of a record that is written with the next one, if that may be.
@@ -147,9 +150,9 @@ class Recorder:
                 self._append()
 
     def _check(self, record: Record) -> None:
-        if self.is_over:
+        if self._closed or self.state.is_over:
             raise TooLateError(f"the run is over; not recorded: {record}")
-        if isinstance(record, StepFinished | BranchFinished):
+        if isinstance(record, _ENDS):
             self._check_open(record)
 
     def _append(self, *records: Record) -> None:
@@ -168,6 +171,8 @@ class Recorder:
             if isinstance(error, Exception):
                 raise UnrecordedError from error
             raise
+        if self._kept is not None:
+            self._kept.append(*together)
 
     def write_among_others(
         self, record: Record, read: Callable[[], Iterable[Record]]
@@ -188,6 +193,8 @@ class Recorder:
         """Apply a record that another process has written to the journal."""
         with self._lock:
             self.state.add(record)
+            if self._kept is not None:
+                self._kept.append(record)
 
     @property
     def is_over(self) -> bool:

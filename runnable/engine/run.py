@@ -10,7 +10,13 @@ from runnable import defaults
 from runnable.capture import active_run
 from runnable.concurrency import Limiter, held_signals
 from runnable.context import PipelineContext, RunContext
-from runnable.datastore import AnyParameter, RunFinished, RunLog, RunLogView
+from runnable.datastore import (
+    AnyParameter,
+    PackedRecords,
+    RunFinished,
+    RunLog,
+    recorded_run_log,
+)
 from runnable.engine.cluster_check import check_cluster
 from runnable.engine.environment import (
     Recording,
@@ -30,7 +36,7 @@ from runnable.errors import ConfigurationError
 from runnable.events import Warned
 from runnable.executor import ExecutionOptions
 from runnable.graph import Graph
-from runnable.journal import Retention
+from runnable.journal import RunStarted
 
 logger = logging.getLogger(__name__)
 
@@ -126,9 +132,6 @@ async def _open(
     # First, so that the first record names its owner and code at once.
     code = await code_identity(shared, runtime)
     launches_steps = options.shares_journal
-    view = None
-    if options.launcher is None:
-        view = RunLogView(Retention.ALL if context.is_retry else Retention.LATEST)
     # Subscribers are told of each record when it is written, and the processes of
     # launched steps read it.
     holds = not context.subscribers and options.launcher is None
@@ -136,23 +139,33 @@ async def _open(
         opened = await resume(
             *(graph, parameters, runtime, context, code),
             launches_steps=launches_steps,
-            view=view,
         )
     else:
         opened = await start(
             *(parameters, runtime, context, code),
             launches_steps=launches_steps,
-            view=view,
         )
     env = build_environment(
         context,
         runtime,
-        Recording(opened.journal, opened.state, view, holds),
+        Recording(opened.journal, opened.state, _records(opened, options), holds),
         options=options,
         step_limit=step_limit(shared, context),
         shared=shared,
     )
     return opened, env
+
+
+def _records(opened: OpenedRun, options: ExecutionOptions) -> PackedRecords | None:
+    """Return what gets all records of a run, if all of them pass through here."""
+    if options.launcher is not None or not isinstance(opened.record, RunStarted):
+        return None
+    in_memory = getattr(opened.journal, "records", None)
+    if isinstance(in_memory, PackedRecords):
+        return in_memory
+    records = PackedRecords()
+    records.append(opened.record)
+    return records
 
 
 def _check_store_is_shared(context: RunContext) -> None:
@@ -254,8 +267,8 @@ def _read_back(env: RunEnvironment, problems: list[Exception]) -> RunLog | None:
     store, run_id = env.services.run_log_store, env.run_id
     _collect(problems, env.recorder.close)
     try:
-        if env.view is not None and env.recorder.is_certain:
-            run_log = env.view.run_log(run_id, env.loader)
+        if env.records is not None and env.recorder.is_certain:
+            run_log = recorded_run_log(env.state, env.records, env.loader)
         else:
             run_log = store.get_run_log_by_id(run_id, full=True, loader=env.loader)
     except Exception as problem:  # noqa: BLE001 - collected, raised later

@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Any
 
 from runnable import defaults
-from runnable.datastore import BranchFinished, BranchStarted, JsonParameter
+from runnable.datastore import BranchFinished, BranchStarted
 from runnable.engine.branch_errors import BranchesFailedError, BranchFailedError
 from runnable.engine.chunks import MOST_IN_CHUNK, ChunkSize
 from runnable.engine.environment import RunEnvironment
@@ -51,7 +51,14 @@ from runnable.graph import (
     Parallelism,
     join,
 )
-from runnable.journal import Finish, Reuse, RunNode, ScopeState, StepState
+from runnable.journal import (
+    Finish,
+    Reuse,
+    RunNode,
+    ScopeState,
+    StepState,
+    json_parameter,
+)
 
 _KEPT_ERRORS = 100
 _MANY = 32
@@ -239,7 +246,7 @@ def _scope_of(
 ) -> ParameterScope:
     initial = branch.carried if recorded is None else recorded.initial
     variables = {
-        name: JsonParameter.model_construct(value=it, text=branch.texts.get(name))
+        name: json_parameter(it, branch.texts.get(name))
         for name, it in branch.variables.items()
     }
     environment = {**outer.environment, **branch.environment}

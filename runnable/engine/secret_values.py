@@ -40,18 +40,25 @@ def hidden_names(
         values: By name.
         recorded: The same as they are recorded.
     """
+    if values is recorded:
+        return ()
     return tuple(name for name, value in values.items() if recorded[name] is not value)
 
 
 def masked(
     parameters: Mapping[str, AnyParameter], masker: Masker
-) -> dict[str, AnyParameter]:
+) -> Mapping[str, AnyParameter]:
     """Return parameters as they are recorded: without secrets.
 
     Args:
         parameters: By name.
         masker: Knows the secrets.
+
+    Returns:
+        The same mapping if it knows none.
     """
+    if not masker.knows_any:
+        return parameters
     recorded: dict[str, AnyParameter] = {}
     for name, parameter in parameters.items():
         recorded[name] = parameter

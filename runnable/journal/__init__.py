@@ -11,6 +11,8 @@ from runnable.journal.parameters import (
     StoredObject,
     describe_object,
     describe_value,
+    json_parameter,
+    metric_parameter,
 )
 from runnable.journal.records import (
     NO_METRICS,
@@ -72,4 +74,6 @@ __all__ = [
     "describe_value",
     "diagram",
     "is_longer",
+    "json_parameter",
+    "metric_parameter",
 ]

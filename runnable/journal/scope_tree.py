@@ -7,7 +7,12 @@ from dataclasses import dataclass, field
 from pydantic import JsonValue
 
 from runnable import defaults
-from runnable.journal.parameters import AnyParameter, JsonParameter, StoredObject
+from runnable.journal.parameters import (
+    AnyParameter,
+    JsonParameter,
+    StoredObject,
+    json_parameter,
+)
 from runnable.journal.records import NO_TEXTS, BranchStarted, StepStarted
 from runnable.journal.traversal import Outcome
 
@@ -121,4 +126,4 @@ class ScopeState:
 
     def _variable(self, name: str) -> JsonParameter:
         value, text = self.variables[name], self.texts.get(name)
-        return JsonParameter.model_construct(value=value, text=text)
+        return json_parameter(value, text)

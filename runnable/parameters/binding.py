@@ -44,6 +44,15 @@ class Offer(NamedTuple):
     """The same structure with each scalar as it was written, if it came from text."""
 
 
+class _Named(NamedTuple):
+    """A parameter of the function that has a name."""
+
+    name: str
+    by_place: bool
+    """Whether it cannot be given by its name."""
+    default: object
+
+
 def _unwrap(function: Callable[..., object]) -> Callable[..., object]:
     inner: Callable[..., object] = inspect.unwrap(function)
     while isinstance(inner, functools.partial):
@@ -89,10 +98,10 @@ class Binder:
         self.name = name_of(function)
         self._signature = inspect.signature(function)
         self._named = [
-            parameter
-            for parameter in self._signature.parameters.values()
-            if parameter.kind not in {Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD}
-            and not is_marker(parameter.default)
+            _Named(it.name, it.kind is Parameter.POSITIONAL_ONLY, it.default)
+            for it in self._signature.parameters.values()
+            if it.kind not in {Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD}
+            and not is_marker(it.default)
         ]
         self._takes_rest = any(
             parameter.kind is Parameter.VAR_KEYWORD
@@ -103,6 +112,8 @@ class Binder:
         self._is_generic = hasattr(function, "dispatch") and hasattr(
             function, "registry"
         )
+        if self._is_generic and self._named:
+            self._named[0] = self._named[0]._replace(by_place=True)
 
     @cached_property
     def _annotations(self) -> dict[str, Any]:
@@ -157,10 +168,9 @@ class Binder:
         """
         positional: list[object] = []
         keywords: dict[str, object] = {}
-        for number, parameter in enumerate(self._named):
+        for parameter in self._named:
             value = self._argument(parameter, offers)
-            by_place = self._is_generic and number == 0
-            if parameter.kind is Parameter.POSITIONAL_ONLY or by_place:
+            if parameter.by_place:
                 positional.append(parameter.default if value is _MISSING else value)
             elif value is not _MISSING:
                 keywords[parameter.name] = value
@@ -187,7 +197,7 @@ class Binder:
             except ParameterMissingError:
                 pass  # an earlier step may provide it
 
-    def _argument(self, parameter: Parameter, offers: Mapping[str, Offer]) -> object:
+    def _argument(self, parameter: _Named, offers: Mapping[str, Offer]) -> object:
         name = parameter.name
         offer = offers.get(name)
         if offer is not None:
@@ -235,7 +245,7 @@ class Binder:
     def _converted(self, name: str, offer: Offer) -> object:
         value = offer.load()
         annotation = self._annotations.get(name)
-        if offer.is_object or annotation is None or annotation is typing.Any:
+        if annotation is None or offer.is_object or annotation is typing.Any:
             return value
         if annotation in _PLAIN and type(value) is annotation:
             return value

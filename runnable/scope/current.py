@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import partial
 from types import MappingProxyType, TracebackType
 from typing import Any, NamedTuple, Protocol, Self, TextIO
 
@@ -74,12 +75,13 @@ class StepScope(NamedTuple):
     directory."""
 
 
-def steady_seconds() -> float:
-    """Return seconds that never go back; they pass also while the machine sleeps."""
-    return time.clock_gettime(_STEADY) if _STEADY is not None else time.monotonic()
+def _steady_clock() -> Callable[[], float]:
+    number: int | None = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic if number is None else partial(time.clock_gettime, number)
 
 
-_STEADY = getattr(time, "CLOCK_BOOTTIME", None)
+steady_seconds = _steady_clock()
+"""Returns seconds that never go back; they pass also while the machine sleeps."""
 
 
 @dataclass(slots=True, eq=False, weakref_slot=True)
@@ -179,9 +181,8 @@ class Scope(NamedTuple):
 _current: ContextVar[Scope] = ContextVar("runnable_scope", default=Scope())  # noqa: B039 - immutable
 
 
-def current_scope() -> Scope:
-    """Return what holds here."""
-    return _current.get()
+current_scope = _current.get
+"""Returns what holds here."""
 
 
 def current_step() -> StepScope | None:
@@ -201,7 +202,8 @@ def enter_step(step: StepScope | None) -> Scope:
         The scope that was current, for `restore`.
     """
     scope = _current.get()
-    _current.set(scope._replace(step=step))
+    # Each task enters one: this is a third of what `_replace` takes.
+    _current.set(Scope(scope[0], step, *scope[2:]))
     return scope
 
 

@@ -1,6 +1,7 @@
 """Moments as run logs have them: text in UTC, with the offset; shown in local time."""
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 
 def text_of(seconds: float) -> str:
@@ -13,7 +14,13 @@ def text_of(seconds: float) -> str:
         >>> text_of(0.25)
         '1970-01-01 00:00:00.250000+00:00'
     """
-    return datetime.fromtimestamp(seconds, UTC).isoformat(" ", "microseconds")
+    whole, rest = divmod(round(seconds * 1e6), 1_000_000)
+    return f"{_text_of_second(whole)}.{rest:06d}+00:00"
+
+
+@lru_cache(maxsize=8)
+def _text_of_second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(" ")[:19]
 
 
 def moment_of(text: str) -> datetime:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
+from functools import cached_property
 from types import MappingProxyType
 from typing import Annotated, NamedTuple, Protocol
 
@@ -97,6 +98,11 @@ class BaseTaskType(BaseModel):
         raise NotImplementedError(
             f"{type(self).__qualname__} defines no bind(), so it cannot be run"
         )
+
+    @cached_property
+    def returns_objects(self) -> bool:
+        """Whether it returns anything that is pickled."""
+        return any(declared.kind == "object" for declared in self.returns)
 
     def describe(self) -> dict[str, JsonValue]:
         """Return what the run log records of this task."""

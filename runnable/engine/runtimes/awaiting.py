@@ -6,19 +6,24 @@ import os
 import sys
 import traceback
 import types
-from collections.abc import AsyncGenerator, Awaitable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from concurrent.futures import Future
 from contextvars import Context, copy_context
 from typing import Any, cast
 
 from runnable.tasks import Call
 
+_PLAIN = frozenset({type(None), bool, int, float, str, bytes, list, tuple, dict, set})
+_AWAITED = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 
-def make(call: Call) -> object:
+
+def make(call: Call, for_items: Callable[[], Call] | None = None) -> object:
     """Make a call in a context of its own; run a generator to its end.
 
     Args:
         call: The call.
+        for_items: Returns the call that takes the items of a generator, if it is
+            another one.
 
     Returns:
         What the function returned; for a generator, the value of its `return`.
@@ -32,7 +37,8 @@ def make(call: Call) -> object:
             context = copy_context()
             result = context.run(call.function, *call.args, **call.kwargs)
             if inspect.isgenerator(result):
-                result = context.run(_exhaust, result, call)
+                taking = call if for_items is None else for_items()
+                result = context.run(_exhaust, result, taking)
     except StopIteration as error:
         raise RuntimeError("the function raised StopIteration") from error
     return result
@@ -161,10 +167,14 @@ async def _exhaust_async(generator: AsyncGenerator[Any, Any], call: Call) -> Non
 
 def must_wait(result: object) -> bool:
     """Return True if a result has to be waited for."""
+    if type(result) in _PLAIN:
+        return False
     return inspect.isawaitable(result) or inspect.isasyncgen(result)
 
 
 def gives_awaitable(call: Call) -> bool:
     """Tell, before it is made, whether a call gives something to wait for."""
     function = call.function
+    if type(function) is types.FunctionType and not function.__dict__:
+        return bool(function.__code__.co_flags & _AWAITED)
     return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)

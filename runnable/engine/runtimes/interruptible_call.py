@@ -25,6 +25,7 @@ class RunningCalls:
 
     def __init__(self) -> None:
         self._active: set[RunningCall] = set()
+        self._is_over = False
         self.cancelled: Future[None] = Future()
         """Done when `cancel` has been called."""
 
@@ -35,7 +36,7 @@ class RunningCalls:
             CallInterrupted: If `cancel` has been called.
         """
         self._active.add(call)
-        if self.cancelled.done():
+        if self._is_over:
             raise CallInterrupted
 
     def discard(self, call: "RunningCall") -> None:
@@ -44,6 +45,7 @@ class RunningCalls:
 
     def cancel(self) -> None:
         """Interrupt these calls, and let no other one begin; from any thread."""
+        self._is_over = True
         with contextlib.suppress(InvalidStateError):  # not for the first time
             self.cancelled.set_result(None)
         for call in tuple(self._active):
@@ -71,10 +73,7 @@ class RunningCall:
     def __init__(
         self, call: Call, among: RunningCalls | None = None, *, waits: bool = True
     ) -> None:
-        items = call.items
-        if items is not None:
-            items = _Undisturbed(items, self.ending_by)
-        self._call = call._replace(items=items)
+        self._call = call
         self._among = among
         self._waits = waits
         self._lock = threading.Lock()
@@ -101,7 +100,7 @@ class RunningCall:
                 self._among.add(self)
             try:
                 self._enter(thread)
-                result = make(self._call)
+                result = make(self._call, self._undisturbed)
                 if self._waits and must_wait(result):
                     result = self._wait(result)
                 return result
@@ -115,6 +114,13 @@ class RunningCall:
             calls.pop(thread, None)
             if self._among is not None:
                 self._among.discard(self)
+
+    def _undisturbed(self) -> Call:
+        """Return the call, whose items are taken whole."""
+        items = self._call.items
+        if items is None:
+            return self._call
+        return self._call._replace(items=_Undisturbed(items, self.ending_by))
 
     def _enter(self, thread: int) -> None:
         with self._lock:
@@ -189,7 +195,7 @@ class RunningCall:
             self._cancel, self._insists = cancel, False
             if self._unwanted:
                 task.cancel()
-        return await wait_for(result, self._call)
+        return await wait_for(result, self._undisturbed())
 
 
 class _Undisturbed:

@@ -31,8 +31,6 @@ async def get_files(
     Raises:
         CatalogError: If something is not there.
     """
-    if not files.get:
-        return
     catalog = catalog_of(attempt, env)
     for pattern in files.get:
         attempt.got += await env.off_loop(catalog.get_files, pattern, run_id=env.run_id)
@@ -51,8 +49,7 @@ async def put_files(
     Raises:
         CatalogError: If something is not there.
     """
-    if files.put:
-        await _put(files, attempt, env, None)
+    await _put(files, attempt, env, None)
 
 
 async def put_leftovers(
@@ -112,19 +109,18 @@ def _warn_if_replaced(file: DataCatalog, attempt: Attempt, env: RunEnvironment) 
 
 
 async def close_attempt(attempt: Attempt, env: RunEnvironment) -> None:
-    """Drop or restore the backups of an attempt, after its end was recorded.
+    """Drop or restore what an attempt has replaced, after its end was recorded.
 
     Args:
         attempt: The attempt.
         env: The environment of the run.
     """
-    if attempt.replaced:
-        catalog, run_id = env.services.catalog, env.run_id
-        names = [name_of_attempt(attempt.path, attempt.number)]
-        succeeded = attempt.status == defaults.SUCCESS
-        await env.off_loop(
-            catalog.close_attempts, names, run_id=run_id, succeeded=succeeded
-        )
+    catalog, run_id = env.services.catalog, env.run_id
+    names = [name_of_attempt(attempt.path, attempt.number)]
+    succeeded = attempt.status == defaults.SUCCESS
+    await env.off_loop(
+        catalog.close_attempts, names, run_id=run_id, succeeded=succeeded
+    )
 
 
 async def keep_log(attempt: Attempt, env: RunEnvironment, error_text: str = "") -> None:

@@ -162,6 +162,11 @@ class OutputLog:
         return not self._pieces and self._file is None
 
     @property
+    def is_unused(self) -> bool:
+        """True if nothing was printed so far."""
+        return not self._pieces and self._live is None and self._file is None
+
+    @property
     def is_long(self) -> bool:
         """True if there is more than is kept in memory."""
         return self._file is not None
@@ -203,12 +208,13 @@ class OutputLog:
 
     def release(self) -> None:
         """Forget everything; later output is shown, and not kept."""
-        with self._lock, contextlib.suppress(OSError):
+        with self._lock:
             self.is_over = True
             self.on_first = None
             self._pieces.clear()
             if self._file is not None:
-                self._file.close()
+                with contextlib.suppress(OSError):
+                    self._file.close()
 
 
 def _instead_of(target: TextIO, streams: Streams) -> TextIO:

@@ -183,32 +183,43 @@ def note_failure(node: Node, failure: Failure, scope: ParameterScope) -> None:
         scope.failure = failure
 
 
-async def _finish(attempt: Attempt, env: RunEnvironment) -> None:
-    attempt.output.close()
-    if attempt.abandoned:
-        attempt.output.mute()
-    error, text = attempt.error, ""
+async def _explained(
+    error: BaseException, attempt: Attempt, env: RunEnvironment
+) -> tuple[str, str]:
+    """Keep the log of an attempt that failed; return its message and its traceback."""
     # The errors of branches are recorded with their steps.
-    if error is not None and not isinstance(error, BranchesFailedError):
-        text = formatted(error)
-    if error is not None and attempt.number:
+    text = "" if isinstance(error, BranchesFailedError) else formatted(error)
+    if attempt.number:
         try:
             await keep_log(attempt, env, text)
         except Exception as problem:  # noqa: BLE001 - the step has failed already
             error.add_note(f"its execution log could not be kept: {problem!r}")
+    message = short_text(type_and_text(error) or attempt.message, env.masker)
+    return message, short_text(text, env.masker, MOST_OF_TRACEBACK)
+
+
+async def _finish(attempt: Attempt, env: RunEnvironment) -> None:
+    attempt.output.close()
+    if attempt.abandoned:
+        attempt.output.mute()
+    error, message, trace = attempt.error, attempt.message, ""
+    if error is not None:
+        message, trace = await _explained(error, attempt, env)
+    elif message:
+        message = short_text(message, env.masker)
     if attempt.status != defaults.SUCCESS:
         attempt.put = [it for it in attempt.put if it.name not in attempt.replaced]
     recorded = masked(attempt.outputs, env.masker)
     finished = StepFinished(
-        at=now(),
-        path=attempt.path,
-        status=attempt.status,
-        attempt=attempt.number,
-        message=short_text(type_and_text(error) or attempt.message, env.masker),
-        traceback=short_text(text, env.masker, MOST_OF_TRACEBACK),
-        outputs=recorded,
-        files=[*attempt.put, *attempt.got],
-        read=tuple(attempt.read),
+        now(),
+        attempt.path,
+        attempt.status,
+        recorded,
+        [*attempt.put, *attempt.got],
+        attempt.number,
+        message,
+        trace,
+        tuple(attempt.read),
         masked=hidden_names(attempt.outputs, recorded),
         cached_from=attempt.cached_from,
         secrets=env.masker.unrecorded_names(),
@@ -218,7 +229,8 @@ async def _finish(attempt: Attempt, env: RunEnvironment) -> None:
     # If this cannot be recorded, the run ends; the error of the step stays known.
     await env.record(finished, more=error is None and not relies)
     attempt.output.release()
-    await close_attempt(attempt, env)
+    if attempt.replaced:
+        await close_attempt(attempt, env)
     if attempt.cache_key and error is None and not attempt.cached_from:
         catalog, key = env.services.catalog, attempt.cache_key
         await env.ask(catalog, remember, key, env.run_id, finished, catalog)

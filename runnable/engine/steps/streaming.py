@@ -38,7 +38,12 @@ class Yielded:
     def watch(self, call: Call) -> Call:
         """Return the call, so that what it yields comes here."""
         self._end_type = call.stream_end_type
-        return call._replace(items=self)
+        # By hand, which takes a third of the time of `_replace`.
+        return Call(
+            *(call.function, call.args, call.kwargs),
+            self,
+            *(call.stream_end_type, call.abandoned, call.stop, call.given),
+        )
 
     def begin(self) -> None:
         """Take note that a generator runs."""

@@ -37,7 +37,8 @@ async def run_executable(
     if not isinstance(node, ExecutableNode):
         return
     files = node.catalog or NO_FILES
-    await get_files(files, attempt, env)
+    if files.get:
+        await get_files(files, attempt, env)
     try:
         if isinstance(node, TaskNode):
             await _run_task(node, attempt, scope, env)
@@ -47,9 +48,10 @@ async def run_executable(
         except Exception as problem:  # noqa: BLE001 - the step has failed already
             error.add_note(f"what it left behind could not be kept: {problem}")
         raise
-    if not attempt.cached_from:
+    if files.put and not attempt.cached_from:
         await put_files(files, attempt, env)
-    await keep_log(attempt, env)
+    if not attempt.output.is_unused:
+        await keep_log(attempt, env)
 
 
 async def _run_task(
@@ -111,7 +113,7 @@ async def _take(
     task: BaseTaskType, result: object, attempt: Attempt, env: RunEnvironment
 ) -> None:
     """Make outputs of what a task has returned."""
-    if env.objects is None and "object" in {one.kind for one in task.returns}:
+    if env.objects is None and task.returns_objects:
         env.stores_objects = True
         attempt.outputs = await env.off_loop(outputs, task, result, attempt.path, env)
     else:

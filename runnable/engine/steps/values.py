@@ -8,8 +8,6 @@ from typing import BinaryIO, TypeVar, cast, overload
 from runnable.datastore import (
     AnyParameter,
     CatalogLoader,
-    JsonParameter,
-    MetricParameter,
     ObjectParameter,
 )
 from runnable.datastore.errors import ObjectNotPicklableError
@@ -17,7 +15,7 @@ from runnable.engine.environment import RunEnvironment
 from runnable.engine.parameter_scope import ParameterScope
 from runnable.errors import RunnableError
 from runnable.graph import Reducer
-from runnable.journal import StoredObject, is_longer
+from runnable.journal import StoredObject, is_longer, json_parameter, metric_parameter
 from runnable.parameters import JsonValue, Offer, copy_json, to_json
 from runnable.parameters.errors import (
     ReductionError,
@@ -35,6 +33,7 @@ WARNED_CHARACTERS = 1_000_000
 MOST_CHARACTERS = 50_000_000
 """Returned values whose JSON is longer are refused: they would be held several times in
 the memory of each process that reads the run, and be parsed whole each time."""
+_SHORT = (bool, int, float, type(None))
 NO_TEXTS: Mapping[str, JsonValue] = MappingProxyType({})
 
 
@@ -58,7 +57,7 @@ def json_parameters(
         plain = to_json(value, name)
         # Text that is its own value needs no copy.
         text = None if texts.get(name) == plain else texts.get(name)
-        made[name] = JsonParameter.model_construct(value=plain, text=text)
+        made[name] = json_parameter(plain, text)
     return made
 
 
@@ -96,17 +95,18 @@ class Offers(Mapping[str, Offer]):
         if parameter is None:
             return default
         load = partial(self._load, key, parameter)
-        if isinstance(parameter, StoredObject):
+        if parameter.kind == "object":
             return Offer(load, is_object=True)
-        return Offer(load, text=parameter.text)
+        return Offer(load, False, parameter.text)
 
     def _load(self, name: str, parameter: AnyParameter) -> object:
         if name not in self._read:
             self._read.append(name)
-        if isinstance(parameter, StoredObject):
+        if parameter.kind == "object":
             return self._loader(parameter)
+        value = parameter.value
         # A copy: what a task changes in place is its own.
-        return copy_json(parameter.value)
+        return copy_json(value) if isinstance(value, dict | list) else value
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._scope.visible())
@@ -148,12 +148,12 @@ def outputs(
             "None is meant, annotate its function with it: `-> float | None`"
         )
         env.warn_once(("none", task.command), path, text)
-    made = {
-        one.name: _parameter(one, value, path, env)
-        for one, value in zip(declared, values, strict=True)
-    }
+    made: dict[str, AnyParameter] = {}
     for one, value in zip(declared, values, strict=True):
-        _warn_if_long(made[one.name], one.name, value, task.command, path, env)
+        made[one.name] = _parameter(one, value, path, env)
+    for one, value in zip(declared, values, strict=True):
+        if not isinstance(value, _SHORT):
+            _warn_if_long(made[one.name], one.name, value, task.command, path, env)
     return made
 
 
@@ -232,13 +232,13 @@ def _parameter(
     if declared.kind == "object":
         return _store(declared.name, value, path, env)
     plain: JsonValue = to_json(value, declared.name)
-    if is_longer(plain, MOST_CHARACTERS):
+    if not isinstance(value, _SHORT) and is_longer(plain, MOST_CHARACTERS):
         raise ValueTooLongError(
             declared.name, type(value).__qualname__, MOST_CHARACTERS
         )
     if declared.kind == "metric":
-        return MetricParameter.model_construct(value=plain)
-    return JsonParameter.model_construct(value=plain)
+        return metric_parameter(plain)
+    return json_parameter(plain)
 
 
 def _store(name: str, value: object, path: str, env: RunEnvironment) -> ObjectParameter:
