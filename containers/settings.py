@@ -10,6 +10,7 @@ the option of the command line, else `RUNNABLE_CONFIGURATION_FILE`, else
 import json
 import logging
 import os
+import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -27,6 +28,7 @@ from runnable.errors import ConfigurationError, did_you_mean
 from runnable.parameters.packing import unpacked_variables
 from runnable.parameters.sources import WrittenValues, read_parameters_file
 from runnable.parameters.values import json_or_text
+from runnable.scope import current_step
 from runnable.scope.launcher import NOBODY, launcher
 from runnable.scope.options import Options, RunSettings, Where, completed, nowhere
 from runnable.system.yaml_files import read_document
@@ -34,6 +36,7 @@ from runnable.system.yaml_files import read_document
 logger = logging.getLogger(__name__)
 
 _PREFIX = "RUNNABLE_"
+_IS_OWN = re.compile(f"{_PREFIX}|{defaults.MUST_BE_NEW}$".encode()).match
 _DEFAULTS: dict[str, dict[str, str]] = {
     "pipeline_executor": {"type": "local"},
     "job_executor": {"type": "local"},
@@ -303,11 +306,13 @@ def _parameters(
 
 def own_variables() -> dict[str, str]:
     """Return the variables of the environment that are meant for this library."""
-    return {
-        name: os.environ[name]
-        for name in os.environ
-        if name.startswith(_PREFIX) or name == defaults.MUST_BE_NEW
-    }
+    # Each run begins by this: to decode all names takes ten times as long.
+    is_real = os.supports_bytes_environ and isinstance(os.environ, type(os.environb))
+    if is_real and current_step() is None:
+        names = [os.fsdecode(name) for name in os.environb if _IS_OWN(name)]
+    else:
+        names = [name for name in os.environ if _IS_OWN(os.fsencode(name))]
+    return {name: os.environ[name] for name in names}
 
 
 def _named(environment: Mapping[str, str], prefix: str) -> dict[str, str]:

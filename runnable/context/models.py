@@ -2,6 +2,7 @@
 
 import weakref
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol, cast
 
 from pydantic import (
@@ -9,7 +10,6 @@ from pydantic import (
     ConfigDict,
     Field,
     JsonValue,
-    PrivateAttr,
     SkipValidation,
     model_validator,
 )
@@ -86,6 +86,19 @@ _DEFAULT_TYPES = {
 }
 
 
+class _OfProcess:
+    """The part of a context that belongs to this process."""
+
+    __slots__ = ("graph", "masker", "run", "subscribers")
+
+    def __init__(self, masker: Masker | None = None) -> None:
+        self.graph: Graph | None = None
+        # Weak, since a run knows its context: what has ended is gone at once.
+        self.run: weakref.ref[Run] | None = None
+        self.subscribers: list[Subscriber] = []
+        self.masker = Masker() if masker is None else masker
+
+
 class RunContext(BaseModel):
     """The context of one run; constructing one makes it current.
 
@@ -126,11 +139,11 @@ class RunContext(BaseModel):
     return_objects: dict[str, object] = {}
     """The objects that stay in memory, by key."""
 
-    _dag: Graph | None = PrivateAttr(default=None)
-    # Weak, since a run knows its context: what has ended is gone at once.
-    _run: weakref.ref[Run] | None = PrivateAttr(default=None)
-    _subscribers: list[Subscriber] = PrivateAttr(default_factory=list[Subscriber])
-    _masker: Masker = PrivateAttr(default_factory=Masker)
+    @cached_property
+    def _own(self) -> _OfProcess:
+        # No private attributes: pydantic takes 2 us to find one, and a run looks forty
+        # times.
+        return _OfProcess()
 
     @model_validator(mode="before")
     @classmethod
@@ -154,13 +167,14 @@ class RunContext(BaseModel):
         self.become_current()
 
     def __getstate__(self) -> dict[Any, Any]:
-        # Its scope and its graph belong to this process.
         state = super().__getstate__()
-        own: dict[str, object] = {**(state["__pydantic_private__"] or {})}
-        own |= {"_dag": None, "_run": None, "_subscribers": list[Subscriber]()}
-        objects: dict[str, object] = {}
-        fields: dict[str, object] = {**state["__dict__"], "return_objects": objects}
-        return {**state, "__dict__": fields, "__pydantic_private__": own}
+        own, objects = _OfProcess(self._own.masker), dict[str, object]()
+        fields: dict[str, object] = {
+            **state["__dict__"],
+            "return_objects": objects,
+            "_own": own,
+        }
+        return {**state, "__dict__": fields}
 
     @property
     def catalog(self) -> BaseCatalog:
@@ -185,7 +199,7 @@ class RunContext(BaseModel):
     @property
     def subscribers(self) -> Sequence[Subscriber]:
         """The subscribers of this run."""
-        return tuple(self._subscribers)
+        return tuple(self._own.subscribers)
 
     def subscribe(self, subscriber: Subscriber) -> None:
         """Add a subscriber to this run, from its first record on.
@@ -193,7 +207,7 @@ class RunContext(BaseModel):
         Args:
             subscriber: Called with each `runnable.events.Event`.
         """
-        self._subscribers.append(subscriber)
+        self._own.subscribers.append(subscriber)
 
     def set_subscribers(self, subscribers: Sequence[Subscriber]) -> None:
         """Replace all subscribers, in a process that gets this context from another.
@@ -201,35 +215,37 @@ class RunContext(BaseModel):
         Args:
             subscribers: Called with each event.
         """
-        self._subscribers = list(subscribers)
+        self._own.subscribers = list(subscribers)
 
     @property
     def masker(self) -> Masker:
         """Knows the secrets that have been asked for in this run."""
-        return self._masker
+        return self._own.masker
 
     @property
     def run(self) -> Run | None:
         """The run that this context describes, since it became current."""
-        return self._run() if self._run is not None else None
+        run = self._own.run
+        return run() if run is not None else None
 
     def become_current(self) -> None:
         """Make this context current here, for a run that is not entered yet."""
-        self._run = weakref.ref(make_current(self))
+        self._own.run = weakref.ref(make_current(self))
 
     @property
     def dag(self) -> Graph | None:
         """The graph of the pipeline, once it runs; a job has none."""
-        return self._dag
+        return self._own.graph
 
     @property
     def dag_hash(self) -> str:
         """SHA-1 over the description of the graph, 40 hexadecimal digits."""
-        return self._dag.hash if self._dag is not None else ""
+        graph = self._own.graph
+        return graph.hash if graph is not None else ""
 
     def set_graph(self, graph: Graph) -> None:
         """Set the graph that this run executes."""
-        self._dag = graph
+        self._own.graph = graph
 
     def environment(self) -> dict[str, str]:
         """Return the variables that tasks of this run see, beside the real ones."""

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from runnable.journal import CodeIdentity
-from runnable.system.working_directory import working_directory
+from runnable.system.working_directory import working_directory_text
 
 _FRESH_SECONDS = 5.0
 
@@ -21,11 +21,11 @@ class CodeVersions:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._known: dict[Path | None, tuple[float, CodeIdentity]] = {}
+        self._known: dict[str, tuple[float, CodeIdentity]] = {}
 
     def known(self) -> CodeIdentity | None:
         """Return the latest known state of the working directory; git is not called."""
-        at, version = self._known.get(working_directory(), (0.0, None))
+        at, version = self._known.get(working_directory_text(), (0.0, None))
         return version if time.monotonic() - at <= _FRESH_SECONDS else None
 
     def ask(self) -> CodeIdentity:
@@ -37,8 +37,8 @@ class CodeVersions:
         with self._lock:
             version = self.known()
             if version is None:
-                folder = working_directory()
-                version = _ask_git(folder) if folder else CodeIdentity()
+                folder = working_directory_text()
+                version = _ask_git(Path(folder)) if folder else CodeIdentity()
                 self._known[folder] = (time.monotonic(), version)
             return version
 

@@ -6,15 +6,19 @@ process reads them, so that the fastest way will do.
 """
 
 import marshal
-import zlib
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+from pydantic import JsonValue
+
 from runnable.datastore.codec import KINDS, PLAIN, TYPED, decode, encode
 from runnable.journal import Record, RunStarted
+from runnable.system.shared_json import SharedJson, unpacked
 
-_COMPRESSED = b"\x00"
 _LINE = b"{"
+
+Packed = bytes | tuple[bytes, dict[str, bytes]]
+"""A packed record; of the first one, descriptions that other runs share are apart."""
 _NESTED = ("parameters", "outputs", "files", "code")
 
 
@@ -35,15 +39,16 @@ def _positions(
     return tuple((fields.index(it), ways[it]) for it in _NESTED if it in fields)
 
 
-_KINDS = tuple(KINDS.values())
+_KINDS: tuple[Callable[..., Record], ...] = tuple(KINDS.values())
 _PLANS = {
     kind: _Plan(number, _positions(kind, PLAIN), _positions(kind, TYPED))
-    for number, kind in enumerate(_KINDS)
+    for number, kind in enumerate(KINDS.values())
 }
+_TYPED = [plan.typed for plan in _PLANS.values()]
 
 
-def pack(record: Record) -> bytes:
-    """Turn a record into bytes.
+def pack(record: Record) -> Packed:
+    """Pack a record.
 
     Args:
         record: Any record.
@@ -55,10 +60,21 @@ def pack(record: Record) -> bytes:
         True
     """
     if type(record) is RunStarted:
-        # Descriptions of runs are long and repetitive.
-        return _COMPRESSED + zlib.compress(encode(record), 1)
+        # Descriptions are long, and thousands of runs of a pipeline have the same.
+        own: dict[str, JsonValue] = {}
+        shared: dict[str, bytes] = {}
+        for name, it in record.run_config.items():
+            if isinstance(it, SharedJson):
+                shared[name] = it.packed
+            else:
+                own[name] = it
+        return _packed(record._replace(run_config=own)), shared
+    return _packed(record)
+
+
+def _packed(record: Record) -> bytes:
     plan = _PLANS[type(record)]
-    fields = [plan.number, *record]
+    fields: list[object] = [plan.number, *record]
     for position, plain in plan.plain:
         fields[position + 1] = plain(record[position])
     try:
@@ -67,18 +83,25 @@ def pack(record: Record) -> bytes:
         return encode(record)  # deeply nested, or of a subclass
 
 
-def unpack(packed: bytes) -> Record:
+def unpack(packed: Packed) -> Record:
     """Reverse `pack`; every call makes new values."""
-    if packed.startswith(_COMPRESSED):
-        packed = zlib.decompress(packed[1:])
+    if isinstance(packed, tuple):
+        rest, shared = packed
+        started = _unpacked(rest)
+        assert isinstance(started, RunStarted)  # noqa: S101 - see `pack`
+        more = {name: unpacked(it) for name, it in shared.items()}
+        return started._replace(run_config={**started.run_config, **more})
+    return _unpacked(packed)
+
+
+def _unpacked(packed: bytes) -> Record:
     if packed.startswith(_LINE):
         return decode(packed)
-    number, *fields = marshal.loads(packed)  # noqa: S302 - made by this process
-    kind = _KINDS[number]
-    for position, make in _PLANS[kind].typed:
+    content: list[Any] = marshal.loads(packed)  # noqa: S302 - made by this process
+    number, fields = content[0], content[1:]
+    for position, make in _TYPED[number]:
         fields[position] = make(fields[position])
-    record: Record = kind(*fields)
-    return record
+    return _KINDS[number](*fields)
 
 
 class PackedRecords:
@@ -95,7 +118,7 @@ class PackedRecords:
     __slots__ = ("_packed",)
 
     def __init__(self) -> None:
-        self._packed: list[bytes] = []
+        self._packed: list[Packed] = []
 
     def copy(self) -> "PackedRecords":
         """Return what there is now."""

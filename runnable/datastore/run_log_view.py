@@ -9,6 +9,8 @@ the records in a store. An entry is packed as soon as what it is of has ended.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from pydantic import JsonValue
+
 from runnable import defaults
 from runnable.datastore.log_entries import (
     AttemptEntry,
@@ -35,6 +37,7 @@ from runnable.journal import (
     StepFinished,
     StepState,
 )
+from runnable.system.shared_json import SharedJson
 
 _JOB = "job"
 
@@ -223,7 +226,7 @@ def _run_log(
         "run_id": started.run_id if started else run_id,
         "status": state.status,
         "parameters": state.root.parameters,
-        "run_config": dict(config),
+        "run_config": {name: _own(it) for name, it in config.items()},
         "steps": steps,
     }
     if started is not None:
@@ -232,6 +235,10 @@ def _run_log(
         fields["job"] = job
     # Nothing is validated again that a run or the reader of its records has made.
     return RunLog.model_construct(None, **fields)
+
+
+def _own(value: JsonValue) -> JsonValue:
+    return value.own_copy() if isinstance(value, SharedJson) else value
 
 
 class RecordedSteps(PackedSteps):

@@ -167,7 +167,7 @@ def run_started(
         config["script"] = path
     if not context.reference:
         config["reference"] = main_reference()
-    config["environment"] = cast("JsonValue", program_environment())
+    config["environment"] = program_environment()
     if graph is not None:
         config |= {"dag": graph.described, "dag_hash": graph.hash}
     # A nested run knows the secrets of the run around it.

@@ -10,6 +10,7 @@ from typing import Annotated, ClassVar, Literal, NamedTuple, Protocol
 from pydantic import Field, JsonValue
 
 from runnable.graph.errors import NodeNotFoundError
+from runnable.system.shared_json import SharedJson
 
 SUCCESS_NODE = "success"
 FAIL_NODE = "fail"
@@ -246,14 +247,14 @@ class Graph:
             raise NodeNotFoundError(name, list(self.nodes)) from None
 
     @cached_property
-    def described(self) -> dict[str, JsonValue]:
+    def described(self) -> SharedJson:
         """The graph as the run log records it."""
-        return {
+        return SharedJson({
             "start_at": self.start_at,
             "name": self.name,
             "description": self.description,
             "nodes": {name: node.describe() for name, node in self.nodes.items()},
-        }
+        })
 
     @cached_property
     def file_patterns(self) -> tuple[tuple[str, Workspace | None], ...]:

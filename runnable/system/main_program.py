@@ -2,9 +2,10 @@
 
 import sys
 import sysconfig
+from functools import lru_cache
 from pathlib import Path
 
-from runnable.system.working_directory import working_directory
+from runnable.system.working_directory import working_directory, working_directory_text
 
 OWN = frozenset({"runnable", "containers"})
 """The packages of this library."""
@@ -21,11 +22,16 @@ def script() -> str:
     file = getattr(main, "__file__", None)
     if not isinstance(file, str) or not file.endswith(".py"):
         return ""
-    here = working_directory()
-    path = (here or Path()) / file
-    if here is not None and path.is_relative_to(here) and not is_installed(str(path)):
-        return str(path.relative_to(here))
-    return "" if getattr(main, "__spec__", None) else str(path)
+    is_module = bool(getattr(main, "__spec__", None))
+    return _script(file, working_directory_text(), is_module=is_module)
+
+
+@lru_cache(maxsize=4)
+def _script(file: str, folder: str, *, is_module: bool) -> str:
+    path = Path(folder) / file
+    if folder and path.is_relative_to(folder) and not is_installed(str(path)):
+        return str(path.relative_to(folder))
+    return "" if is_module else str(path)
 
 
 def main_reference() -> str:

@@ -2,14 +2,17 @@
 
 import functools
 import getpass
+import os
 import platform
 import sys
 from pathlib import Path
 
+from runnable.system.shared_json import SharedJson
+
 _SUFFIXES = (".dist-info", ".egg-info")
 
 
-def program_environment() -> dict[str, str]:
+def program_environment() -> SharedJson:
     """Describe what this process runs with, as the run log records it.
 
     Returns:
@@ -26,7 +29,12 @@ def program_environment() -> dict[str, str]:
     folders = tuple(
         (folder, _changed(folder)) for folder in sys.path if "-packages" in folder
     )
-    return {**_of_process(), "packages": _packages(folders)}
+    return _described(folders)
+
+
+@functools.lru_cache(maxsize=1)
+def _described(folders: tuple[tuple[str, int], ...]) -> SharedJson:
+    return SharedJson({**_of_process(), "packages": _packages(folders)})
 
 
 @functools.cache
@@ -46,12 +54,11 @@ def _of_process() -> dict[str, str]:
 def _changed(folder: str) -> int:
     """Return when something was last added or removed; a notebook may install more."""
     try:
-        return Path(folder).stat().st_mtime_ns
+        return os.stat(folder).st_mtime_ns  # noqa: PTH116 - at the start of each run
     except OSError:
         return 0
 
 
-@functools.lru_cache(maxsize=1)
 def _packages(folders: tuple[tuple[str, int], ...]) -> str:
     # By their folders: reading the metadata of a hundred packages takes 50 ms.
     found: set[str] = set()

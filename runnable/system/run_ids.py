@@ -2,7 +2,6 @@
 
 import base64
 import os
-import random
 import re
 import time
 
@@ -39,8 +38,9 @@ def get_random_name(sep: str = "-") -> str:
         2
     """
     # The system's generator: user code that seeds `random` must not repeat run ids.
-    generator = random.SystemRandom()
-    return f"{generator.choice(_ADJECTIVES)}{sep}{generator.choice(_SURNAMES)}"
+    first, second = os.urandom(2)
+    names = _ADJECTIVES[first % len(_ADJECTIVES)], _SURNAMES[second % len(_SURNAMES)]
+    return sep.join(names)
 
 
 def make_run_id() -> str:

@@ -6,12 +6,18 @@ from pathlib import Path
 from runnable.errors import ConfigurationError
 
 
+def working_directory_text() -> str:
+    """Return the path of the working directory; empty if it was deleted."""
+    try:
+        return os.getcwd()  # noqa: PTH109 - each run asks for it several times
+    except FileNotFoundError:
+        return ""
+
+
 def working_directory() -> Path | None:
     """Return the working directory; None if it was deleted."""
-    try:
-        return Path.cwd()
-    except FileNotFoundError:
-        return None
+    text = working_directory_text()
+    return Path(text) if text else None
 
 
 def absolute(path: str | os.PathLike[str]) -> Path:

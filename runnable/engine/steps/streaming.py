@@ -38,12 +38,9 @@ class Yielded:
     def watch(self, call: Call) -> Call:
         """Return the call, so that what it yields comes here."""
         self._end_type = call.stream_end_type
-        # By hand, which takes a third of the time of `_replace`.
-        return Call(
-            *(call.function, call.args, call.kwargs),
-            self,
-            *(call.stream_end_type, call.abandoned, call.stop, call.given),
-        )
+        function, args, kwargs, _, end_type, abandoned, stop, given = call
+        # `_replace` takes three times as long.
+        return Call(function, args, kwargs, self, end_type, abandoned, stop, given)
 
     def begin(self) -> None:
         """Take note that a generator runs."""
