@@ -67,10 +67,11 @@ def as_json(record: Record) -> dict[str, Any]:
         >>> as_json(RunFinished(at="now", status="SUCCESS"))["kind"]
         'run_finished'
     """
-    content: dict[str, Any] = {"kind": _NAMES[type(record)]}
-    for name, value in zip(record._fields, record, strict=True):
-        plain = PLAIN.get(name)
-        content[name] = value if plain is None else plain(value)
+    kind = type(record)
+    content: dict[str, Any] = {"kind": _NAMES[kind]}
+    content.update(zip(kind._fields, record, strict=True))
+    for name, plain in _NESTED[kind]:
+        content[name] = plain(content[name])
     return content
 
 
@@ -113,6 +114,11 @@ PLAIN: dict[str, Callable[[Any], object]] = {
     "code": _plain_models,
 }
 """Encoders of fields that hold more than JSON."""
+
+_NESTED = {
+    kind: [(name, plain) for name, plain in PLAIN.items() if name in kind._fields]
+    for kind in _NAMES
+}
 
 
 def decode(line: bytes) -> Record:

@@ -10,6 +10,8 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
+from pydantic import JsonValue
+
 from runnable.journal import AnyParameter, StoredObject, is_longer
 
 LONG_CHARACTERS = 1_000
@@ -44,6 +46,8 @@ class References:
             part: The part, as JSON values.
             at: Its place in the document.
         """
+        if not any(map(_is_long, _values(part))):
+            return
         for place, entry in _entries(part, at):
             value, kind = entry.get("value"), str(entry.get("kind"))
             if kind == "object" or not is_longer(value, LONG_CHARACTERS):
@@ -59,6 +63,27 @@ class References:
             text = json.dumps(value).encode()
             seen = self._seen[id(value)] = (value, hashlib.sha256(text).digest())
         return seen[1]
+
+
+def _is_long(value: object) -> bool:
+    if not isinstance(value, str | list | dict):
+        return False
+    return is_longer(cast("JsonValue", value), LONG_CHARACTERS)
+
+
+def _values(log: dict[str, Any]) -> Iterator[object]:
+    """Yield the values of the parameters in a log, without their places."""
+    groups: list[dict[str, Any]] = [log.get("parameters") or {}]
+    for attempt in log.get("attempts") or ():
+        groups += [attempt[group] for group in _OF_ATTEMPT if group in attempt]
+    for group in groups:
+        for entry in group.values():
+            yield entry["value"]
+    for inner in (log.get("steps"), log.get("branches")):
+        for it in (inner or {}).values():
+            yield from _values(it)
+    if log.get("job"):
+        yield from _values(log["job"])
 
 
 def _pointer(place: Place) -> str:

@@ -22,19 +22,20 @@ Packed = bytes | tuple[bytes, dict[str, bytes]]
 _NESTED = ("parameters", "outputs", "files", "code")
 
 
+_Ways = tuple[tuple[int, Callable[[Any], object]], ...]
+
+
 class _Plan(NamedTuple):
     """How records of one kind are packed."""
 
     number: int
-    plain: tuple[tuple[int, Callable[[Any], object]], ...]
+    plain: _Ways
     """How fields that hold more than JSON become JSON, by position."""
-    typed: tuple[tuple[int, Callable[[Any], object]], ...]
+    typed: _Ways
     """The reverse."""
 
 
-def _positions(
-    kind: type[Record], ways: dict[str, Callable[[Any], object]]
-) -> tuple[tuple[int, Callable[[Any], object]], ...]:
+def _positions(kind: type[Record], ways: dict[str, Callable[[Any], object]]) -> _Ways:
     fields = kind._fields
     return tuple((fields.index(it), ways[it]) for it in _NESTED if it in fields)
 
@@ -44,7 +45,7 @@ _PLANS = {
     kind: _Plan(number, _positions(kind, PLAIN), _positions(kind, TYPED))
     for number, kind in enumerate(KINDS.values())
 }
-_TYPED = [plan.typed for plan in _PLANS.values()]
+_TYPED: list[_Ways] = [plan.typed for plan in _PLANS.values()]
 
 
 def pack(record: Record) -> Packed:

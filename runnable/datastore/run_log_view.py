@@ -40,6 +40,8 @@ from runnable.journal import (
 from runnable.system.shared_json import SharedJson
 
 _JOB = "job"
+_UNPACKED = 1000
+"""So many steps of a run are kept as they are, which is faster."""
 
 
 class RunLogView:
@@ -51,7 +53,16 @@ class RunLogView:
 
     # Ten thousand runs may be active at once, each with a view.
     __slots__ = (
-        *("_codes", "_job", "_open", "_root", "_run_config", "_scopes", "_shared"),
+        *(
+            "_codes",
+            "_ended",
+            "_job",
+            "_open",
+            "_root",
+            "_run_config",
+            "_scopes",
+            "_shared",
+        ),
         "state",
     )
 
@@ -63,6 +74,7 @@ class RunLogView:
         self._root = BranchEntry("")
         self._scopes = {"": self._root}
         """The run and the branches that are open, by path."""
+        self._ended = 0
         self._open: dict[str, StepEntry] = {}
         """The steps that are open, by path."""
         self.state = RunState(retention=retention, view=self)
@@ -168,7 +180,8 @@ class RunLogView:
             inputs=self._inputs(parent(path), record.read),
             outputs=self._shared.pack(record.outputs),
         )
-        if entry is not self._job:
+        self._ended += 1
+        if self._ended > _UNPACKED and entry is not self._job:
             self._scopes[parent(path)].steps[path] = entry.pack()
 
     def _inputs(self, branch: str, names: Iterable[str]) -> dict[str, Any]:

@@ -44,8 +44,7 @@ def dump_run_log(run_log: RunLog) -> Iterator[bytes]:
         yield from _pieces(plain, "steps", steps, "", (), references)
     else:
         plain = run_log.model_dump()
-        references.apply(plain, ())
-        yield _text(plain).encode()
+        yield _text(plain, references, ()).encode()
 
 
 def _pieces(
@@ -58,14 +57,12 @@ def _pieces(
 ) -> Iterator[bytes]:
     """Yield a log whose steps or branches are not in it yet."""
     if not logs:
-        references.apply(plain, at)
-        yield _text(plain).replace("\n", f"\n{pad}").encode()
+        yield _text(plain, references, at).replace("\n", f"\n{pad}").encode()
         return
 
     def inside(part: dict[str, Any]) -> str:
         """Return some fields, without the braces around them."""
-        references.apply(part, at)
-        return _text(part)[1:-2].replace("\n", f"\n{pad}")
+        return _text(part, references, at)[1:-2].replace("\n", f"\n{pad}")
 
     fields = list(plain)
     place = fields.index(within)
@@ -83,13 +80,14 @@ def _pieces(
     yield f"\n{pad}}}".encode()
 
 
-def _text(plain: dict[str, Any]) -> str:
+def _text(part: dict[str, Any], references: References, at: Place) -> str:
+    references.apply(part, at)
     try:
-        text = to_json(plain, indent=4, inf_nan_mode="strings", ensure_ascii=True)
+        text = to_json(part, indent=4, inf_nan_mode="strings", ensure_ascii=True)
         return text.decode()
     except PydanticSerializationError:
         # Half of a surrogate pair is text to Python and to JSON, not to UTF-8.
-        return json.dumps(_finite(plain), indent=4, allow_nan=False)
+        return json.dumps(_finite(part), indent=4, allow_nan=False)
 
 
 def _finite(value: object) -> object:

@@ -1,5 +1,6 @@
 """Descriptions that many runs have in common: packed once, for all of them."""
 
+import json
 import marshal
 from collections.abc import Mapping
 
@@ -26,7 +27,8 @@ class SharedJson(dict[str, JsonValue]):
     def packed(self) -> bytes:
         """The object as bytes, which `unpacked` reverses."""
         if not self._packed:
-            self._packed = marshal.dumps(dict(self))
+            # Through JSON: those inside, such as of a branch, are of this class, too.
+            self._packed = marshal.dumps(json.loads(json.dumps(self)))
         return self._packed
 
     def own_copy(self) -> dict[str, JsonValue]:
