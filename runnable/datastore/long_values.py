@@ -79,8 +79,9 @@ def _values(log: dict[str, Any]) -> Iterator[object]:
     for group in groups:
         for entry in group.values():
             yield entry["value"]
-    for inner in (log.get("steps"), log.get("branches")):
-        for it in (inner or {}).values():
+    for group in ("steps", "branches"):
+        parts: dict[str, dict[str, Any]] = log.get(group, {})
+        for it in parts.values():
             yield from _values(it)
     if log.get("job"):
         yield from _values(log["job"])

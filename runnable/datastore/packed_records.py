@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 from pydantic import JsonValue
 
 from runnable.datastore.codec import KINDS, PLAIN, TYPED, decode, encode
+from runnable.graph.shared_json import SharedJson, unpacked
 from runnable.journal import Record, RunStarted
-from runnable.system.shared_json import SharedJson, unpacked
 
 _LINE = b"{"
 
@@ -99,7 +99,8 @@ def _unpacked(packed: bytes) -> Record:
     if packed.startswith(_LINE):
         return decode(packed)
     content: list[Any] = marshal.loads(packed)  # noqa: S302 - made by this process
-    number, fields = content[0], content[1:]
+    number: int = content[0]
+    fields = content[1:]
     for position, make in _TYPED[number]:
         fields[position] = make(fields[position])
     return _KINDS[number](*fields)

@@ -23,6 +23,7 @@ from runnable.datastore.packed_records import PackedRecords
 from runnable.datastore.run_log import RunLog
 from runnable.datastore.step_logs import JobLog
 from runnable.graph import parent
+from runnable.graph.shared_json import SharedJson
 from runnable.journal import (
     AnyParameter,
     CodeIdentity,
@@ -37,7 +38,6 @@ from runnable.journal import (
     StepFinished,
     StepState,
 )
-from runnable.system.shared_json import SharedJson
 
 _JOB = "job"
 _UNPACKED = 1000

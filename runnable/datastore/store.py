@@ -295,5 +295,10 @@ class BaseRunLogStore(Service, abc.ABC):
         del run_id
         return None
 
+    @property
+    def wants_log(self) -> bool:
+        """Whether it does anything with the log of a run that has ended."""
+        return type(self).finish is not BaseRunLogStore.finish
+
     def finish(self, run_log: RunLog) -> None:
         """Take note of the log of a run that has ended; a store may keep a copy."""

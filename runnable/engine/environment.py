@@ -14,8 +14,9 @@ from typing import NamedTuple, ParamSpec, TypeVar
 from runnable.capture import Streams
 from runnable.concurrency import Heartbeats, Limiter, Periodic, Runs, Threads
 from runnable.context import RunContext, Services
-from runnable.datastore import CatalogLoader, CodeVersions, Journal, PackedRecords
+from runnable.datastore import CatalogLoader, CodeVersions, Journal
 from runnable.engine.files_in_use import FilesInUse
+from runnable.engine.kept_log import KeptLog
 from runnable.engine.recorder import Recorder
 from runnable.engine.run_folder import RunFolder
 from runnable.engine.runtimes import Runtime
@@ -98,8 +99,8 @@ class Recording(NamedTuple):
     journal: Journal
     state: RunState
     """What is recorded already."""
-    records: PackedRecords | None = None
-    """All records of the run, if this process has them in memory."""
+    kept: KeptLog | None = None
+    """What the run log is made of, if this process writes all of it."""
     holds: bool = False
     """Whether records may be written together; see `Recorder`."""
 
@@ -161,8 +162,8 @@ class RunEnvironment:
     recorder: Recorder
     state: RunState
     """The state of the run, as recorded."""
-    records: PackedRecords | None
-    """All its records, if this process has them in memory."""
+    kept: KeptLog | None
+    """What its run log is made of, if this process writes all of it."""
     options: ExecutionOptions
     loader: CatalogLoader
     """Loads the stored objects of the run."""
@@ -314,9 +315,8 @@ def build_environment(
     """
     services, in_memory = context.services, context.return_objects
     stores_objects = context.object_serialisation and services.catalog.keeps_objects
-    journal, state, records, holds = recording
-    # A journal in memory has them itself.
-    kept = None if getattr(journal, "records", None) is records else records
+    journal, state, kept, holds = recording
+    records = kept.copy if kept is not None else None
     run = find_run()
     if run is not None and run.context is context:
         run.state, run.step_limit = state, step_limit
@@ -326,9 +326,11 @@ def build_environment(
         masker=context.masker,
         run_id=context.run_id,
         runtime=runtime,
-        recorder=Recorder(journal, context.subscribers, state, kept=kept, holds=holds),
+        recorder=Recorder(
+            journal, context.subscribers, state, kept=records, holds=holds
+        ),
         state=state,
-        records=records,
+        kept=kept,
         options=options,
         loader=CatalogLoader(
             context.run_id, services.catalog, services.pickler, in_memory

@@ -18,6 +18,7 @@ from runnable.datastore import Journal
 from runnable.datastore.errors import RetryValidationError, RunLogContinuedError
 from runnable.engine.environment import Shared, is_local
 from runnable.engine.errors import ExecutionFailedError
+from runnable.engine.kept_log import KeptLog
 from runnable.engine.process_identity import other_owner, this_process
 from runnable.engine.recorder import now
 from runnable.engine.replaced_files import close_dead_attempts
@@ -63,6 +64,7 @@ async def start(
     code: CodeIdentity,
     *,
     launches_steps: bool,
+    kept: KeptLog | None = None,
 ) -> OpenedRun:
     """Start a new run.
 
@@ -72,6 +74,7 @@ async def start(
         context: Describes the run.
         code: The version of the code.
         launches_steps: Whether other processes run its steps.
+        kept: Gets what its log is made of.
 
     Raises:
         RunLogExistsError: If the run id has been used.
@@ -91,6 +94,9 @@ async def start(
     # Results of steps that others run are taken from the state.
     retention = Retention.PATH if launches_steps else Retention.LATEST
     state = RunState(retention=retention)
+    if kept is not None:
+        kept.begin(journal, record)
+        state = kept.view.state if kept.view is not None else state
     state.add(record)
     return OpenedRun(journal, state, record, parameters)
 

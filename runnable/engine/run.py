@@ -10,13 +10,7 @@ from runnable import defaults
 from runnable.capture import active_run
 from runnable.concurrency import Limiter, held_signals
 from runnable.context import PipelineContext, RunContext
-from runnable.datastore import (
-    AnyParameter,
-    PackedRecords,
-    RunFinished,
-    RunLog,
-    recorded_run_log,
-)
+from runnable.datastore import AnyParameter, RunFinished, RunLog
 from runnable.engine.cluster_check import check_cluster
 from runnable.engine.environment import (
     Recording,
@@ -26,6 +20,7 @@ from runnable.engine.environment import (
 )
 from runnable.engine.error_texts import short_text, type_and_text
 from runnable.engine.errors import ExecutionFailedError
+from runnable.engine.kept_log import KeptLog
 from runnable.engine.leases import RunLease
 from runnable.engine.opening import OpenedRun, code_identity, resume, start
 from runnable.engine.parameter_scope import Failure, ParameterScope
@@ -36,7 +31,6 @@ from runnable.errors import ConfigurationError
 from runnable.events import Warned
 from runnable.executor import ExecutionOptions
 from runnable.graph import Graph
-from runnable.journal import RunStarted
 
 logger = logging.getLogger(__name__)
 
@@ -135,37 +129,29 @@ async def _open(
     # Subscribers are told of each record when it is written, and the processes of
     # launched steps read it.
     holds = not context.subscribers and options.launcher is None
+    kept: KeptLog | None = None
     if context.is_retry:
         opened = await resume(
             *(graph, parameters, runtime, context, code),
             launches_steps=launches_steps,
         )
     else:
+        if options.launcher is None:
+            kept = KeptLog(context.services.run_log_store)
         opened = await start(
             *(parameters, runtime, context, code),
             launches_steps=launches_steps,
+            kept=kept,
         )
     env = build_environment(
         context,
         runtime,
-        Recording(opened.journal, opened.state, _records(opened, options), holds),
+        Recording(opened.journal, opened.state, kept, holds),
         options=options,
         step_limit=step_limit(shared, context),
         shared=shared,
     )
     return opened, env
-
-
-def _records(opened: OpenedRun, options: ExecutionOptions) -> PackedRecords | None:
-    """Return what gets all records of a run, if all of them pass through here."""
-    if options.launcher is not None or not isinstance(opened.record, RunStarted):
-        return None
-    in_memory = getattr(opened.journal, "records", None)
-    if isinstance(in_memory, PackedRecords):
-        return in_memory
-    records = PackedRecords()
-    records.append(opened.record)
-    return records
 
 
 def _check_store_is_shared(context: RunContext) -> None:
@@ -267,8 +253,8 @@ def _read_back(env: RunEnvironment, problems: list[Exception]) -> RunLog | None:
     store, run_id = env.services.run_log_store, env.run_id
     _collect(problems, env.recorder.close)
     try:
-        if env.records is not None and env.recorder.is_certain:
-            run_log = recorded_run_log(env.state, env.records, env.loader)
+        if env.kept is not None and env.recorder.is_certain:
+            run_log = env.kept.run_log(run_id, env.state, env.loader)
         else:
             run_log = store.get_run_log_by_id(run_id, full=True, loader=env.loader)
     except Exception as problem:  # noqa: BLE001 - collected, raised later

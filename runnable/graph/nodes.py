@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Literal, NamedTuple, Protocol
 from pydantic import Field, JsonValue
 
 from runnable.graph.errors import NodeNotFoundError
-from runnable.system.shared_json import SharedJson
+from runnable.graph.shared_json import SharedJson
 
 SUCCESS_NODE = "success"
 FAIL_NODE = "fail"

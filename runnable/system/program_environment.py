@@ -7,7 +7,7 @@ import platform
 import sys
 from pathlib import Path
 
-from runnable.system.shared_json import SharedJson
+from runnable.graph.shared_json import SharedJson
 
 _SUFFIXES = (".dist-info", ".egg-info")
 
