@@ -182,7 +182,8 @@ def _check_arguments(options: Options) -> None:
         if not isinstance(getattr(options, name), Mapping):
             raise ConfigurationError(f"the argument {name!r} must be a mapping")
     for name, kind in _TEXTS.items():
-        if not isinstance(getattr(options, name), kind):
+        value = getattr(options, name)
+        if type(value) is not str and not isinstance(value, kind):
             raise ConfigurationError(
                 f"the argument {name!r} must be text; values for the pipeline are "
                 "given as execute(parameters={...})"
@@ -286,6 +287,8 @@ def _parameters(
     environment: Mapping[str, str],
 ) -> tuple[dict[str, object], dict[str, JsonValue]]:
     """Return the values of all sources, and the texts of those that were text."""
+    if not parameters_file and not environment:
+        return {**given}, {}
     file = Path(parameters_file)
     read = read_parameters_file(file) if parameters_file else WrittenValues({}, {})
     packed = unpacked_variables(environment)

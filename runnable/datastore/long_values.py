@@ -79,8 +79,8 @@ def _values(log: dict[str, Any]) -> Iterator[object]:
     for group in groups:
         for entry in group.values():
             yield entry["value"]
-    for group in ("steps", "branches"):
-        parts: dict[str, dict[str, Any]] = log.get(group, {})
+    for name in ("steps", "branches"):
+        parts: dict[str, dict[str, Any]] = log.get(name, {})
         for it in parts.values():
             yield from _values(it)
     if log.get("job"):

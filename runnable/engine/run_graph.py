@@ -33,6 +33,7 @@ from runnable.engine.secret_values import hidden_names
 from runnable.engine.steps.attempt import Attempt
 from runnable.engine.steps.step import (
     Body,
+    end_graph,
     new_attempt,
     note_failure,
     run_attempt,
@@ -45,6 +46,7 @@ from runnable.errors import RunError
 from runnable.graph import (
     KEEP_LIST,
     CompositeNode,
+    ExecutableNode,
     Graph,
     MapNode,
     Node,
@@ -84,10 +86,12 @@ async def run_graph(graph: Graph, scope: ParameterScope, env: RunEnvironment) ->
         match command:
             case Reuse(node, step):
                 reuse(node, step, scope)
+            case RunNode(ExecutableNode() as node):
+                await run_step(node, scope, env)
             case RunNode(CompositeNode() as node):
                 await run_composite(node, scope, env)
             case RunNode(node):
-                await run_step(node, scope, env)
+                await end_graph(node, scope, env)
         command = env.state.next(graph, scope.path, command.node)
     return command.succeeded
 

@@ -28,7 +28,7 @@ from runnable.engine.recorder import end_of_run, now
 from runnable.engine.replaced_files import close_dead_attempts
 from runnable.engine.runtimes import Runtime
 from runnable.engine.single_step.address import Address
-from runnable.engine.steps.step import run_step
+from runnable.engine.steps.step import end_graph
 from runnable.errors import RunError
 from runnable.graph import (
     CompositeNode,
@@ -191,7 +191,7 @@ async def run_terminal(
         scope: The scope that it is in.
         env: The environment of the run.
     """
-    await run_step(node, scope, env)
+    await end_graph(node, scope, env)
     status = terminal_status(node)
     await env.record(end_of(scope.path, status, env.state))
 

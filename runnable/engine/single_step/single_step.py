@@ -36,6 +36,7 @@ from runnable.errors import RunError, RunnableError
 from runnable.graph import (
     BranchNames,
     CompositeNode,
+    ExecutableNode,
     FailNode,
     LoopNode,
     MapNode,
@@ -103,8 +104,10 @@ class SingleStep:
                 await run_composite(node, address.scope, env)
             case SuccessNode() | FailNode() as node:
                 await run_terminal(node, address.scope, env)
-            case node:
+            case ExecutableNode() as node:
                 await run_step(node, address.scope, env)
+            case node:
+                raise TypeError(f"{node.name!r} is a node of no known kind")
         return await self._ended(self._result())
 
     async def end(self) -> SingleStepResult:

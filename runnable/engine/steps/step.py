@@ -39,15 +39,17 @@ Body = Callable[[], Awaitable[None]]
 """Does what an attempt is for; raises if the step has failed."""
 
 
-async def run_step(node: Node, scope: ParameterScope, env: RunEnvironment) -> None:
-    """Run a node without branches to its end, as often as its policy allows.
+async def run_step(
+    node: ExecutableNode, scope: ParameterScope, env: RunEnvironment
+) -> None:
+    """Run a step without branches to its end, as often as its policy allows.
 
     Args:
-        node: The node.
+        node: The step.
         scope: The parameters that it reads, and sets when it succeeds.
         env: The environment of the run.
     """
-    if isinstance(node, ExecutableNode) and env.options.launcher is not None:
+    if env.options.launcher is not None:
         await _limited(node, env, partial(launch_step, node, scope, env))
         return
     if isinstance(node, TaskNode) and _is_elsewhere(node, env):
@@ -59,7 +61,7 @@ async def run_step(node: Node, scope: ParameterScope, env: RunEnvironment) -> No
     while True:
         number, tries = number + 1, tries + 1
         attempt = new_attempt(path, number, env)
-        if isinstance(node, ExecutableNode) and _workspace(node, env) == "run":
+        if _workspace(node, env) == "run":
             attempt.folder = env.run_folder.path()
         body = partial(run_executable, node, attempt, scope, env)
         # A place for each attempt: it is free while this step waits for the next one.
@@ -68,11 +70,28 @@ async def run_step(node: Node, scope: ParameterScope, env: RunEnvironment) -> No
         else:
             action = partial(run_attempt, node, attempt, scope, env, body)
             await _limited(node, env, action, attempt)
-        if attempt.error is None or not isinstance(node, ExecutableNode):
+        if attempt.error is None:
             return
         if not is_worth_another_try(node.policy, tries, attempt.error):
             return
         await wait_before_retry(node.policy.delay, tries, env.runtime)
+
+
+async def end_graph(node: Node, scope: ParameterScope, env: RunEnvironment) -> None:
+    """Record that a graph has come to one of its ends, where nothing is run.
+
+    Args:
+        node: The node.
+        scope: The parameters of the graph.
+        env: The environment of the run.
+    """
+    path = join(scope.path, node.name)
+    step = env.state.step(path)
+    number = step.started.attempt + 1 if step else 1
+    started = StepStarted(now(), path, node.name, node.node_type, number)
+    await env.record(started, more=True)
+    finished = StepFinished(now(), path, defaults.SUCCESS, {}, [], number)
+    await env.record(finished, more=True)
 
 
 async def _limited(

@@ -18,24 +18,22 @@ from runnable.engine.steps.files import (
 from runnable.engine.steps.streaming import Yielded
 from runnable.engine.steps.values import Offers, outputs
 from runnable.errors import DefinitionError
-from runnable.graph import NO_FILES, ExecutableNode, Node, TaskNode
+from runnable.graph import NO_FILES, ExecutableNode, TaskNode
 from runnable.scope import StepScope, enter_step, restore
 from runnable.tasks import BaseTaskType, Call
 
 
 async def run_executable(
-    node: Node, attempt: Attempt, scope: ParameterScope, env: RunEnvironment
+    node: ExecutableNode, attempt: Attempt, scope: ParameterScope, env: RunEnvironment
 ) -> None:
     """Get the files of a step, run its task, put its files, and keep its log.
 
     Args:
-        node: The step; at the end of a graph, there is nothing to do.
+        node: The step.
         attempt: Gets what the step returns, gets and puts.
         scope: The parameters that it reads.
         env: The environment of the run.
     """
-    if not isinstance(node, ExecutableNode):
-        return
     files = node.catalog or NO_FILES
     if files.get:
         await get_files(files, attempt, env)
