@@ -5,10 +5,14 @@ for a `with` block with `container.catalog.override(fake)`; subclass `RunContain
 add services of your own, made once per run with `OncePerRun`.
 """
 
-from containers.diagram import graph
-from containers.providers import FromRun, OncePerRun
-from containers.run import RunContainer, container, validate
-from containers.settings import Settings
+from runnable.system.wiring_import import import_wiring
+
+import_wiring()  # before dependency-injector does so itself
+
+from containers.diagram import graph  # noqa: E402
+from containers.providers import FromRun, OncePerRun  # noqa: E402
+from containers.run import RunContainer, container, validate  # noqa: E402
+from containers.settings import Settings  # noqa: E402
 
 __all__ = [
     "FromRun",

@@ -15,7 +15,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from dependency_injector import wiring
+from runnable.system.wiring_import import import_wiring
+
+import_wiring()
+
+from dependency_injector import wiring  # noqa: E402 - see above
 
 if TYPE_CHECKING:
     # For type checkers `Provide` is a variable, which cannot be subclassed.
