@@ -11,7 +11,6 @@ from runnable.graph import NO_FILES, Graph, JobNode, Need
 from runnable.scope.options import Options
 from runnable.sdk.run_request import RunRequest
 from runnable.sdk.services import AnyRunContainer
-from runnable.sdk.start import execute, execute_async
 from runnable.sdk.task_options import (
     NotebookSettings,
     PythonSettings,
@@ -97,6 +96,8 @@ class Job(TaskSettings):
         """
         given = (configuration_file, job_id, tag, parameters_file, log_level)
         options = Options(*given, parameters or {}, services or {}, progress=progress)
+        from runnable.sdk.start import execute  # the engine, only now
+
         return execute(self._request(), options, container)
 
     async def execute_async(  # noqa: PLR0913 - as for `execute`
@@ -133,6 +134,8 @@ class Job(TaskSettings):
         """
         given = (configuration_file, job_id, tag, parameters_file, log_level)
         options = Options(*given, parameters or {}, services or {}, progress=progress)
+        from runnable.sdk.start import execute_async  # the engine, only now
+
         return await execute_async(self._request(), options, container)
 
 

@@ -35,7 +35,6 @@ from runnable.scope.options import Options
 from runnable.sdk.definition import Definition
 from runnable.sdk.run_request import RunRequest
 from runnable.sdk.services import AnyRunContainer
-from runnable.sdk.start import execute, execute_async
 from runnable.sdk.stream import EventStream
 
 if TYPE_CHECKING:
@@ -321,6 +320,8 @@ class Pipeline(AnyPipeline):
         """
         given = (configuration_file, run_id, tag, parameters_file, log_level)
         options = Options(*given, parameters or {}, services or {}, resume, progress)
+        from runnable.sdk.start import execute  # the engine, only now
+
         return execute(self._request, options, container)
 
     async def execute_async(  # noqa: PLR0913 - as for `execute`
@@ -363,6 +364,8 @@ class Pipeline(AnyPipeline):
         """
         given = (configuration_file, run_id, tag, parameters_file, log_level)
         options = Options(*given, parameters or {}, services or {}, resume, progress)
+        from runnable.sdk.start import execute_async  # the engine, only now
+
         return await execute_async(self._request, options, container)
 
     async def execute_streaming(  # noqa: PLR0913 - as execute
@@ -423,6 +426,8 @@ class Pipeline(AnyPipeline):
         given = (configuration_file, run_id, tag, parameters_file, log_level)
         options = Options(*given, parameters or {}, services or {}, resume, progress)
         stream = EventStream(lifecycle=lifecycle)
+
+        from runnable.sdk.start import execute_async  # the engine, only now
 
         running = execute_async(self._request, options, container, stream)
         async with contextlib.aclosing(stream.events_of(running)) as events:

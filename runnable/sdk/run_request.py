@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from runnable.context import JobContext, PipelineContext, RunContext
-from runnable.engine import job_digest
 from runnable.executor import BaseExecutor, BaseJobExecutor, BasePipelineExecutor
 from runnable.graph import Graph, JobNode, Need
 
@@ -42,7 +41,11 @@ class RunRequest:
     @property
     def digest(self) -> str:
         """The identity of a job among others of the same program."""
-        return job_digest(self.job) if self.job is not None else ""
+        if self.job is None:
+            return ""
+        from runnable.engine import job_digest  # who only defines a job needs no engine
+
+        return job_digest(self.job)
 
     @property
     def origin(self) -> Mapping[str, str]:
