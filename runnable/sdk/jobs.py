@@ -96,7 +96,7 @@ class Job(TaskSettings):
         """
         given = (configuration_file, job_id, tag, parameters_file, log_level)
         options = Options(*given, parameters or {}, services or {}, progress=progress)
-        from runnable.sdk.start import execute  # the engine, only now
+        from runnable.sdk.start import execute  # heavy, so only now
 
         return execute(self._request(), options, container)
 
@@ -134,7 +134,7 @@ class Job(TaskSettings):
         """
         given = (configuration_file, job_id, tag, parameters_file, log_level)
         options = Options(*given, parameters or {}, services or {}, progress=progress)
-        from runnable.sdk.start import execute_async  # the engine, only now
+        from runnable.sdk.start import execute_async  # heavy, so only now
 
         return await execute_async(self._request(), options, container)
 

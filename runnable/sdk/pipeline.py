@@ -320,7 +320,7 @@ class Pipeline(AnyPipeline):
         """
         given = (configuration_file, run_id, tag, parameters_file, log_level)
         options = Options(*given, parameters or {}, services or {}, resume, progress)
-        from runnable.sdk.start import execute  # the engine, only now
+        from runnable.sdk.start import execute  # heavy, so only now
 
         return execute(self._request, options, container)
 
@@ -364,7 +364,7 @@ class Pipeline(AnyPipeline):
         """
         given = (configuration_file, run_id, tag, parameters_file, log_level)
         options = Options(*given, parameters or {}, services or {}, resume, progress)
-        from runnable.sdk.start import execute_async  # the engine, only now
+        from runnable.sdk.start import execute_async  # heavy, so only now
 
         return await execute_async(self._request, options, container)
 
@@ -427,7 +427,7 @@ class Pipeline(AnyPipeline):
         options = Options(*given, parameters or {}, services or {}, resume, progress)
         stream = EventStream(lifecycle=lifecycle)
 
-        from runnable.sdk.start import execute_async  # the engine, only now
+        from runnable.sdk.start import execute_async  # heavy, so only now
 
         running = execute_async(self._request, options, container, stream)
         async with contextlib.aclosing(stream.events_of(running)) as events:
