@@ -6,6 +6,8 @@ process reads them, so that the fastest way will do.
 """
 
 import marshal
+import threading
+import zlib
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -16,6 +18,8 @@ from runnable.graph.shared_json import SharedJson, unpacked
 from runnable.journal import Record, RunStarted
 
 _LINE = b"{"
+_IN_BLOCK = 256
+"""Records that are compressed together."""
 
 Packed = bytes | tuple[bytes, dict[str, bytes]]
 """A packed record; of the first one, descriptions that other runs share are apart."""
@@ -117,24 +121,52 @@ class PackedRecords:
         ['p.a']
     """
 
-    __slots__ = ("_packed",)
+    __slots__ = ("_kept", "_lock")
 
     def __init__(self) -> None:
-        self._packed: list[Packed] = []
+        # Of writers: callers that have joined a run may append at once.
+        self._lock = threading.Lock()
+        # Both are replaced at once, for readers in other threads.
+        self._kept: tuple[list[bytes], list[Packed]] = ([], [])
+        """Blocks of as many records each, and the latest records."""
 
     def copy(self) -> "PackedRecords":
         """Return what there is now."""
         made = PackedRecords()
-        made._packed = self._packed.copy()
+        blocks, latest = self._kept
+        made._kept = blocks, latest.copy()
         return made
 
     def __len__(self) -> int:
-        return len(self._packed)
+        blocks, latest = self._kept
+        return _IN_BLOCK * len(blocks) + len(latest)
 
     def append(self, *records: Record) -> None:
         """Add records; none of them if one cannot be packed."""
-        self._packed += [*map(pack, records)]
+        packed = [*map(pack, records)]
+        with self._lock:
+            blocks, latest = self._kept
+            latest += packed
+            while len(latest) >= _IN_BLOCK:
+                # The records of ten branches differ in little.
+                block = zlib.compress(marshal.dumps(latest[:_IN_BLOCK]), 1)
+                blocks, latest = [*blocks, block], latest[_IN_BLOCK:]
+                self._kept = blocks, latest
 
     def after(self, number: int) -> Iterator[Record]:
         """Yield the records after a number of them, up to what is the last one now."""
-        return map(unpack, self._packed[number:])
+        blocks, latest = self._kept
+        skipped = min(number // _IN_BLOCK, len(blocks))
+        return _unpacked_after(
+            number - skipped * _IN_BLOCK, blocks[skipped:], latest.copy()
+        )
+
+
+def _unpacked_after(
+    number: int, blocks: list[bytes], latest: list[Packed]
+) -> Iterator[Record]:
+    for block in blocks:
+        records: list[Packed] = marshal.loads(zlib.decompress(block))  # noqa: S302
+        yield from map(unpack, records[number:])
+        number = max(0, number - _IN_BLOCK)
+    yield from map(unpack, latest[number:])
