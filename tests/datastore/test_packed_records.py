@@ -68,7 +68,7 @@ def test_values_that_are_no_plain_ones_are_kept_as_journals_keep_them():
         deep = [deep]
     odd = StepFinished("now", "s", "SUCCESS", {"x": json_parameter(Colour.RED)}, [])
     assert unpack(pack(odd)).outputs["x"].value == "red"
-    with pytest.raises(Exception, match="(?i)recursion|depth|nested"):
+    with pytest.raises(Exception, match=r"(?i)recursion|depth|nested"):
         pack(odd._replace(outputs={"x": json_parameter(deep)}))
 
 
