@@ -22,16 +22,12 @@ from runnable.errors import DefinitionError, did_you_mean
 from runnable.graph import (
     FAIL_NODE,
     SUCCESS_NODE,
-    TERMINAL_NAMES,
-    FailNode,
     Graph,
-    Node,
     StepNode,
-    SuccessNode,
-    check_graph,
     unprovided_parameters,
 )
 from runnable.scope.options import Options
+from runnable.sdk.assembly import assemble
 from runnable.sdk.definition import Definition
 from runnable.sdk.run_request import RunRequest
 from runnable.sdk.services import AnyRunContainer
@@ -256,7 +252,7 @@ class Pipeline(AnyPipeline):
         )
 
     def _make_graph(self) -> Graph:
-        return _assemble(self)
+        return assemble(self.steps, self.name, self.description)
 
     def _file(self) -> str:
         """Return the file that describes this pipeline; empty if Python does."""
@@ -456,47 +452,3 @@ class AsyncPipeline(Pipeline):
     Kept as a name for pipelines that are run with `execute_streaming` or
     `execute_async`.
     """
-
-
-def _assemble(pipeline: Pipeline) -> Graph:
-    """Turn steps into a graph."""
-    steps = pipeline.steps
-    if not steps:
-        raise DefinitionError("a pipeline needs at least one step")
-    nodes: dict[str, Node] = {}
-    findings: list[str] = []
-    following = [step.name for step in steps[1:]] + [SUCCESS_NODE]
-    for step, next_name in zip(steps, following, strict=True):
-        handler = step.failure_graph()
-        node = step.make_node(
-            step.leads_to() or next_name, handler.start_at if handler else ""
-        )
-        findings += _add(nodes, node)
-        for other in handler.nodes.values() if handler else ():
-            # One pipeline may handle the failure of several steps.
-            if nodes.get(other.name) is not other and isinstance(other, StepNode):
-                findings += _add(nodes, other)
-    nodes[SUCCESS_NODE] = SuccessNode(name=SUCCESS_NODE)
-    nodes[FAIL_NODE] = FailNode(name=FAIL_NODE)
-    graph = Graph(steps[0].name, nodes, pipeline.name, pipeline.description)
-    check_graph(graph, findings)
-    return graph
-
-
-def _add(nodes: dict[str, Node], node: Node) -> list[str]:
-    name = node.name
-    if name in nodes:
-        return [f"two steps have the name {name!r}"]
-    nodes[name] = node
-    return wrong_name(name)
-
-
-def wrong_name(name: str) -> list[str]:
-    """Explain why a name cannot be that of a step; empty if it can."""
-    if name in TERMINAL_NAMES:
-        return [f"a step cannot have the name {name!r}, which every graph uses itself"]
-    if not name or "." in name or "%" in name or not name.isprintable():
-        return [
-            f"{name!r} cannot name a step: a name is printable text without . and %"
-        ]
-    return []

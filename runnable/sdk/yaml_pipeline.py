@@ -36,13 +36,13 @@ from runnable.graph import (
     find_problems,
 )
 from runnable.scope.injection import Provide, inject
+from runnable.sdk.assembly import wrong_name
 from runnable.sdk.errors import SettingsError
 from runnable.sdk.pipeline import (
     AnyPipeline,
     GraphPipeline,
     Pipeline,
     Step,
-    wrong_name,
 )
 from runnable.sdk.steps import FindPlugin, Stub, Task, settings_of
 from runnable.system.errors import PipelineFileError

@@ -3,9 +3,8 @@
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextvars import copy_context
 from typing import Any, TypeVar
 
 from runnable.concurrency import Threads
@@ -18,6 +17,12 @@ from runnable.engine.runtimes.awaiting import (
     must_wait,
 )
 from runnable.engine.runtimes.base import GRACE_SECONDS, BranchBody
+from runnable.engine.runtimes.crew import (
+    PIECE_SECONDS,
+    Crew,
+    run_apart,
+    wait_for_all,
+)
 from runnable.engine.runtimes.interruptible_call import (
     CallInterrupted,
     RunningCall,
@@ -27,8 +32,6 @@ from runnable.tasks import Call
 from runnable.tasks.errors import CommandCallError
 
 T = TypeVar("T")
-
-_PIECE_SECONDS = 0.25
 
 
 class InlineRuntime:
@@ -87,10 +90,10 @@ class InlineRuntime:
         end = None if timeout_seconds is None else time.monotonic() + timeout_seconds
         either: list[Future[Any]] = [future, self._calls.cancelled]
         while not future.done():
-            left = _PIECE_SECONDS if end is None else end - time.monotonic()
+            left = PIECE_SECONDS if end is None else end - time.monotonic()
             if timeout_seconds is not None and left <= 0:
                 raise StepTimeoutError(timeout_seconds, abandoned=True)
-            wait(either, min(left, _PIECE_SECONDS), FIRST_COMPLETED)
+            wait(either, min(left, PIECE_SECONDS), FIRST_COMPLETED)
             if self._calls.cancelled.done() and not future.done():
                 raise CallInterrupted("its thread was left to end by itself")
 
@@ -99,7 +102,7 @@ class InlineRuntime:
         running = RunningCall(call, self._calls)
         future = self.threads.submit(propagate(running.run), urgent=True)
         try:
-            in_time = _wait([future], timeout_seconds)
+            in_time = wait_for_all([future], timeout_seconds)
         except BaseException:
             _end(future, running)
             raise
@@ -116,7 +119,7 @@ class InlineRuntime:
     async def wait_for(self, future: Future[None]) -> None:
         """Wait in this thread."""
         while not future.done():
-            wait((future, self._calls.cancelled), _PIECE_SECONDS, FIRST_COMPLETED)
+            wait((future, self._calls.cancelled), PIECE_SECONDS, FIRST_COMPLETED)
             if self._calls.cancelled.done():
                 raise CallInterrupted
 
@@ -124,9 +127,9 @@ class InlineRuntime:
         """Run branches, one after the other or in threads."""
         if limit == 1:
             async for branch in branches:
-                _run_apart(branch)
+                run_apart(branch)
             return
-        crew = _Crew(branches, limit, self.threads)
+        crew = Crew(branches, limit, self.threads)
         try:
             crew.work()
             crew.finish(None)
@@ -143,66 +146,6 @@ class InlineRuntime:
         self._calls.cancel()
 
 
-class _Crew:
-    """The threads that run the branches of one step, the caller's among them."""
-
-    def __init__(
-        self, branches: AsyncIterator[BranchBody], limit: int, threads: Threads
-    ) -> None:
-        self._branches = branches
-        self._helpers_wanted = limit - 1
-        self._threads = threads
-        self._lock = threading.Lock()
-        self._helpers: list[Future[object]] = []
-        self._error: BaseException | None = None
-        self._over = False
-        self._help = propagate(self.work)
-
-    def work(self) -> None:
-        """Run branches as long as there are any."""
-        try:
-            while branch := self._next():
-                _run_apart(branch)
-        except BaseException as error:
-            with self._lock:
-                # A branch that was cancelled because another one failed is no cause.
-                if self._error is None or isinstance(self._error, CallInterrupted):
-                    self._error = error
-            self.stop()
-            raise
-
-    def _next(self) -> BranchBody | None:
-        with self._lock:
-            if self._over:
-                return None
-            branch = run_by_hand(_next_of(self._branches))
-            if branch is None:
-                self._over = True
-            elif len(self._helpers) < self._helpers_wanted:
-                # One more for each branch: who has none to run is not called.
-                self._helpers.append(self._threads.submit(self._help, urgent=False))
-            return branch
-
-    def stop(self) -> None:
-        """Hand out no further branch."""
-        self._over = True
-
-    def finish(self, timeout_seconds: float | None) -> None:
-        """Wait for the helper threads that have started; raise what a branch raised."""
-        _wait([it for it in self._helpers if not it.cancel()], timeout_seconds)
-        if timeout_seconds is None:
-            self.fail()
-
-    def fail(self) -> None:
-        """Raise what a branch raised, if one did."""
-        if self._error is not None:
-            raise self._error
-
-
-async def _next_of(branches: AsyncIterator[BranchBody]) -> BranchBody | None:
-    return await anext(branches, None)
-
-
 def _returning(result: object) -> Callable[..., object]:
     """Return a function that returns a result, whatever it is called with."""
 
@@ -213,53 +156,8 @@ def _returning(result: object) -> Callable[..., object]:
     return function
 
 
-def _run_apart(branch: BranchBody) -> None:
-    # A branch keeps what it sets in contexts to itself.
-    copy_context().run(run_by_hand, branch())
-
-
-def _wait(futures: Sequence[Future[Any]], timeout_seconds: float | None) -> bool:
-    """Wait for all; return True if they ended in time."""
-    # In short pieces: a signal that comes just before a thread waits does not wake it.
-    end = None if timeout_seconds is None else time.monotonic() + timeout_seconds
-    while True:
-        left = _PIECE_SECONDS if end is None else end - time.monotonic()
-        if not wait(futures, max(0.0, min(left, _PIECE_SECONDS))).not_done:
-            return True
-        if left <= 0:
-            return False
-
-
 def _end(future: Future[object], running: RunningCall) -> None:
     """End a call, and wait for that, but not for ever."""
     if not future.cancel():
         running.interrupt()
-        _wait([future], GRACE_SECONDS)
-
-
-def run_by_hand(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Step a coroutine to its end without an event loop.
-
-    Args:
-        coroutine: One that never suspends, such as a run with `InlineRuntime`.
-
-    Returns:
-        What the coroutine returns.
-
-    Raises:
-        RuntimeError: If it does suspend.
-
-    Example:
-        >>> async def answer() -> int:
-        ...     return 42
-        >>> run_by_hand(answer())
-        42
-    """
-    try:
-        coroutine.send(None)
-    except StopIteration as stop:
-        result: T = stop.value
-        return result
-    coroutine.close()
-    msg = "a synchronous run was suspended; use execute_async() to await something"
-    raise RuntimeError(msg)
+        wait_for_all([future], GRACE_SECONDS)
