@@ -109,8 +109,7 @@ def replacing(target: str, *, to_disk: bool = False) -> Generator[BinaryIO]:
         draft.keep(target)
 
 
-@contextlib.contextmanager
-def locked(descriptor: int) -> Generator[None]:
+class locked:  # noqa: N801 - a context manager, used as a function
     """Have a file alone among the processes that ask for it, on Windows not.
 
     A process that ends gives it back. Where the file system knows no locks, nobody
@@ -127,12 +126,18 @@ def locked(descriptor: int) -> Generator[None]:
         ...     with locked(file.fileno()):
         ...         _ = file.write(b"hello")
     """
-    is_locked = _try_lock(descriptor)
-    try:
-        yield
-    finally:
-        if is_locked:
-            _unlock(descriptor)
+
+    __slots__ = ("_descriptor", "_is_locked")
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def __enter__(self) -> None:
+        self._is_locked = _try_lock(self._descriptor)
+
+    def __exit__(self, *error: object) -> None:
+        if self._is_locked:
+            _unlock(self._descriptor)
 
 
 def _try_lock(descriptor: int) -> bool:
