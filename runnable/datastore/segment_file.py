@@ -62,9 +62,8 @@ class Segment:
         if not content:
             return
         with locked(self._descriptor):
-            if os.access(
-                self._following, os.F_OK
-            ):  # `exists` takes three times as long
+            # `exists` takes three times as long.
+            if os.access(self._following, os.F_OK):
                 # This process was taken for dead, and another one has resumed the run.
                 raise RunLogContinuedError(self._run_id)
             status = os.fstat(self._descriptor)
