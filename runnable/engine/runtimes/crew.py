@@ -28,7 +28,9 @@ PIECE_SECONDS = 0.25
 _SHORT_SECONDS = 0.001
 """Shorter branches have no helpers, if they compute all the time."""
 _LONGEST_LOOK_SECONDS = 0.02
-_BUSY = 0.7
+_SLOW_LOOKS = 2
+"""So many times in a row branches may take longer while they compute."""
+_BUSY = 0.6
 """The part of the time for which a thread that waits for nothing computes."""
 
 
@@ -87,24 +89,25 @@ class Crew:
 
     def _join(self) -> None:
         """Help, as soon as it is worth it."""
-        look_seconds = _SHORT_SECONDS
+        look_seconds, slow_looks = _SHORT_SECONDS, 0
         while not self._needs_help:
+            quick, busy = self._watch(look_seconds)
             if self._over.is_set():
                 return
-            self._needs_help = not self._is_quick(look_seconds)
+            slow_looks = 0 if quick and busy else slow_looks + 1
+            # Once may be the garbage collector's doing, if nothing was waited for.
+            self._needs_help = slow_looks > (_SLOW_LOOKS if busy else 0)
             look_seconds = min(2 * look_seconds, _LONGEST_LOOK_SECONDS)
         self.work()
 
-    def _is_quick(self, look_seconds: float) -> bool:
-        """Watch for a moment whether short branches follow each other, computing."""
+    def _watch(self, seconds: float) -> tuple[bool, bool]:
+        """Return whether short branches follow each other, and compute all the time."""
         begun, computed = self._begun, self._computed_seconds()
         start = time.monotonic()
-        self._over.wait(look_seconds)
+        self._over.wait(seconds)
         took = time.monotonic() - start
-        busy = self._computed_seconds() - computed
-        return (
-            self._begun - begun > took / _SHORT_SECONDS and busy > _BUSY * took
-        ) or self._over.is_set()
+        quick = self._begun - begun > took / _SHORT_SECONDS
+        return quick, self._computed_seconds() - computed > _BUSY * took
 
     def stop(self) -> None:
         """Hand out no further branch."""
