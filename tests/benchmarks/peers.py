@@ -8,8 +8,10 @@ each: how many of the 80 results are right. Each program is the smallest idiomat
 What cannot be installed is left out, with the reason.
 """
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -21,6 +23,7 @@ HERE = Path(__file__).parent
 BUILD = HERE.parents[1] / "build" / "bench" / "peers"
 ROUNDS = 3
 SECONDS = 0.7
+_MOST_SECONDS = 120
 
 
 class Peer(NamedTuple):
@@ -82,23 +85,28 @@ def measured(peer: Peer, *arguments: object) -> dict[str, float]:
     """Run the program of a peer, and return what it has found."""
     command = [python_of(peer), HERE / "peers" / f"{peer.program}.py", *arguments]
     environment = {**os.environ, "STORE": peer.store, "PREFECT_LOGGING_LEVEL": "ERROR"}
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, Path(folder, "out").open("w+") as out:
+        # Into a file: some leave processes behind that keep a pipe open.
+        process = subprocess.Popen(
+            [*map(str, command)],
+            cwd=folder,
+            env=environment,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
         try:
-            ran = subprocess.run(
-                [*map(str, command)],
-                cwd=folder,
-                env=environment,
-                capture_output=True,
-                text=True,
-                timeout=180,
-                check=False,
-            )
+            process.wait(_MOST_SECONDS)
         except subprocess.TimeoutExpired:
-            raise NotMeasuredError("no end in 180 s") from None
-    result = [it for it in ran.stdout.splitlines() if it.startswith("RESULT ")]
+            raise NotMeasuredError(f"no end in {_MOST_SECONDS} s") from None
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        printed = Path(folder, "out").read_text().splitlines()
+    result = [it for it in printed if it.startswith("RESULT ")]
     if not result:
-        last = ran.stderr.strip().splitlines()[-1:]
-        raise NotMeasuredError(f"it failed: {' '.join(last)[:80]}")
+        raise NotMeasuredError(f"it failed: {' '.join(printed[-1:])[:80]}")
     found: dict[str, float] = json.loads(result[-1].removeprefix("RESULT "))
     return found
 
