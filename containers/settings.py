@@ -182,8 +182,7 @@ def _check_arguments(options: Options) -> None:
         if not isinstance(getattr(options, name), Mapping):
             raise ConfigurationError(f"the argument {name!r} must be a mapping")
     for name, kind in _TEXTS.items():
-        value = getattr(options, name)
-        if type(value) is not str and not isinstance(value, kind):
+        if not isinstance(getattr(options, name), kind):
             raise ConfigurationError(
                 f"the argument {name!r} must be text; values for the pipeline are "
                 "given as execute(parameters={...})"

@@ -12,8 +12,8 @@ from types import FrameType
 from typing import TYPE_CHECKING, TextIO
 
 from runnable.errors import RunnableError
-from runnable.system.fast_import import import_markers
 from runnable.system.plain_text import plain
+from runnable.system.wiring_import import import_wiring
 
 if TYPE_CHECKING:
     from runnable.secrets import Masker
@@ -118,7 +118,7 @@ def told_to_the_shell(
     Raises:
         SystemExit: If it did not succeed.
     """
-    import_markers()
+    import_wiring()
     before = signal.signal(signal.SIGTERM, _terminate)
     with _standard_output(as_json=as_json) as stream:
         answer = Answer(stream, as_json=as_json)

@@ -10,14 +10,13 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
-from pydantic import JsonValue
-
 from runnable.journal import AnyParameter, StoredObject, is_longer
 
 LONG_CHARACTERS = 1_000
 """From here on, a value is long."""
 _REFERENCE = "$ref"
-_OF_ATTEMPT = ("input_parameters", "output_parameters", "user_defined_metrics")
+_OF_ATTEMPT = {"input_parameters", "output_parameters", "user_defined_metrics"}
+_GROUPS = {"parameters", *_OF_ATTEMPT}
 _CONTAINERS = {"steps", "branches", "attempts"}
 
 Place = tuple[str | int, ...]
@@ -46,13 +45,11 @@ class References:
             part: The part, as JSON values.
             at: Its place in the document.
         """
-        if not any(map(_is_long, _values(part))):
-            return
-        for place, entry in _entries(part, at):
+        for place, name, entry in _entries(part, at):
             value, kind = entry.get("value"), str(entry.get("kind"))
             if kind == "object" or not is_longer(value, LONG_CHARACTERS):
                 continue
-            pointer = _pointer(place)
+            pointer = _pointer((*place, name))
             before = self._written.setdefault((kind, self._digest(value)), pointer)
             if before != pointer:
                 entry |= {"value": None, _REFERENCE: before}
@@ -63,28 +60,6 @@ class References:
             text = json.dumps(value).encode()
             seen = self._seen[id(value)] = (value, hashlib.sha256(text).digest())
         return seen[1]
-
-
-def _is_long(value: object) -> bool:
-    if not isinstance(value, str | list | dict):
-        return False
-    return is_longer(cast("JsonValue", value), LONG_CHARACTERS)
-
-
-def _values(log: dict[str, Any]) -> Iterator[object]:
-    """Yield the values of the parameters in a log, without their places."""
-    groups: list[dict[str, Any]] = [log.get("parameters") or {}]
-    for attempt in log.get("attempts") or ():
-        groups += [attempt[group] for group in _OF_ATTEMPT if group in attempt]
-    for group in groups:
-        for entry in group.values():
-            yield entry["value"]
-    for name in ("steps", "branches"):
-        parts: dict[str, dict[str, Any]] = log.get(name, {})
-        for it in parts.values():
-            yield from _values(it)
-    if log.get("job"):
-        yield from _values(log["job"])
 
 
 def _pointer(place: Place) -> str:
@@ -110,24 +85,28 @@ def resolve(document: dict[str, Any]) -> None:
         >>> attempt["input_parameters"]["x"]["value"]
         'long'
     """
-    for _, entry in list(_entries(document)):
+    for _, _, entry in list(_entries(document)):
         pointer = entry.pop(_REFERENCE, None)
         if pointer is not None:
             entry["value"] = _found(document, pointer)["value"]
 
 
-def _entries(log: object, at: Place = ()) -> Iterator[tuple[Place, dict[str, Any]]]:
-    """Yield the place of each parameter in a log and its JSON values, in order."""
+def _entries(
+    log: object, at: Place = ()
+) -> Iterator[tuple[Place, str | int, dict[str, Any]]]:
+    """Yield each parameter in a log: the place of its group, its name, its values."""
     for name, value in _items(log):
-        here = *at, name
-        if name == "parameters" or name in _OF_ATTEMPT:
-            entries = (((*here, key), it) for key, it in _items(value))
-            yield from (it for it in entries if isinstance(it[1], dict))
-        elif name == "job":
-            yield from _entries(value, here)
+        if name == "job":
+            yield from _entries(value, (*at, name))
         elif name in _CONTAINERS:
             for key, inner in _items(value):
-                yield from _entries(inner, (*here, key))
+                yield from _entries(inner, (*at, name, key))
+        if name not in _GROUPS:
+            continue
+        here = *at, name
+        for key, entry in _items(value):
+            if isinstance(entry, dict):
+                yield here, key, entry
 
 
 def _items(logs: object) -> Iterable[tuple[str | int, Any]]:

@@ -9,7 +9,7 @@ import marshal
 import threading
 import zlib
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 from pydantic import JsonValue
 
@@ -24,32 +24,21 @@ _IN_BLOCK = 256
 Packed = bytes | tuple[bytes, dict[str, bytes]]
 """A packed record; of the first one, descriptions that other runs share are apart."""
 _NESTED = ("parameters", "outputs", "files", "code")
+_KINDS = tuple(KINDS.values())
 
-
-_Ways = tuple[tuple[int, Callable[[Any], object]], ...]
-
-
-class _Plan(NamedTuple):
-    """How records of one kind are packed."""
-
-    number: int
-    plain: _Ways
-    """How fields that hold more than JSON become JSON, by position."""
-    typed: _Ways
-    """The reverse."""
+_Ways = list[tuple[int, Callable[[Any], object]]]
+"""What is done to fields that hold more than JSON, by position."""
 
 
 def _positions(kind: type[Record], ways: dict[str, Callable[[Any], object]]) -> _Ways:
     fields = kind._fields
-    return tuple((fields.index(it), ways[it]) for it in _NESTED if it in fields)
+    return [(fields.index(it), ways[it]) for it in _NESTED if it in fields]
 
 
-_KINDS: tuple[Callable[..., Record], ...] = tuple(KINDS.values())
-_PLANS = {
-    kind: _Plan(number, _positions(kind, PLAIN), _positions(kind, TYPED))
-    for number, kind in enumerate(KINDS.values())
+_PACKED = {
+    kind: (number, _positions(kind, PLAIN)) for number, kind in enumerate(_KINDS)
 }
-_TYPED: list[_Ways] = [plan.typed for plan in _PLANS.values()]
+_UNPACKED = [_positions(kind, TYPED) for kind in _KINDS]
 
 
 def pack(record: Record) -> Packed:
@@ -78,9 +67,9 @@ def pack(record: Record) -> Packed:
 
 
 def _packed(record: Record) -> bytes:
-    plan = _PLANS[type(record)]
-    fields: list[object] = [plan.number, *record]
-    for position, plain in plan.plain:
+    number, ways = _PACKED[type(record)]
+    fields: list[object] = [number, *record]
+    for position, plain in ways:
         fields[position + 1] = plain(record[position])
     try:
         return marshal.dumps(fields)
@@ -105,7 +94,7 @@ def _unpacked(packed: bytes) -> Record:
     content: list[Any] = marshal.loads(packed)  # noqa: S302 - made by this process
     number: int = content[0]
     fields = content[1:]
-    for position, make in _TYPED[number]:
+    for position, make in _UNPACKED[number]:
         fields[position] = make(fields[position])
     return _KINDS[number](*fields)
 

@@ -174,10 +174,7 @@ def to_plain(parameters: Mapping[str, AnyParameter]) -> dict[str, Any]:
         >>> to_plain({"x": JsonParameter(value=1)})
         {'x': {'kind': 'json', 'value': 1}}
     """
-    plain: dict[str, Any] = {}
-    for name, it in parameters.items():
-        plain[name] = _plain(it)
-    return plain
+    return {name: _plain(it) for name, it in parameters.items()}
 
 
 def _plain(parameter: AnyParameter) -> dict[str, Any]:

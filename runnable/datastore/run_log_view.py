@@ -3,7 +3,8 @@
 `RunState` decides what has happened; this view adds what only readers need: times,
 messages, tracebacks, files and the inputs of each attempt. It follows the state of a
 run that is active, so that its log is there when it ends; or a state that is made of
-the records in a store. An entry is packed as soon as what it is of has ended.
+the records in a store. Beyond the first thousand
+steps, an entry is packed as soon as what it is of has ended.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -53,17 +54,8 @@ class RunLogView:
 
     # Ten thousand runs may be active at once, each with a view.
     __slots__ = (
-        *(
-            "_codes",
-            "_ended",
-            "_job",
-            "_open",
-            "_root",
-            "_run_config",
-            "_scopes",
-            "_shared",
-        ),
-        "state",
+        *("_codes", "_ended", "_job", "_open", "_root", "_run_config", "_scopes"),
+        *("_shared", "state"),
     )
 
     def __init__(self, retention: Retention = Retention.PATH) -> None:

@@ -120,19 +120,18 @@ class BaseRunLogStore(Service, abc.ABC):
             RunLogDamagedError: When it comes to a record that was changed.
         """
 
-    def state(self, run_id: str, into: RunState | None = None) -> RunState:
+    def state(self, run_id: str) -> RunState:
         """Read the state of a run.
 
         Args:
             run_id: The id of the run.
-            into: A state without records, to apply them to; a new one if None.
 
         Raises:
             RunLogNotFoundError: If there is no such run.
             RunLogDamagedError: If its records cannot be read.
         """
         try:
-            state = into or self._saved_state(run_id) or RunState()
+            state = self._saved_state(run_id) or RunState()
             for record in self.read(run_id, state.count):
                 state.add(record)
         except UnknownPathError as error:

@@ -30,8 +30,9 @@ class KeptLog:
         wants_log = getattr(store, "wants_log", True)
         self.view = RunLogView(Retention.LATEST) if wants_log else None
         """Follows the state of the run, if the store wants its log."""
-        self._records = PackedRecords()
-        self._is_copy = not wants_log
+        self._records: PackedRecords | None = None
+        self.copy: PackedRecords | None = None
+        """Gets each record, if there is no other place in memory that has them."""
 
     def begin(self, journal: Journal, first: Record) -> None:
         """Note the first record, unless the journal is in memory itself.
@@ -40,16 +41,14 @@ class KeptLog:
             journal: The journal of the run, with its first record.
             first: That record.
         """
+        if self.view is not None:
+            return
         in_memory = getattr(journal, "records", None)
         if isinstance(in_memory, PackedRecords):
-            self._records, self._is_copy = in_memory, False
-        elif self._is_copy:
-            self._records.append(first)
-
-    @property
-    def copy(self) -> PackedRecords | None:
-        """Gets each record, if there is no other place in memory that has them."""
-        return self._records if self._is_copy else None
+            self._records = in_memory
+        else:
+            self._records = self.copy = PackedRecords()
+            self.copy.append(first)
 
     def run_log(self, run_id: str, state: RunState, loader: CatalogLoader) -> RunLog:
         """Return the log.
@@ -61,4 +60,5 @@ class KeptLog:
         """
         if self.view is not None:
             return self.view.run_log(run_id, loader)
+        assert self._records is not None  # noqa: S101 - it has begun
         return recorded_run_log(state, self._records, loader)

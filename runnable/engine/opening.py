@@ -93,10 +93,10 @@ async def start(
         raise ExecutionFailedError(context.run_id, None, reason) from error
     # Results of steps that others run are taken from the state.
     retention = Retention.PATH if launches_steps else Retention.LATEST
-    state = RunState(retention=retention)
+    view = kept.view if kept is not None else None
+    state = view.state if view is not None else RunState(retention=retention)
     if kept is not None:
         kept.begin(journal, record)
-        state = kept.view.state if kept.view is not None else state
     state.add(record)
     return OpenedRun(journal, state, record, parameters)
 

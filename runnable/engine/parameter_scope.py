@@ -39,12 +39,10 @@ class ParameterScope:
 
     def find(self, name: str) -> AnyParameter | None:
         """Return the parameter of a name that is visible here, if there is one."""
-        scope: ParameterScope | None = self
-        while scope is not None:
+        for scope in self._outwards():
             found = scope.parameters.get(name) or scope.variables.get(name)
             if found is not None:
                 return found
-            scope = scope.outer
         return None
 
     def visible(self) -> dict[str, AnyParameter]:

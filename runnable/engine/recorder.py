@@ -111,7 +111,7 @@ class Recorder:
         """
         with self._lock:
             self.write(*records)
-            for record in records if self._subscribers else ():
+            for record in records:
                 self.notify(record)
 
     def write(self, *records: Record) -> None:
@@ -150,7 +150,7 @@ class Recorder:
                 self._append()
 
     def _check(self, record: Record) -> None:
-        if self._closed or self.state.is_over:
+        if self.is_over:
             raise TooLateError(f"the run is over; not recorded: {record}")
         if isinstance(record, _ENDS):
             self._check_open(record)

@@ -151,11 +151,7 @@ def metrics_of(parameters: "Mapping[str, AnyParameter]") -> dict[str, JsonValue]
         >>> metrics_of({"x": JsonParameter(value=1), "m": MetricParameter(value=2)})
         {'m': 2}
     """
-    found: dict[str, JsonValue] = {}
-    for name, it in parameters.items():
-        if it.kind == "metric":
-            found[name] = it.value
-    return found
+    return {name: it.value for name, it in parameters.items() if it.kind == "metric"}
 
 
 ObjectLoader = Callable[[StoredObject], object]

@@ -206,8 +206,7 @@ class RunState:
         scope = self._scopes.get(parent(path))
         if scope is None:
             raise UnknownPathError(f"the branch of step {path!r} has not started")
-        if scope.is_replayed:
-            self._replay(scope, record.name)
+        self._replay(scope, record.name)
         step = self._steps.get(path)
         if step is None:
             if self._retention is Retention.LATEST:
@@ -226,8 +225,7 @@ class RunState:
         step = self._steps.get(path)
         if step is None:
             raise UnknownPathError(f"the start of step {path!r} is missing")
-        if record.secrets:
-            self.secret_names.update(record.secrets)
+        self.secret_names.update(record.secrets)
         if path not in self.open:
             # It has ended already: its process was interrupted just after it had
             # written that, or was not told that it was written, and wrote another end.
@@ -350,7 +348,7 @@ class RunState:
 
     def _unindex(self, step: StepState) -> None:
         del self._steps[step.path]
-        for branch in step.branches.values() if step.branches else ():
+        for branch in step.branches.values():
             del self._scopes[branch.path]
             for inner in branch.steps.values():
                 self._unindex(inner)

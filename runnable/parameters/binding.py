@@ -245,7 +245,7 @@ class Binder:
     def _converted(self, name: str, offer: Offer) -> object:
         value = offer.load()
         annotation = self._annotations.get(name)
-        if annotation is None or offer.is_object or annotation is typing.Any:
+        if offer.is_object or annotation is None or annotation is typing.Any:
             return value
         if annotation in _PLAIN and type(value) is annotation:
             return value

@@ -91,7 +91,7 @@ def close_all(services: Iterable[Service]) -> None:
     """Close services, the last one first; all of them, also if one fails."""
     with ExitStack() as stack:
         for service in services:
-            if type(service).close is not Service.close:  # which does nothing
+            if type(service).close is not Service.close:  # most have nothing open
                 stack.callback(service.close)
 
 

@@ -94,6 +94,16 @@ def test_import_runnable_loads_nothing_else():
     assert not packages & {"asyncio", "logging", "json"}
 
 
+def test_to_define_a_pipeline_imports_no_framework_and_no_engine():
+    code = (
+        "import sys; from runnable import Pipeline, PythonTask\n"
+        "PythonTask(name='s', function=lambda: 1).as_pipeline()\n"
+        "heavy = ('fastapi', 'starlette', 'rich', 'typer', 'runnable.engine')\n"
+        "print([it for it in heavy if it in sys.modules])"
+    )
+    assert python(code).strip() == "[]"
+
+
 def test_public_names_are_lazy_listed_and_reachable():
     assert sorted(runnable.__all__) == runnable.__all__
     lazy = {name for names in runnable._HOMES.values() for name in names}

@@ -20,7 +20,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+import branches
 import peers
+import startup
 
 HERE = Path(__file__)
 PYTHON = sys.executable
@@ -78,8 +80,8 @@ def short_run(store: str) -> float:
     return 1e6 * least(run)
 
 
-def async_runs(count: str, steps: str) -> float:
-    """Return microseconds a run, of many asynchronous ones at once."""
+def _at_once(count: str, steps: str) -> Callable[[], object]:
+    """Return what executes many asynchronous runs at once."""
     pipeline = chain(int(steps), is_async=True)
 
     async def all_of_them():
@@ -89,23 +91,19 @@ def async_runs(count: str, steps: str) -> float:
         ]
         await asyncio.gather(*runs)
 
-    return 1e6 * least(lambda: asyncio.run(all_of_them()), 5.0) / int(count)
+    return lambda: asyncio.run(all_of_them())
+
+
+def async_runs(count: str, steps: str) -> float:
+    """Return microseconds a run, of many asynchronous ones at once."""
+    return 1e6 * least(_at_once(count, steps), 5.0) / int(count)
 
 
 def memory_of_async_runs(count: str, steps: str) -> float:
     """Return how many megabytes more the process needs while they are active."""
-    pipeline = chain(int(steps), is_async=True)
-    asyncio.run(pipeline.execute_async(parameters={"x": 0}, services=MEMORY))
+    _at_once("1", steps)()
     before = _peak_megabytes()
-
-    async def all_of_them():
-        runs = [
-            pipeline.execute_async(parameters={"x": 0}, services=MEMORY)
-            for _ in range(int(count))
-        ]
-        await asyncio.gather(*runs)
-
-    asyncio.run(all_of_them())
+    _at_once(count, steps)()
     return _peak_megabytes() - before
 
 
@@ -114,12 +112,7 @@ def _peak_megabytes() -> float:
 
 
 def _mapped(count):
-    from runnable import Map, PythonTask
-
-    branch = PythonTask(name="f", function=add, returns=["y"]).as_pipeline()
-    each = Map(name="m", branch=branch, iterate_on="xs", iterate_as="x")
-    parameters = {"xs": list(range(count))}
-    pipeline = each.as_pipeline()
+    pipeline, parameters = branches.mapped(), {"xs": list(range(count))}
     return lambda: pipeline.execute(parameters=parameters, services=MEMORY)
 
 
@@ -132,17 +125,12 @@ def bytes_of_map_item(count: str) -> float:
     """Return what is kept of each item once the run has ended."""
     _mapped(2)()
     gc.collect()
-    before = _megabytes()
+    before = branches.megabytes()
     run_log = _mapped(int(count))()
     gc.collect()
-    after = _megabytes()
+    after = branches.megabytes()
     assert run_log.status == "SUCCESS"
     return 1e6 * (after - before) / int(count)
-
-
-def _megabytes() -> float:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 def read_log(steps: str) -> float:
@@ -158,9 +146,7 @@ def read_log(steps: str) -> float:
 
 def importing(code: str, base: str) -> float:
     """Return milliseconds of CPU that a program takes, less those of another one."""
-    return 1000 * (
-        _process_seconds(PYTHON, "-c", code) - _process_seconds(PYTHON, "-c", base)
-    )
+    return startup.cpu_ms(PYTHON, "-c", code) - startup.cpu_ms(PYTHON, "-c", base)
 
 
 def of_lean(code: str) -> float:
@@ -186,25 +172,13 @@ def command(*arguments: str) -> float:
     Path("definition.py").write_text(definition)
     Path("script.py").write_text(definition + "pipeline.execute()\n")
     program = str(Path(PYTHON).with_name("runnable"))
-    return 1000 * _process_seconds(program, *arguments)
+    return startup.cpu_ms(program, *arguments)
 
 
 def command_over(code: str, *arguments: str) -> float:
     """Return milliseconds of a command, less those of a program."""
     took = command(*arguments)
-    return took - 1000 * _process_seconds(PYTHON, "-c", code)
-
-
-def _process_seconds(*arguments: str) -> float:
-    def once() -> float:
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        process = subprocess.Popen(arguments, **quiet)
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = status
-        assert status == 0, arguments
-        return usage.ru_utime + usage.ru_stime
-
-    return min(once() for _ in range(9))
+    return took - startup.cpu_ms(PYTHON, "-c", code)
 
 
 class Row(NamedTuple):

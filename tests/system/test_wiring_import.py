@@ -1,19 +1,13 @@
 """Frameworks that dependency-injector knows are not imported, and still recognised."""
 
-import subprocess
-import sys
 import textwrap
 
 import pytest
+import scripts
 
 
 def printed(code: str) -> str:
-    ran = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    ran = scripts.run(textwrap.dedent(code))
     assert ran.returncode == 0, ran.stderr
     return ran.stdout.strip()
 

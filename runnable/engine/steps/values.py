@@ -104,9 +104,8 @@ class Offers(Mapping[str, Offer]):
             self._read.append(name)
         if parameter.kind == "object":
             return self._loader(parameter)
-        value = parameter.value
         # A copy: what a task changes in place is its own.
-        return copy_json(value) if isinstance(value, dict | list) else value
+        return copy_json(parameter.value)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._scope.visible())

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 _BOOT = """
 import sys
 sys.path[:] = {path!r}
-from runnable.system.fast_import import import_markers
-import_markers()
+from runnable.system.wiring_import import import_wiring
+import_wiring()
 import importlib
 for name in {modules!r}:
     importlib.import_module(name)

@@ -1,10 +1,9 @@
 """Dagster, in this process, with an instance that lives as long as the run."""
 
 import logging
-import time
 
 from dagster import Config, job, op
-from measured import main
+from measured import adding, main
 
 logging.disable(logging.CRITICAL)
 
@@ -18,12 +17,7 @@ def make(count, pause):
     def start(config: Given):
         return config.x
 
-    @op
-    def work(x):
-        if pause:
-            time.sleep(pause)
-            return x
-        return x + 1
+    work = op(adding(pause))
 
     @job
     def chain():

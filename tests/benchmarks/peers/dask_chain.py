@@ -1,17 +1,11 @@
 """Dask delayed, with its scheduler in this thread; records nothing."""
 
-import time
-
 import dask
-from measured import main
+from measured import adding, main
 
 
 def make(count, pause):
-    def work(x):
-        if pause:
-            time.sleep(pause)
-            return x
-        return x + 1
+    work = adding(pause)
 
     def run(value):
         for _ in range(count):

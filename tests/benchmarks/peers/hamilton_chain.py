@@ -1,9 +1,7 @@
 """Hamilton: a graph of functions, named by their arguments; records nothing."""
 
-import time
-
 from hamilton import ad_hoc_utils, base, driver
-from measured import main
+from measured import adding, main
 
 SOURCE = """
 def s{number}({before}: int) -> int:
@@ -12,12 +10,7 @@ def s{number}({before}: int) -> int:
 
 
 def make(count, pause):
-    def work(x):
-        if pause:
-            time.sleep(pause)
-            return x
-        return x + 1
-
+    work = adding(pause)
     functions = []
     for number in range(count):
         names = {"work": work}

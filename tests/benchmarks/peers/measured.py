@@ -6,6 +6,7 @@ sleeps and returns the number as it is.
 """
 
 import json
+import os
 import sys
 import threading
 import time
@@ -16,6 +17,18 @@ Make = Callable[[int, float], Run]
 _THREADS = 16
 _RUNS = 5
 _MOST_SECONDS = 60
+
+
+def adding(pause: float) -> Run:
+    """Return what a step does: it adds one, or sleeps."""
+
+    def work(x):
+        if pause:
+            time.sleep(pause)
+            return x
+        return x + 1
+
+    return work
 
 
 def _cpu_seconds(run: Run, seconds: float) -> float:
@@ -66,7 +79,4 @@ def main(make: Make) -> None:
         found = {"seconds": _cpu_seconds(make(count, 0.0), seconds)}
     print(f"\nRESULT {json.dumps(found)}", flush=True)
     # Some leave threads behind that do not end.
-    sys.stdout.flush()
-    import os
-
     os._exit(0)

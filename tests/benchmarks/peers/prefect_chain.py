@@ -1,18 +1,11 @@
 """Prefect 3, with the server that it starts by itself."""
 
-import time
-
-from measured import main
+from measured import adding, main
 from prefect import flow, task
 
 
 def make(count, pause):
-    @task
-    def work(x):
-        if pause:
-            time.sleep(pause)
-            return x
-        return x + 1
+    work = task(adding(pause))
 
     @flow
     def chain(x):

@@ -1,9 +1,8 @@
 """This library; the store and the catalog are those that `STORE` names."""
 
 import os
-import time
 
-from measured import main
+from measured import adding, main
 
 from runnable import Pipeline, PythonTask
 
@@ -15,16 +14,8 @@ SERVICES = {
 }[os.environ.get("STORE", "default")]
 
 
-def add(x):
-    return x + 1
-
-
 def make(count, pause):
-    def wait(x):
-        time.sleep(pause)
-        return x
-
-    function = wait if pause else add
+    function = adding(pause)
     steps = [
         PythonTask(name=f"s{number}", function=function, returns=["x"])
         for number in range(count)
