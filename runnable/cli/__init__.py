@@ -2,11 +2,14 @@
 
 import sys
 
+from runnable.cli.quick_imports import quick_imports
+
 
 def main() -> None:
     """Run the command line, and exit with its status."""
     try:
-        from runnable.cli.app import app  # takes a while: it may be interrupted
+        with quick_imports():
+            from runnable.cli.app import app  # takes a while: it may be interrupted
 
         app()
     except KeyboardInterrupt:

@@ -1,17 +1,44 @@
-"""The command line: which commands there are."""
+"""The command line: which commands there are.
 
-from typing import Annotated
+A command's module is imported when the command is called: the help of all, and the
+completion of their names, need only the table below.
+"""
+
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
-from runnable.cli import argo, execute, inspect, nodes, pictures, results, runs, ui
+from runnable.cli.arguments import commands
 
-app = typer.Typer(
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["--help", "-h"]},
-    help="Run tracked pipelines, and look at their runs.",
-)
+# name: where it is, a function or several commands; and the first line of its help.
+COMMANDS = {
+    "execute": ("execute:execute", "Run a pipeline."),
+    "retry": ("execute:retry", "Resume a run where it stopped."),
+    "check": ("execute:check", "Find errors in a pipeline and its configuration."),
+    "draw": ("pictures:draw", "Draw a pipeline."),
+    "timeline": ("runs:timeline", "Draw when the steps of a run began and ended."),
+    "logs": ("results:logs", "Show what the steps of a run printed."),
+    "artifacts": (
+        "results:artifacts",
+        "List or copy the files and objects of a run.",
+    ),
+    "runs": ("runs:app", "List, show, compare and delete runs."),
+    "ui": ("ui:ui", "Show runs on a web page."),
+    "config": (
+        "inspect:config_app",
+        "Show the effective settings and their sources.",
+    ),
+    "plugins": ("inspect:plugins", "List installed services, tasks and steps."),
+    "schema": ("inspect:schema", "Print the JSON schema of pipeline files."),
+    # For orchestrators that run steps in processes of their own.
+    "execute-single-node": ("nodes:execute_single_node", "Run one step of a run."),
+    "fan": ("nodes:fan", "Start the branches of a step, or record their end."),
+    "end": ("nodes:end", "Record the end of a run or a branch."),
+    "argo": ("argo:app", "Write pipelines as Argo workflows."),
+    "execute-job": ("nodes:execute_job", "Run the job that a function makes."),
+}
 
 
 def _version(wanted: bool) -> None:
@@ -22,32 +49,44 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _options(
     version: Annotated[
         bool,
         typer.Option("--version", callback=_version, is_eager=True, help="Print it."),
     ] = False,
 ) -> None:
-    """Run tracked pipelines, and look at their runs."""
     del version
 
 
-app.command("execute")(execute.execute)
-app.command("retry")(execute.retry)
-app.command("check")(execute.check)
-app.command("draw")(pictures.draw)
-app.command("timeline")(runs.timeline)
-app.command("logs")(results.logs)
-app.command("artifacts")(results.artifacts)
-app.add_typer(runs.app, name="runs")
-app.command("ui")(ui.ui)
-app.add_typer(inspect.config_app, name="config")
-app.command("plugins")(inspect.plugins)
-app.command("schema")(inspect.schema)
-# For orchestrators that run steps in processes of their own.
-app.command("execute-single-node")(nodes.execute_single_node)
-app.command("fan")(nodes.fan)
-app.command("end")(nodes.end)
-app.add_typer(argo.app, name="argo")
-app.command("execute-job")(nodes.execute_job)
+class _NotYetImported(TyperCommand):
+    """A command of which only the name and the first line of help are known."""
+
+    # What is given, and returned, is click's; Typer does not name its types.
+    def make_context(self, info_name: str | None, *given: Any, **extra: Any) -> Any:
+        place, first_line = COMMANDS[str(self.name)]
+        module, _, attribute = place.partition(":")
+        found = getattr(import_module(f"runnable.cli.{module}"), attribute)
+        if isinstance(found, typer.Typer):
+            group = typer.main.get_group(found)
+            return group.make_context(info_name, *given, **extra)
+        alone = commands(first_line)
+        alone.command(self.name)(found)
+        return typer.main.get_command(alone).make_context(info_name, *given, **extra)
+
+
+def app(arguments: list[str] | None = None) -> None:
+    """Run a command.
+
+    Args:
+        arguments: Of the command line; those of this process, if not given.
+    """
+    every = commands(
+        "Run tracked pipelines, and look at their runs.", add_completion=True
+    )
+    every.callback()(_options)
+    group = typer.main.get_group(every)
+    install, show = typer.main.get_install_completion_arguments()
+    group.params += [install, show]
+    for name, (_, first_line) in COMMANDS.items():
+        group.add_command(_NotYetImported(name, help=first_line))
+    group(arguments, prog_name="runnable")

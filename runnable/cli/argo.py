@@ -4,16 +4,16 @@ from typing import Annotated
 
 import typer
 
-from runnable.cli.arguments import AsJson, Config, Parameters, Tag, Verbose
+from runnable.cli.arguments import AsJson, Config, Parameters, Tag, Verbose, commands
 from runnable.cli.execute import Definition, importable
 from runnable.cli.outcome import told_to_the_shell
 
-app = typer.Typer(no_args_is_help=True, help="Describe pipelines to Argo.")
+app = commands("Write pipelines as Argo workflows.")
 
 
 @app.callback()
 def _argo() -> None:
-    """Describe pipelines to Argo."""
+    """Write pipelines as Argo workflows."""
 
 
 @app.command("render")

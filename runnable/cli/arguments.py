@@ -62,6 +62,24 @@ RunId = Annotated[
 ]
 
 
+def commands(help_text: str, *, add_completion: bool = False) -> typer.Typer:
+    """Return what several commands are registered with, without one yet.
+
+    Args:
+        help_text: What they are for.
+        add_completion: Whether they have options that install completion.
+    """
+    # Help is plain text: rich would take longer to import than all the rest.
+    return typer.Typer(
+        help=help_text,
+        no_args_is_help=True,
+        add_completion=add_completion,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["--help", "-h"]},
+    )
+
+
 def log_at(level: LogLevel) -> None:
     """Have the library's log shown on standard error.
 

@@ -20,6 +20,7 @@ from runnable.cli.arguments import (
     log_at,
 )
 from runnable.cli.outcome import Answer, Exit, FailedError, told_to_the_shell
+from runnable.cli.quick_imports import quick_imports
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -53,7 +54,10 @@ def execute(
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
-    """Run a pipeline; Ctrl-C and SIGTERM end its run, recorded."""
+    """Run a pipeline.
+
+    Ctrl-C and SIGTERM cancel the run, and record its end.
+    """
     with told_to_the_shell(as_json=as_json, verbose=verbose) as answer:
         from runnable.scope.options import Options
 
@@ -78,7 +82,10 @@ def retry(
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
-    """Go on with a run where it stopped, by the program that began it."""
+    """Resume a run where it stopped.
+
+    The program that started the run is executed again.
+    """
     with told_to_the_shell(as_json=as_json, verbose=verbose) as answer:
         from runnable.datastore.errors import RetryValidationError
         from runnable.scope.options import Options
@@ -144,10 +151,11 @@ def run_definition(
     Raises:
         FailedError: If there is no such file, or the script executes nothing.
     """
-    from runnable.scope.launcher import program_launched_by
-    from runnable.scope.options import Launcher
-    from runnable.sdk.discovery import call
-    from runnable.secrets import Masker
+    with quick_imports():
+        from runnable.scope.launcher import program_launched_by
+        from runnable.scope.options import Launcher
+        from runnable.sdk.discovery import call
+        from runnable.secrets import Masker
 
     logs: list[RunLog] = []
 
@@ -180,19 +188,18 @@ def _report_run(
     run_log: "RunLog", answer: Answer, *, summarised: bool, is_yaml: bool
 ) -> None:
     """Report a run of a script: in full if it was asked for, or if it failed."""
-    from runnable.report import summarise
-
     if instead := run_log.run_config.get("instead"):
         answer.say(str(instead))
         return
     # What a script prints itself is its result.
     has_failed = run_log.status != defaults.SUCCESS
-    if is_yaml or (summarised and not has_failed):
-        answer.say(summarise(run_log))
-    elif has_failed:
-        answer.complain(summarise(run_log))
-    else:
+    if not (is_yaml or summarised or has_failed):
         answer.note(f"run {run_log.run_id}: {run_log.status}")
+        return
+    from runnable.report import summarise
+
+    tell = answer.complain if has_failed and not is_yaml else answer.say
+    tell(summarise(run_log))
 
 
 def _check_success(definition: str, logs: "list[RunLog]") -> None:
@@ -264,7 +271,7 @@ def check(
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
-    """Find what is wrong with a pipeline and its configuration, without running it.
+    """Find errors in a pipeline and its configuration.
 
     A script is run up to each execute(), which runs nothing.
     """

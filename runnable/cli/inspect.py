@@ -4,16 +4,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from runnable.cli.arguments import AsJson, Config, Parameters, Verbose
+from runnable.cli.arguments import AsJson, Config, Parameters, Verbose, commands
 from runnable.cli.outcome import told_to_the_shell
 from runnable.cli.tables import table
 
 if TYPE_CHECKING:
     from runnable.scope.options import Options, Setting
 
-config_app = typer.Typer(
-    no_args_is_help=True, help="Show the effective settings, and the source of each."
-)
+config_app = commands("Show the effective settings and their sources.")
 
 
 @config_app.command("show")
@@ -23,7 +21,7 @@ def show(
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
-    """Print the configuration that is in force, and where each value is from."""
+    """Print the effective settings and their sources."""
     with told_to_the_shell(as_json=as_json, verbose=verbose) as answer:
         from runnable.scope.options import Options
 
@@ -50,7 +48,10 @@ def _shown(value: object) -> str:
 
 
 def plugins(as_json: AsJson = False, verbose: Verbose = False) -> None:
-    """List the services, tasks and steps that are installed, and what is broken."""
+    """List installed services, tasks and steps.
+
+    A plugin that cannot be loaded is listed with the reason.
+    """
     with told_to_the_shell(as_json=as_json, verbose=verbose) as answer:
         from runnable.sdk.services import installed_plugins
 
@@ -65,7 +66,10 @@ def schema(
         bool, typer.Option("--events", help="That of the events of runs.")
     ] = False,
 ) -> None:
-    """Print the JSON schema of pipeline files, for editors."""
+    """Print the JSON schema of pipeline files.
+
+    Editors use it to complete and check YAML.
+    """
     with told_to_the_shell(as_json=True) as answer:
         from runnable.events.schema import event_schema
         from runnable.sdk.yaml_schema import pipeline_schema

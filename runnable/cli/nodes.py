@@ -98,7 +98,10 @@ def execute_single_node(
     import_path: ImportPath = None,
     verbose: Verbose = False,
 ) -> None:
-    """Run one step of a run; its first step begins the run."""
+    """Run one step of a run.
+
+    The first step of a run starts the run.
+    """
     with told_to_the_shell(verbose=verbose):
         from runnable.sdk.single_step import run_single_step
 
@@ -143,7 +146,7 @@ def fan(
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
-    """Begin the branches of a step, and print them; or record what they came to.
+    """Start the branches of a step, or record their end.
 
     A loop fans out and in once for each iteration; `in` prints whether it is done.
     """
@@ -196,7 +199,7 @@ def end(
     argument: Arguments = None,
     verbose: Verbose = False,
 ) -> None:
-    """Record the end of a run, or a branch, whose processes have all ended.
+    """Record the end of a run or a branch.
 
     What they could not record has failed. For orchestrators: as the last thing of a
     run, whatever has become of its steps.

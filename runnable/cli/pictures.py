@@ -37,7 +37,10 @@ def draw(
     parameters: Parameters = None,
     verbose: Verbose = False,
 ) -> None:
-    """Draw a pipeline; a script is run up to its first execute()."""
+    """Draw a pipeline.
+
+    A script is run up to its first execute().
+    """
     with told_to_the_shell(verbose=verbose) as answer:
         suffix = output.suffix if output is not None else ".svg"
         if suffix not in _FORMATS:

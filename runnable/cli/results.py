@@ -32,7 +32,10 @@ def logs(
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
-    """Show what the steps of a run have printed, each attempt by itself."""
+    """Show what the steps of a run printed.
+
+    Each attempt is shown separately.
+    """
     with told_to_the_shell(as_json=as_json, verbose=verbose) as answer:
         from runnable.sdk import get_run_log
 
@@ -158,7 +161,7 @@ def artifacts(
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
-    """List the files and objects that the catalog keeps of a run, or copy one."""
+    """List or copy the files and objects of a run."""
     with told_to_the_shell(as_json=as_json, verbose=verbose) as answer:
         from runnable.sdk import get_run_log
 

@@ -17,6 +17,7 @@ from runnable.cli.arguments import (
     LogLevel,
     RunId,
     Verbose,
+    commands,
     log_at,
 )
 from runnable.cli.outcome import Exit, FailedError, told_to_the_shell
@@ -26,7 +27,7 @@ from runnable.system.moments import local_text, moment_of
 if TYPE_CHECKING:
     from runnable.datastore import RunLog, RunSummary
 
-app = typer.Typer(no_args_is_help=True, help="List runs, show, compare, delete them.")
+app = commands("List, show, compare and delete runs.")
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _MOMENTS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S"]
@@ -97,7 +98,10 @@ def show(
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
-    """Show how a run went; with --json, its whole log."""
+    """Show how a run went.
+
+    With --json, print its whole run log.
+    """
     with told_to_the_shell(as_json=as_json, verbose=verbose) as answer:
         from runnable.report import summarise
         from runnable.sdk import get_run_log, has_crashed
@@ -128,7 +132,10 @@ def compare(
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
-    """Show what differs between two runs: parameters, metrics, steps, services."""
+    """Show what differs between two runs.
+
+    It compares parameters, metrics, steps and services.
+    """
     with told_to_the_shell(as_json=as_json, verbose=verbose) as answer:
         from runnable.report import compare as find_differences
         from runnable.sdk import get_run_log
@@ -157,7 +164,7 @@ def delete(
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
-    """Delete runs and all that the catalog keeps of them."""
+    """Delete runs and what the catalog keeps of them."""
     with told_to_the_shell(as_json=as_json, verbose=verbose) as answer:
         from runnable.sdk import delete_runs, find_run_id
 
@@ -214,7 +221,7 @@ def timeline(
     log_level: Level = LogLevel.WARNING,
     verbose: Verbose = False,
 ) -> None:
-    """Draw when the steps of a run began, and how long they took."""
+    """Draw when the steps of a run began and ended."""
     with told_to_the_shell(verbose=verbose) as answer:
         from runnable.report import as_page, as_text
         from runnable.report import timeline as lay_out

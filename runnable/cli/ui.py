@@ -35,7 +35,10 @@ def ui(
     ] = False,
     verbose: Verbose = False,
 ) -> None:
-    """Show runs on a web page, until Ctrl-C; needs the extra `ui`."""
+    """Show runs on a web page.
+
+    The server runs until Ctrl-C. It needs the extra `ui`.
+    """
     with told_to_the_shell(verbose=verbose) as answer:
         from runnable.ui import app
 

@@ -2,10 +2,14 @@
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from command_line import runnable
+
+from runnable.cli.app import COMMANDS
 
 FUNCTIONS = """
 def one():
@@ -332,10 +336,32 @@ def test_a_step_of_a_pipeline_in_python(how):
     assert (finished.returncode, finished.stdout) == (0, "printed\n"), finished.stderr
 
 
-def test_completion_and_help():
-    assert "runs" in runnable("--help").stdout
-    for command in ("execute", "retry", "check", "fan", "execute-job", "timeline"):
-        assert runnable(command, "--help").returncode == 0
+def test_the_help_of_all_commands_is_that_of_each():
+    shown = runnable("--help").stdout
+    for name, (_, first_line) in COMMANDS.items():
+        assert f"  {name:21}{first_line}\n" in shown
+    for name in ("execute", "retry", "fan", "config", "runs", "argo"):
+        own = runnable(name, "--help")
+        assert own.returncode == 0
+        assert f"\n\n  {COMMANDS[name][1]}\n" in own.stdout
+        assert f"Usage: runnable {name} " in own.stdout
+
+
+def test_help_needs_neither_rich_nor_the_modules_of_commands():
+    script = (
+        "import sys\n"
+        "from runnable.cli.app import app\n"
+        "try:\n"
+        "    app(['--help'])\n"
+        "except SystemExit:\n"
+        "    print(sorted({'rich', 'pydantic', 'runnable.cli.execute'} & {*sys.modules}))"
+    )
+    command = [sys.executable, "-c", script]
+    finished = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert finished.stdout.endswith("\n[]\n")
+
+
+def test_completion():
     shown = runnable("--show-completion", env={**os.environ, "SHELL": "/bin/bash"})
     assert "complete" in shown.stdout + shown.stderr
 
