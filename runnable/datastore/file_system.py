@@ -15,7 +15,7 @@ import glob
 import itertools
 import os
 import re
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import ClassVar
@@ -32,6 +32,7 @@ from runnable.datastore.errors import (
     RunLogNotFoundError,
 )
 from runnable.datastore.run_log import RunLog
+from runnable.datastore.run_summary import RunSummary, Wanted, select
 from runnable.datastore.segment_file import (
     Durability,
     Places,
@@ -43,7 +44,7 @@ from runnable.datastore.segment_file import (
 )
 from runnable.datastore.snapshot import dump_run_log, load_run_log
 from runnable.datastore.store import BaseRunLogStore, Journal
-from runnable.journal import Record
+from runnable.journal import Record, RunFinished
 from runnable.system.atomic_files import replacing
 from runnable.system.errors import StoreAccessError
 from runnable.system.own_folder import make_own_folder
@@ -51,7 +52,7 @@ from runnable.system.regular_files import NoRegularFileError, open_file
 from runnable.system.run_ids import check_run_id
 from runnable.system.working_directory import absolute
 
-_FILE_NAME = re.compile(r"(?P<run_id>[^.].*?)(\.[0-9]{6}\.jsonl|\.json)")
+_FILE_NAME = re.compile(r"([^.].*?)(?:\.([0-9]{6})\.jsonl|\.json)")
 
 
 class FileSystemRunLogStore(BaseRunLogStore):
@@ -304,23 +305,52 @@ class FileSystemRunLogStore(BaseRunLogStore):
         return sorted(run_ids, key=lambda it: written.get(it, 0.0), reverse=True)
 
     def ends(self, run_id: str) -> tuple[Record | None, Record | None]:
-        """Read the first record and the last one alone."""
-        segments = [*self._segments(run_id)]
+        """Read the last record, and the first one if that is not enough."""
+        return self._ends(run_id, [*self._segments(run_id)])
+
+    def _ends(
+        self, run_id: str, segments: Sequence[str]
+    ) -> tuple[Record | None, Record | None]:
         if not segments:
             return ends_of(self.get_run_log_by_id(run_id))  # of version 0.50
-        first = _decoded(first_line(segments[0]), run_id, segments[0])
         last = _decoded(last_line(segments[-1]), run_id, segments[-1])
+        if isinstance(last, RunFinished) and last.sums_up:
+            return None, last
+        first = _decoded(first_line(segments[0]), run_id, segments[0])
         return first, last or first
+
+    def list_runs(self, wanted: Wanted = Wanted()) -> list[RunSummary]:  # noqa: B008 - immutable
+        """List runs, the latest first; a damaged one hides no other."""
+        # One look at the folder says how many segments each run has.
+        found = self._found()
+        root = self._root
+
+        def read(run_id: str) -> tuple[Record | None, Record | None]:
+            count = found[run_id]
+            names = (f"{root}/{run_id}.{it + 1:06}.jsonl" for it in range(count))
+            try:
+                return self._ends(run_id, [*names])
+            except FileNotFoundError:
+                return self.ends(run_id)  # removed, or that did not finish
+
+        return select((self.summed_up(it, read) for it in sorted(found)), wanted)
 
     def list_run_ids(self) -> list[str]:
         """List the ids of all runs, sorted."""
-        found: set[str] = set()
-        for entry in self._root.iterdir() if self._root.is_dir() else ():
-            if match := _FILE_NAME.fullmatch(entry.name):
-                found.add(match["run_id"])
-            elif (entry / f"{ROOT}.json").is_file():  # of version 0.50
-                found.add(entry.name)
-        return sorted(found)
+        return sorted(self._found())
+
+    def _found(self) -> dict[str, int]:
+        """Return how many segments each run has; a log of version 0.50 has none."""
+        if not self._root.is_dir():
+            return {}
+        found: dict[str, int] = {}
+        for name in os.listdir(self._root):  # noqa: PTH208 - names are enough
+            if match := _FILE_NAME.fullmatch(name):
+                run_id, number = match.groups()
+                found[run_id] = max(found.get(run_id, 0), int(number or 0))
+            elif (self._root / name / f"{ROOT}.json").is_file():  # of version 0.50
+                found.setdefault(name, 0)
+        return found
 
     def key(self, run_id: str) -> str:
         """Return the identity of a run, by the real path of the folder."""

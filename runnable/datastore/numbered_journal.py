@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from runnable.datastore.codec import encode
 from runnable.datastore.errors import RunLogContinuedError
-from runnable.journal import Record, RunDeleting, RunResumed
+from runnable.journal import Record, RunDeleting, RunFinished, RunResumed
 
 Keep = Callable[[int, Sequence[bytes]], bool]
 """Keeps all of some records or none; the number is that of the first of them, and the
@@ -29,24 +29,34 @@ class NumberedJournal:
         count: How many records it has.
         keep: Keeps records.
         read_from: Reads those that others have kept.
+        ended: Called once the end of the run is kept.
     """
 
     def __init__(
-        self, run_id: str, count: int, keep: Keep, read_from: ReadFrom
+        self,
+        run_id: str,
+        count: int,
+        keep: Keep,
+        read_from: ReadFrom,
+        ended: Callable[[RunFinished], None] | None = None,
     ) -> None:
         self._run_id = run_id
         self._count = count
         self._keep = keep
         self._read_from = read_from
+        self._ended = ended
         self._lock = threading.Lock()
 
     def append(self, record: Record, *more: Record) -> None:
         """Keep records; see `Journal`."""
-        lines = [encode(it) for it in (record, *more)]
+        records = (record, *more)
+        lines = [encode(it) for it in records]
         with self._lock:
             while not self._keep(self._count + 1, lines):
                 self._catch_up()
             self._count += len(lines)
+        if self._ended is not None and isinstance(records[-1], RunFinished):
+            self._ended(records[-1])
 
     def taken(self, first: Record) -> "NumberedJournal":
         """Keep the record that takes the run over; return this journal.

@@ -6,10 +6,11 @@ object that is there: so of two that start or continue a run at once, one succee
 a process that was thought to be gone cannot write any more. The first object also has
 random digits, which distinguish the run from a later one of the same id; a deletion
 replaces it first. `<run_id>/<run_id>.json` is for people, written when the run
-ends. Logs of version 0.50 are this object alone, or `<run_id>/RunLog` and one for each
-branch.
+ends. `.summaries` has the runs that have ended, for lists. Logs of version 0.50 are the
+copy for people alone, or `<run_id>/RunLog` and one for each branch.
 """
 
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -25,15 +26,20 @@ from runnable.datastore.errors import (
 )
 from runnable.datastore.numbered_journal import NumberedJournal
 from runnable.datastore.run_log import RunLog
-from runnable.datastore.run_summary import RunSummary, Wanted, select
+from runnable.datastore.run_summary import RunSummary
 from runnable.datastore.snapshot import dump_run_log
 from runnable.datastore.store import BaseRunLogStore, Journal
-from runnable.journal import Record
+from runnable.datastore.summary_names import FOLDER as SUMMARIES
+from runnable.datastore.summary_names import by_run, name_of
+from runnable.journal import Record, RunFinished
 from runnable.system.object_stores import Bucket, MinioPlace, S3Place
 from runnable.system.run_ids import check_run_id
 
 _READ_AT_ONCE = 16
 _READ_AHEAD = 128
+_FEW = 50
+"""Runs that are read themselves, rather than found among the summaries of all."""
+logger = logging.getLogger(__name__)
 _DELETED = b"deleted"
 """In place of the first record of a run that is being deleted."""
 
@@ -68,18 +74,34 @@ class S3RunLogStore(S3Place, BaseRunLogStore):
         def read_from(number: int) -> Iterator[Record]:
             return self._read(run_id, self._keys(run_id), number)
 
-        return NumberedJournal(run_id, count, keep, read_from)
+        def ended(last: RunFinished) -> None:
+            name = name_of(run_id, last)
+            try:
+                if name:
+                    self.objects.put(name, b"")
+            except OSError as error:  # the run has ended, and is recorded
+                logger.warning("Lists of runs will read run %r: %s", run_id, error)
+
+        return NumberedJournal(run_id, count, keep, read_from, ended)
 
     def reopen(self, run_id: str, first: Record, seen: int) -> Journal:
         """Continue the journal of an existing run."""
         if self._count(run_id) != seen:
             raise RunLogContinuedError(run_id)
+        self._forget_summary(run_id)
         return self._journal(run_id, seen).taken(first)
 
     def join(self, run_id: str) -> Journal:
         """Write to the journal of a run that another process has."""
         claim = self._claim(run_id)
-        return self._journal(run_id, self._count(run_id), claim)
+        count = self._count(run_id)
+        self._forget_summary(run_id)
+        return self._journal(run_id, count, claim)
+
+    def _forget_summary(self, run_id: str) -> None:
+        folder = f"{SUMMARIES}/{run_id}"
+        if names := [f"{folder}/{it}" for it in self.objects.names(folder)]:
+            self.objects.delete(names)
 
     def _count(self, run_id: str) -> int:
         """Return how many records a run has."""
@@ -163,10 +185,16 @@ class S3RunLogStore(S3Place, BaseRunLogStore):
         )
         return first, last
 
-    def list_runs(self, wanted: Wanted = Wanted()) -> list[RunSummary]:  # noqa: B008 - immutable
-        """List runs, the latest first; a damaged one hides no other."""
+    def summaries(self, run_ids: Sequence[str]) -> Iterator[RunSummary | None]:
+        """Sum up runs, in this order; many of them by the names of objects."""
+        is_worth_it = len(run_ids) > _FEW
+        known = by_run(self.objects.names(SUMMARIES)) if is_worth_it else {}
         with ThreadPoolExecutor(_READ_AT_ONCE, "run-log") as pool:
-            return select(pool.map(self.summary, self.list_run_ids()), wanted)
+            for start in range(0, len(run_ids), _READ_AHEAD):
+                some = run_ids[start : start + _READ_AHEAD]
+                others = [it for it in some if it not in known]
+                read = dict(zip(others, pool.map(self.summary, others), strict=True))
+                yield from (known.get(it) or read[it] for it in some)
 
     def finish(self, run_log: RunLog) -> None:
         """Write the copy that people and other programs read."""
@@ -217,6 +245,7 @@ class S3RunLogStore(S3Place, BaseRunLogStore):
         names = sorted(self.objects.names(check_run_id(run_id)))
         if not names:
             raise RunLogNotFoundError(run_id, self.location)
+        self._forget_summary(run_id)
         first = _key(run_id, 0)
         self.objects.put(first, _DELETED)
         keys = [f"{run_id}/{name}" for name in names]
@@ -225,7 +254,8 @@ class S3RunLogStore(S3Place, BaseRunLogStore):
 
     def list_run_ids(self) -> list[str]:
         """List the ids of all runs, sorted."""
-        return sorted(folder.rpartition("/")[2] for folder in self.objects.folders())
+        found = (folder.rpartition("/")[2] for folder in self.objects.folders())
+        return sorted(it for it in found if it != SUMMARIES)
 
     def get_summary(self) -> dict[str, str]:
         """Return the type and the location of this store."""

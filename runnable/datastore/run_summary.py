@@ -75,13 +75,12 @@ class Wanted(NamedTuple):
             False
         """
         wanted = (self.status, self.tag, self.pipeline)
-        if any(
-            wanted and wanted != own
-            for wanted, own in zip(
-                wanted, (run.status, run.tag, run.pipeline), strict=True
-            )
-        ):
-            return False
+        if any(wanted):
+            own = (run.status, run.tag, run.pipeline)
+            if any(it and it != has for it, has in zip(wanted, own, strict=True)):
+                return False
+        if self.since is None and self.until is None:
+            return True
         began = run.started
         if self.since is not None and (began is None or began < aware(self.since)):
             return False
@@ -93,9 +92,20 @@ def summary_of(run_id: str, first: Record | None, last: Record | None) -> RunSum
 
     Args:
         run_id: The id of the run.
-        first: None if there is none yet.
+        first: None if there is none yet, or the last one sums up the run.
         last: The same one, if there is no other.
     """
+    if isinstance(last, RunFinished) and last.sums_up:
+        moment_of(last.started_at)  # a ValueError means that it is damaged
+        return RunSummary(
+            run_id,
+            last.status,
+            last.tag,
+            last.pipeline,
+            last.started_at,
+            last.at,
+            metrics=last.metrics,
+        )
     if not isinstance(first, RunStarted):
         return RunSummary(run_id, defaults.CREATED)
     if first.at:
@@ -105,13 +115,11 @@ def summary_of(run_id: str, first: Record | None, last: Record | None) -> RunSum
     if isinstance(last, RunFinished | RunDeleting):
         state.add(last)
     deleting = state.ownership.is_deleting
-    graph = first.run_config.get("dag")
-    name = graph.get("name") if isinstance(graph, Mapping) else ""
     return RunSummary(
         run_id,
         DAMAGED if deleting else state.status,
         first.tag,
-        str(name or ""),
+        first.pipeline,
         first.at,
         ended.at if ended else "",
         "its deletion started and did not finish" if deleting else "",
@@ -131,4 +139,5 @@ def select(found: Iterable[RunSummary | None], wanted: Wanted) -> list[RunSummar
 
 
 def _age(run: RunSummary) -> tuple[float, str]:
-    return run.started.timestamp() if run.started else 0.0, run.run_id
+    began = run.started
+    return began.timestamp() if began else 0.0, run.run_id

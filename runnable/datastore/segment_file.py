@@ -15,7 +15,7 @@ from runnable.datastore.errors import (
 )
 from runnable.journal import Record
 from runnable.system.atomic_files import locked
-from runnable.system.regular_files import NoRegularFileError, open_file
+from runnable.system.regular_files import NoRegularFileError, opened
 
 Durability = Literal["none", "process", "disk"]
 
@@ -217,13 +217,20 @@ def last_line(segment: str) -> bytes:
     Args:
         segment: Its path.
     """
-    with _open(segment) as file:
-        return _tail(file.fileno(), os.fstat(file.fileno()).st_size)[0]
+    descriptor = _opened(segment)
+    try:
+        return _tail(descriptor, os.fstat(descriptor).st_size)[0]
+    finally:
+        os.close(descriptor)
 
 
 def _open(segment: str) -> BinaryIO:
+    return os.fdopen(_opened(segment), "rb")
+
+
+def _opened(segment: str) -> int:
     try:
-        return open_file(segment)
+        return opened(segment)
     except NoRegularFileError as error:
         raise DamagedLineError(str(error)) from None
 
@@ -240,8 +247,7 @@ def _tail(descriptor: int, size: int) -> tuple[bytes, bytes]:
     wanted = _TAIL_BYTES
     while True:
         start = max(0, size - wanted)
-        os.lseek(descriptor, start, os.SEEK_SET)
-        whole, end, cut = os.read(descriptor, size - start).rpartition(b"\n")
+        whole, end, cut = os.pread(descriptor, size - start, start).rpartition(b"\n")
         before, _, line = whole.rpartition(b"\n")
         if before or not start:
             return line + end, cut

@@ -32,8 +32,9 @@ from runnable.datastore.errors import (
     RunLogNotFoundError,
 )
 from runnable.datastore.numbered_journal import NumberedJournal
+from runnable.datastore.run_summary import RunSummary
 from runnable.datastore.store import BaseRunLogStore, Journal
-from runnable.journal import Record
+from runnable.journal import Record, RunFinished
 from runnable.system.errors import StoreAccessError
 from runnable.system.own_folder import ignore_file, make_own_folder
 from runnable.system.run_ids import check_run_id
@@ -62,7 +63,20 @@ _STATES = sa.Table(
     sa.Column("run", sa.Text, sa.ForeignKey(_RUNS.c.key), primary_key=True),
     sa.Column("content", sa.LargeBinary, nullable=False),
 )
-_READ_AT_ONCE = 1000
+_LAST = (
+    sa
+    .select(sa.func.max(_RECORDS.c.number))
+    .where(_RECORDS.c.run == _RUNS.c.key)
+    .correlate(_RUNS)
+    .scalar_subquery()
+)
+_LAST_LINES = (
+    sa
+    .select(_RUNS.c.run_id, _RECORDS.c.line)
+    .join(_RECORDS, (_RECORDS.c.run == _RUNS.c.key) & (_RECORDS.c.number == _LAST))
+    .where(_RUNS.c.run_id.in_(sa.bindparam("run_ids", expanding=True)))
+)
+_READ_AT_ONCE = 500
 _LOCKED_SECONDS = 60.0
 
 
@@ -206,6 +220,24 @@ class SqlRunLogStore(BaseRunLogStore, abc.ABC):
         except (DamagedLineError, TypeError) as error:
             location = f"{self._location()}, record {which}"
             raise RunLogDamagedError(run_id, location, str(error)) from error
+
+    def summaries(self, run_ids: Sequence[str]) -> Iterator[RunSummary | None]:
+        """Sum up runs, in this order, by the last record of each."""
+        for start in range(0, len(run_ids), _READ_AT_ONCE):
+            some = run_ids[start : start + _READ_AT_ONCE]
+            with self._engine.connect() as connection:
+                rows = connection.execute(_LAST_LINES, {"run_ids": some}).all()
+            lines = dict(rows)
+            yield from (self._summed_up(it, lines.get(it)) for it in some)
+
+    def _summed_up(self, run_id: str, line: bytes | None) -> RunSummary | None:
+        def read(run_id: str) -> tuple[Record | None, Record | None]:
+            last = self._decode(run_id, "last", line) if line is not None else None
+            if isinstance(last, RunFinished) and last.sums_up:
+                return None, last
+            return self.ends(run_id)
+
+        return self.summed_up(run_id, read)
 
     def ends(self, run_id: str) -> tuple[Record | None, Record | None]:
         """Read the first record and the last one alone."""

@@ -1,7 +1,7 @@
 """The port of run log stores: append a record, read the records, list the runs."""
 
 import abc
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
 from runnable.datastore.errors import RunLogDamagedError, RunLogNotFoundError
@@ -208,7 +208,18 @@ class BaseRunLogStore(Service, abc.ABC):
         Args:
             wanted: Filter; by default all runs match.
         """
-        return select(map(self.summary, self.list_run_ids()), wanted)
+        return select(self.summaries(self.list_run_ids()), wanted)
+
+    def summaries(self, run_ids: Sequence[str]) -> Iterable[RunSummary | None]:
+        """Sum up runs, in this order; a store may know a shorter way for many.
+
+        Args:
+            run_ids: The ids of the runs.
+
+        Returns:
+            A summary of each; None if there is no such run any more.
+        """
+        return map(self.summary, run_ids)
 
     def summary(self, run_id: str) -> RunSummary | None:
         """Sum up a run; None if there is no such run any more.
@@ -216,8 +227,20 @@ class BaseRunLogStore(Service, abc.ABC):
         Args:
             run_id: The id of the run.
         """
+        return self.summed_up(run_id, self.ends)
+
+    @staticmethod
+    def summed_up(
+        run_id: str, read: Callable[[str], tuple[Record | None, Record | None]]
+    ) -> RunSummary | None:
+        """Sum up a run by what is read of it; None if there is no such run.
+
+        Args:
+            run_id: The id of the run.
+            read: Returns what `ends` does, and raises what it raises.
+        """
         try:
-            return summary_of(run_id, *self.ends(run_id))
+            return summary_of(run_id, *read(run_id))
         except RunLogNotFoundError:
             return None  # removed meanwhile
         except (RunLogDamagedError, DefinitionError, OSError, ValueError) as error:
@@ -231,6 +254,9 @@ class BaseRunLogStore(Service, abc.ABC):
 
         Args:
             run_id: The id of the run.
+
+        Returns:
+            Both; the first may be None if the last one sums up the run.
 
         Raises:
             RunLogNotFoundError: If there is no such run.

@@ -44,7 +44,10 @@ def end_of_run(status: str, state: RunState) -> RunFinished:
         state: Its state.
     """
     short = {name: it for name, it in state.metrics.items() if _is_short(it)}
-    return RunFinished(now(), status, short)
+    first = state.started
+    if first is None:
+        return RunFinished(now(), status, short)
+    return RunFinished(now(), status, short, first.at, first.tag, first.pipeline)
 
 
 def _is_short(value: JsonValue) -> bool:

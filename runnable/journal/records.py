@@ -39,6 +39,13 @@ class RunStarted(NamedTuple):
     masked: tuple[str, ...] = ()
     """Names of parameters that contained secrets; their values are not recorded."""
 
+    @property
+    def pipeline(self) -> str:
+        """The name of the pipeline; empty if it has none."""
+        graph = self.run_config.get("dag")
+        name = graph.get("name") if isinstance(graph, Mapping) else ""
+        return str(name or "")
+
 
 class RunResumed(NamedTuple):
     """A stopped run continues, possibly in another process.
@@ -159,6 +166,17 @@ class RunFinished(NamedTuple):
     status: str
     metrics: Mapping[str, JsonValue] = NO_METRICS
     """The latest of each name, so that a list of runs has them: short ones only."""
+    started_at: str = ""
+    """As the first record has it, so that a list of runs needs this record alone; empty
+    in records of earlier versions, and then the next two are empty, too."""
+    tag: str = ""
+    pipeline: str = ""
+    """The name of the pipeline, if it has one."""
+
+    @property
+    def sums_up(self) -> bool:
+        """Whether a list of runs needs no other record."""
+        return bool(self.started_at)
 
 
 Record = (

@@ -30,6 +30,15 @@ def open_file(path: str | os.PathLike[str]) -> BinaryIO:
         NoRegularFileError: If it is a named pipe, a socket, a device or a folder.
         OSError: If it cannot be opened.
     """
+    return os.fdopen(opened(path), "rb")
+
+
+def opened(path: str | os.PathLike[str]) -> int:
+    """Open a file to read it; return its descriptor, which the caller closes.
+
+    Args:
+        path: As for `open_file`, whose errors it raises.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
@@ -37,11 +46,13 @@ def open_file(path: str | os.PathLike[str]) -> BinaryIO:
             _check_is_file(Path(path).stat().st_mode, path)
         raise
     try:
-        _check_is_file(os.fstat(descriptor).st_mode, path)
-        return os.fdopen(descriptor, "rb")
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(mode):
+            _check_is_file(mode, path)
     except BaseException:
         os.close(descriptor)
         raise
+    return descriptor
 
 
 def _check_is_file(mode: int, path: str | os.PathLike[str]) -> None:

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import NamedTuple
 
 from pydantic import JsonValue
@@ -201,12 +202,12 @@ class RunIndex:
         self._checked.update(left[:_CHECKED_AT_ONCE])
         wanted += left[:_CHECKED_AT_ONCE]
         self._missing = len(listed - known.keys())
+        read = iter(self._store.summaries(wanted))
         for first in range(0, len(wanted), _AT_ONCE):
-            self._take(wanted[first : first + _AT_ONCE])
+            self._take(islice(read, _AT_ONCE))
             self._missing = max(0, len(wanted) - first - _AT_ONCE)
 
-    def _take(self, run_ids: Iterable[str]) -> list[RunSummary]:
-        read = [self._store.summary(run_id) for run_id in run_ids]
+    def _take(self, read: Iterable[RunSummary | None]) -> list[RunSummary]:
         found = [self._with_status(it) for it in read if it is not None]
         with self._lock, self._database:
             self._database.executemany(_INSERT, map(_row, found))
@@ -218,7 +219,7 @@ class RunIndex:
         changed = [
             it.run_id for it in runs if is_quick or it.status != defaults.SUCCESS
         ]
-        fresh = {it.run_id: it for it in self._take(changed)}
+        fresh = {it.run_id: it for it in self._take(self._store.summaries(changed))}
         gone = set(changed) - fresh.keys()
         return [fresh.get(it.run_id, it) for it in runs if it.run_id not in gone]
 

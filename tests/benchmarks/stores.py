@@ -32,7 +32,7 @@ START = RunStarted("2026-01-31 10:00:00.000000", "r", "", "h", {}, {}, [])
 STEP = StepFinished(
     "2026-01-31 10:00:01.000000", "s", "SUCCESS", {}, [], message="x" * 500
 )
-END = RunFinished("2026-01-31 10:00:02.000000", "SUCCESS")
+END = RunFinished("2026-01-31 10:00:02", "SUCCESS", {"x": 1}, "2026-01-31 10:00:00")
 
 
 def seconds(function: Callable[[], object]) -> float:

@@ -113,6 +113,56 @@ def test_only_a_reader_of_all_records_may_continue_a_journal(store):
     assert store.list_run_ids() == ["r1"]
 
 
+def ended(number, status="SUCCESS", **changes):
+    at = f"2026-01-31 10:{number:02}:00.000000"
+    end = RunFinished(at, status, {"score": number}, at, f"t{number}", "daily")
+    return RECORDS[0]._replace(at=at), end._replace(**changes)
+
+
+def test_a_list_of_many_runs_is_that_of_each(store):
+    for number in range(55):
+        # Some are too long for a name; some are of earlier versions.
+        changes = {"tag": "long" * 200} if number % 10 == 1 else {}
+        changes |= {"started_at": ""} if number % 10 == 2 else {}
+        first, end = ended(number, "FAIL" if number % 3 else "SUCCESS", **changes)
+        journal = store.create(f"r{number}", first)
+        if number % 10 != 3:
+            journal.append(RECORDS[1], end)
+        journal.close()
+    again = RunResumed(at="2026-01-31 11:00:00.000000", code=[], host="h")
+    store.reopen("r4", again, 3).close()
+    if store.service_name != "memory":
+        store.join("r5").close()
+    store.remove("r6")
+    listed = store.list_runs()
+    assert listed == [
+        store.summary(f"r{number}") for number in range(54, -1, -1) if number != 6
+    ]
+    found = {run.run_id: run for run in listed}
+    assert (found["r7"].tag, found["r7"].pipeline, found["r7"].metrics) == (
+        *("t7", "daily"),
+        {"score": 7},
+    )
+    assert found["r0"].status == "SUCCESS"
+    assert found["r8"].status == "FAIL"
+    assert found["r11"].tag == "long" * 200
+    assert found["r4"].status == "PROCESSING"
+    assert {*found} <= {*store.list_run_ids()}
+
+
+def test_a_run_that_was_resumed_is_listed_as_it_ended_then(store):
+    first, end = ended(1, "FAIL")
+    for number in range(51):
+        journal = store.create(f"r{number}", first)
+        journal.append(end)
+        journal.close()
+    again = RunResumed(at="2026-01-31 11:00:00.000000", code=[], host="h")
+    journal = store.reopen("r1", again, 2)
+    journal.append(end._replace(status="SUCCESS"))
+    journal.close()
+    assert [it.run_id for it in store.list_runs() if it.status == "SUCCESS"] == ["r1"]
+
+
 def test_an_owner_that_was_replaced_cannot_write(store, request):
     gone = store.create("r1", RECORDS[0])
     if "none" in request.node.name or isinstance(store, MemoryRunLogStore):
