@@ -88,11 +88,12 @@ def encode(record: Record) -> bytes:
         >>> encode(BranchFinished(at="now", path="p.a", status="FAIL"))[29:]
         b'{"kind":"branch_finished","at":"now","path":"p.a","status":"FAIL"}}\n'
     """
-    body = _dump(as_json(record))
+    body = dump_json(as_json(record))
     return b"%b%08x%b%b%b" % (_HEAD, zlib.crc32(body), _MIDDLE, body, _END)
 
 
-def _dump(content: dict[str, object]) -> bytes:
+def dump_json(content: dict[str, Any]) -> bytes:
+    """Return an object as JSON; unlike in JSON, there may be NaN and infinity."""
     try:
         return to_json(content, inf_nan_mode="constants")
     except PydanticSerializationError:
@@ -137,7 +138,7 @@ def decode(line: bytes) -> Record:
     expected = b"%b%08x%b" % (_HEAD, zlib.crc32(body), _MIDDLE)
     if not line.endswith(_END) or line[:_BODY_AT] != expected:
         raise DamagedLineError("its checksum does not match")
-    return from_json_fields(_parse(body))
+    return from_json_fields(parse_json(body))
 
 
 def from_json_fields(content: dict[str, Any]) -> Record:
@@ -158,7 +159,12 @@ def from_json_fields(content: dict[str, Any]) -> Record:
     return _build(kind, content)
 
 
-def _parse(body: bytes) -> dict[str, Any]:
+def parse_json(body: bytes) -> dict[str, Any]:
+    """Reverse `dump_json`.
+
+    Raises:
+        DamagedLineError: If it is no JSON object.
+    """
     try:
         content: object = from_json(body)
     except ValueError:

@@ -4,12 +4,17 @@ A saved state is a cache: the journal alone decides. It is JSON, with a checksum
 names the run that it was made of, since a run id may be used again after a deletion.
 """
 
-import json
 import zlib
 from collections.abc import Mapping
 from typing import Any
 
-from runnable.datastore.codec import as_json, from_json_fields
+from runnable.datastore.codec import (
+    as_json,
+    dump_json,
+    encode,
+    from_json_fields,
+    parse_json,
+)
 from runnable.datastore.parameters import from_plain, to_plain
 from runnable.journal import (
     Claim,
@@ -22,7 +27,7 @@ from runnable.journal import (
     StepState,
 )
 
-_FORMAT = 4
+_FORMAT = 5
 
 
 def dump_state(state: RunState) -> bytes:
@@ -38,7 +43,7 @@ def dump_state(state: RunState) -> bytes:
         "count": state.count,
         "status": state.status,
         "has_succeeded": state.has_succeeded,
-        "started": as_json(state.started),
+        "made_of": _fingerprint(state.started),
         "root": _scope(state.root),
         "open": list(state.open),
         "secret_names": sorted(state.secret_names),
@@ -47,7 +52,7 @@ def dump_state(state: RunState) -> bytes:
         "last_heartbeat": ownership.last_heartbeat,
         "launches_steps": ownership.launches_steps,
     }
-    body = json.dumps(content).encode()
+    body = dump_json(content)
     return b"%08x%b" % (zlib.crc32(body), body)
 
 
@@ -63,8 +68,8 @@ def load_state(content: bytes, first: RunStarted) -> RunState | None:
     """
     if content[:8] != b"%08x" % zlib.crc32(content[8:]):
         return None
-    plain = json.loads(content[8:])
-    if plain["format"] != _FORMAT or plain["started"] != _through_json(first):
+    plain = parse_json(content[8:])
+    if plain["format"] != _FORMAT or plain["made_of"] != _fingerprint(first):
         return None
     ownership = Ownership()
     ownership.claims = [Claim(Owner(*owner), *rest) for owner, *rest in plain["claims"]]
@@ -84,8 +89,9 @@ def load_state(content: bytes, first: RunStarted) -> RunState | None:
     return state
 
 
-def _through_json(record: RunStarted) -> object:
-    return json.loads(json.dumps(as_json(record)))
+def _fingerprint(first: RunStarted) -> int:
+    """Distinguish the first record of a run from that of any other."""
+    return zlib.crc32(encode(first))
 
 
 def _scope(scope: ScopeState) -> dict[str, Any]:

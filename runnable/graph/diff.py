@@ -1,6 +1,6 @@
 """Differences between two descriptions of a graph."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from pydantic import JsonValue
 
@@ -36,28 +36,29 @@ def changes(before: JsonValue, after: JsonValue) -> list[str]:
         >>> changes(before, after)
         ["nodes.a.command: 'f' became 'g'", 'nodes.b is new']
     """
-    return list(_changes(before, after, ""))
+    return list(_changes(before, after, "")) if before != after else []
 
 
 def _changes(before: JsonValue, after: JsonValue, location: str) -> Iterator[str]:
     if not isinstance(before, Mapping) or not isinstance(after, Mapping):
-        if before != after and not _same_function(before, after, location):
+        if not _same_function(before, after, location):
             yield f"{location}: {_short(before)} became {_short(after)}"
         return
     for key in [*before, *(key for key in after if key not in before)]:
         where = f"{location}.{key}" if location else key
-        values = [side.get(key) for side in (before, after)]
-        # A step or a branch may be called like a setting.
-        if key in _FREE and not any(map(_is_part, values)):
-            continue
-        if not location and key == "name":
-            continue
-        if key not in after:
-            yield f"{where} is gone"
-        elif key not in before:
-            yield f"{where} is new"
-        else:
+        if key not in after or key not in before:
+            if not _may_change(key, [before.get(key), after.get(key)], location):
+                yield f"{where} is {'gone' if key in before else 'new'}"
+        elif before[key] != after[key] and not _may_change(
+            key, [before[key], after[key]], location
+        ):
             yield from _changes(before[key], after[key], where)
+
+
+def _may_change(key: str, values: Iterable[JsonValue], location: str) -> bool:
+    # A step or a branch may be called like a setting.
+    is_free = key in _FREE and not any(map(_is_part, values))
+    return is_free or (not location and key == "name")
 
 
 def _is_part(value: JsonValue) -> bool:

@@ -93,7 +93,9 @@ def test_one_damaged_run_hides_no_other():
     for run_id in ("a", "b", "c"):
         run(run_id, {})
     journal = Path(".run_log_store/b.000001.jsonl")
-    journal.write_bytes(journal.read_bytes().replace(b"run_finished", b"run_finisheD", 1))
+    journal.write_bytes(
+        journal.read_bytes().replace(b"run_finished", b"run_finisheD", 1)
+    )
     runs = {it.run_id: it for it in list_runs()}
     assert {name: it.status for name, it in runs.items()} == {
         "a": "SUCCESS",
