@@ -12,7 +12,6 @@ from containers.provenance import Provenance
 from containers.providers import ContextScoped, FromRun
 from containers.settings import Settings
 from runnable.concurrency import Heartbeats, Periodic, Runs, Threads
-from runnable.datastore.code_versions import CodeVersions
 from runnable.errors import ConfigurationError, did_you_mean
 from runnable.scope import StepScope, current_step, find_run
 from runnable.scope.injection import connect, injection_points
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from runnable.catalog import BaseCatalog
     from runnable.context import JobContext, PipelineContext
     from runnable.context.models import Executor
-    from runnable.datastore import BaseRunLogStore
+    from runnable.datastore import BaseRunLogStore, CodeVersions
     from runnable.engine.files_in_use import FilesInUse
     from runnable.engine.workers.fork_server import ForkServer
     from runnable.pickler import BasePickler
@@ -34,6 +33,12 @@ def _make_fork_server() -> "ForkServer":
     from runnable.engine.workers.fork_server import ForkServer
 
     return ForkServer()
+
+
+def _make_code_versions() -> "CodeVersions":
+    from runnable.datastore.code_versions import CodeVersions
+
+    return CodeVersions()
 
 
 def _make_files_in_use() -> "FilesInUse":
@@ -77,8 +82,8 @@ class RunContainer(containers.DeclarativeContainer):
         lambda *own: Settings(own[0] if own else container_in_force())
     )
     provenance = providers.Callable(Provenance, settings, plugins)
-    code_versions: providers.Provider[CodeVersions] = providers.ThreadSafeSingleton(
-        CodeVersions
+    code_versions: "providers.Provider[CodeVersions]" = providers.ThreadSafeSingleton(
+        _make_code_versions
     )
     heartbeats: providers.Provider[Heartbeats] = providers.ThreadSafeSingleton(
         Heartbeats

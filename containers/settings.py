@@ -23,7 +23,6 @@ from pydantic import BaseModel, JsonValue
 from containers.plugins import KINDS
 from containers.providers import ContextScoped
 from runnable import defaults
-from runnable.datastore.errors import RetryValidationError
 from runnable.errors import ConfigurationError, did_you_mean
 from runnable.parameters.packing import unpacked_variables
 from runnable.parameters.sources import WrittenValues, read_parameters_file
@@ -188,6 +187,8 @@ def _check_arguments(options: Options) -> None:
                 "given as execute(parameters={...})"
             )
     if options.resume == "":
+        from runnable.datastore.errors import RetryValidationError
+
         raise RetryValidationError("", "an empty text is no run id; None begins a run")
 
 

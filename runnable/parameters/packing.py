@@ -9,17 +9,20 @@ import json
 import zlib
 from collections.abc import Iterator, Mapping
 from itertools import count
+from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 
 from runnable.defaults import PACKED_PARAMETERS
-from runnable.journal import AnyParameter, JsonParameter
 from runnable.parameters.sources import WrittenValues
+
+if TYPE_CHECKING:
+    from runnable.journal import AnyParameter
 
 _PART = 100_000  # Linux has 128 KiB for a variable
 
 
-def packed_variables(parameters: Mapping[str, AnyParameter]) -> dict[str, str]:
+def packed_variables(parameters: "Mapping[str, AnyParameter]") -> dict[str, str]:
     """Return the variables by which a process gets parameters, exactly.
 
     Args:
@@ -29,10 +32,13 @@ def packed_variables(parameters: Mapping[str, AnyParameter]) -> dict[str, str]:
         None if there are no parameters.
 
     Example:
+        >>> from runnable.journal import JsonParameter
         >>> variables = packed_variables({"x": JsonParameter(value="{{a}}")})
         >>> unpacked_variables(variables).values
         {'x': '{{a}}'}
     """
+    from runnable.journal import JsonParameter
+
     known = {
         name: it for name, it in parameters.items() if isinstance(it, JsonParameter)
     }

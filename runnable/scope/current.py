@@ -20,10 +20,12 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import partial
 from types import MappingProxyType, TracebackType
-from typing import Any, NamedTuple, Protocol, Self, TextIO
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self, TextIO
 
-from runnable.journal import RunState
 from runnable.scope.options import Launcher
+
+if TYPE_CHECKING:
+    from runnable.journal import RunState
 
 
 class Description(Protocol):
@@ -108,7 +110,7 @@ class Run:
     """The calls of its tasks that are running, by the thread's number."""
     thread: int = field(default_factory=threading.get_ident)
     """The number of the thread that started it."""
-    state: RunState | None = None
+    state: "RunState | None" = None
     """The state of its records, once it has started."""
     step_limit: object | None = None
     """The `Limiter` of its tasks, which runs that are nested in it share."""

@@ -1,22 +1,25 @@
 """Jobs: one task, run on its own and tracked like a pipeline."""
 
 from collections.abc import Mapping
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from pydantic import ConfigDict, model_validator
 
-from runnable.datastore import RunLog
 from runnable.errors import DefinitionError
 from runnable.graph import NO_FILES, Graph, JobNode, Need
 from runnable.scope.options import Options
 from runnable.sdk.run_request import RunRequest
-from runnable.sdk.services import AnyRunContainer
 from runnable.sdk.task_options import (
     NotebookSettings,
     PythonSettings,
     ShellSettings,
     TaskSettings,
 )
+
+if TYPE_CHECKING:
+    # Whoever only defines a job needs none of what runs it.
+    from runnable.datastore import RunLog
+    from runnable.sdk.services import AnyRunContainer
 
 
 class Job(TaskSettings):
@@ -69,9 +72,9 @@ class Job(TaskSettings):
         *,
         parameters: Mapping[str, object] | None = None,
         services: Mapping[str, object] | None = None,
-        container: AnyRunContainer | None = None,
+        container: "AnyRunContainer | None" = None,
         progress: bool = False,
-    ) -> RunLog:
+    ) -> "RunLog":
         """Run this job, and wait for its end.
 
         Args:
@@ -96,7 +99,7 @@ class Job(TaskSettings):
         """
         given = (configuration_file, job_id, tag, parameters_file, log_level)
         options = Options(*given, parameters or {}, services or {}, progress=progress)
-        from runnable.sdk.start import execute  # heavy, so only now
+        from runnable.sdk.start import execute
 
         return execute(self._request(), options, container)
 
@@ -110,9 +113,9 @@ class Job(TaskSettings):
         *,
         parameters: Mapping[str, object] | None = None,
         services: Mapping[str, object] | None = None,
-        container: AnyRunContainer | None = None,
+        container: "AnyRunContainer | None" = None,
         progress: bool = False,
-    ) -> RunLog:
+    ) -> "RunLog":
         """Run this job without blocking the event loop; else as `execute`.
 
         Args:
@@ -134,7 +137,7 @@ class Job(TaskSettings):
         """
         given = (configuration_file, job_id, tag, parameters_file, log_level)
         options = Options(*given, parameters or {}, services or {}, progress=progress)
-        from runnable.sdk.start import execute_async  # heavy, so only now
+        from runnable.sdk.start import execute_async
 
         return await execute_async(self._request(), options, container)
 

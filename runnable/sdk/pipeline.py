@@ -17,7 +17,6 @@ from pydantic import (
     model_validator,
 )
 
-from runnable.datastore import RunLog
 from runnable.errors import DefinitionError, did_you_mean
 from runnable.graph import (
     FAIL_NODE,
@@ -30,11 +29,12 @@ from runnable.scope.options import Options
 from runnable.sdk.assembly import assemble
 from runnable.sdk.definition import Definition
 from runnable.sdk.run_request import RunRequest
-from runnable.sdk.services import AnyRunContainer
-from runnable.sdk.stream import EventStream
 
 if TYPE_CHECKING:
+    # Whoever only defines a pipeline needs none of what runs it.
+    from runnable.datastore import RunLog
     from runnable.pictures import Chart
+    from runnable.sdk.services import AnyRunContainer
 
 
 class AnyPipeline(Definition, abc.ABC):
@@ -277,10 +277,10 @@ class Pipeline(AnyPipeline):
         *,
         parameters: Mapping[str, object] | None = None,
         services: Mapping[str, object] | None = None,
-        container: AnyRunContainer | None = None,
+        container: "AnyRunContainer | None" = None,
         resume: str | None = None,
         progress: bool = False,
-    ) -> RunLog:
+    ) -> "RunLog":
         """Run this pipeline, and wait for its end.
 
         May be called any number of times, at once from any number of threads, and
@@ -316,7 +316,7 @@ class Pipeline(AnyPipeline):
         """
         given = (configuration_file, run_id, tag, parameters_file, log_level)
         options = Options(*given, parameters or {}, services or {}, resume, progress)
-        from runnable.sdk.start import execute  # heavy, so only now
+        from runnable.sdk.start import execute
 
         return execute(self._request, options, container)
 
@@ -330,10 +330,10 @@ class Pipeline(AnyPipeline):
         *,
         parameters: Mapping[str, object] | None = None,
         services: Mapping[str, object] | None = None,
-        container: AnyRunContainer | None = None,
+        container: "AnyRunContainer | None" = None,
         resume: str | None = None,
         progress: bool = False,
-    ) -> RunLog:
+    ) -> "RunLog":
         """Run this pipeline without blocking the event loop; else as `execute`.
 
         Coroutine functions are awaited, other functions are called in threads, and
@@ -360,7 +360,7 @@ class Pipeline(AnyPipeline):
         """
         given = (configuration_file, run_id, tag, parameters_file, log_level)
         options = Options(*given, parameters or {}, services or {}, resume, progress)
-        from runnable.sdk.start import execute_async  # heavy, so only now
+        from runnable.sdk.start import execute_async
 
         return await execute_async(self._request, options, container)
 
@@ -375,7 +375,7 @@ class Pipeline(AnyPipeline):
         lifecycle: bool = False,
         parameters: Mapping[str, object] | None = None,
         services: Mapping[str, object] | None = None,
-        container: AnyRunContainer | None = None,
+        container: "AnyRunContainer | None" = None,
         resume: str | None = None,
         progress: bool = False,
     ) -> AsyncGenerator[dict[str, object]]:
@@ -421,10 +421,10 @@ class Pipeline(AnyPipeline):
         """
         given = (configuration_file, run_id, tag, parameters_file, log_level)
         options = Options(*given, parameters or {}, services or {}, resume, progress)
+        from runnable.sdk.start import execute_async
+        from runnable.sdk.stream import EventStream
+
         stream = EventStream(lifecycle=lifecycle)
-
-        from runnable.sdk.start import execute_async  # heavy, so only now
-
         running = execute_async(self._request, options, container, stream)
         async with contextlib.aclosing(stream.events_of(running)) as events:
             async for event in events:

@@ -2,10 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from runnable.context import JobContext, PipelineContext, RunContext
-from runnable.executor import BaseExecutor, BaseJobExecutor, BasePipelineExecutor
 from runnable.graph import Graph, JobNode, Need
+
+if TYPE_CHECKING:
+    # Whoever only defines a pipeline needs none of what runs it.
+    from runnable.context import RunContext
+    from runnable.executor import BaseExecutor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,13 +33,17 @@ class RunRequest:
         return node if isinstance(node, JobNode) else None
 
     @property
-    def context_type(self) -> type[RunContext]:
+    def context_type(self) -> "type[RunContext]":
         """The class of the context of the run."""
+        from runnable.context import JobContext, PipelineContext
+
         return PipelineContext if self.job is None else JobContext
 
     @property
-    def executor_port(self) -> type[BaseExecutor]:
+    def executor_port(self) -> "type[BaseExecutor]":
         """The class of executors that can run it."""
+        from runnable.executor import BaseJobExecutor, BasePipelineExecutor
+
         return BasePipelineExecutor if self.job is None else BaseJobExecutor
 
     @property
@@ -43,7 +51,7 @@ class RunRequest:
         """The identity of a job among others of the same program."""
         if self.job is None:
             return ""
-        from runnable.engine import job_digest  # who only defines a job needs no engine
+        from runnable.engine import job_digest
 
         return job_digest(self.job)
 

@@ -4,17 +4,20 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
 from functools import cached_property
 from types import MappingProxyType
-from typing import Annotated, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Annotated, NamedTuple, Protocol
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, JsonValue
 
-from runnable.context import JobContext, PipelineContext
 from runnable.errors import RunnableError
-from runnable.events import Pause
 from runnable.parameters import Offer
 from runnable.scope import StepScope
 from runnable.scope.injection import Provide, inject
 from runnable.tasks.returns import TaskReturns, as_returns
+
+if TYPE_CHECKING:
+    # Whoever only defines a pipeline needs none of what runs it.
+    from runnable.context import JobContext, PipelineContext
+    from runnable.events import Pause
 
 
 class Items(Protocol):
@@ -23,7 +26,7 @@ class Items(Protocol):
     def begin(self) -> None:
         """Take note that a generator runs."""
 
-    def take(self, item: object) -> Pause | None:
+    def take(self, item: object) -> "Pause | None":
         """Take an item; return what to wait for before the next one, if anything."""
 
 
@@ -66,14 +69,14 @@ class BaseTaskType(BaseModel):
     returns: Annotated[list[TaskReturns], BeforeValidator(as_returns)] = []
 
     @property
-    def _context(self) -> PipelineContext | JobContext:
+    def _context(self) -> "PipelineContext | JobContext":
         """The context of the current run; RuntimeError outside a run."""
         return self._injected_context()
 
     @inject
     def _injected_context(
-        self, *, run_context: PipelineContext | JobContext = Provide["run_context"]
-    ) -> PipelineContext | JobContext:
+        self, *, run_context: "PipelineContext | JobContext" = Provide["run_context"]
+    ) -> "PipelineContext | JobContext":
         return run_context
 
     @property

@@ -12,22 +12,25 @@ import keyword
 import math
 from collections.abc import Mapping
 from pathlib import Path, PurePath
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from pydantic import JsonValue, field_validator
 
 from runnable import defaults
 from runnable.capture import environment_of_step
-from runnable.catalog import BaseCatalog
-from runnable.context import JobContext, PipelineContext
 from runnable.errors import DefinitionError
 from runnable.graph import shortened_name
 from runnable.parameters import Offer
 from runnable.scope import StepScope
 from runnable.scope.injection import Provide, inject
-from runnable.secrets import Masker
 from runnable.system.working_directory import absolute
 from runnable.tasks.base import BaseTaskType, Call
+
+if TYPE_CHECKING:
+    # Whoever only defines a pipeline needs none of what runs it.
+    from runnable.catalog import BaseCatalog
+    from runnable.context import JobContext, PipelineContext
+    from runnable.secrets import Masker
 
 _ENGINE_ARGUMENTS = frozenset({
     "parameters",
@@ -138,7 +141,7 @@ class Keep:
     """Keeps the notebook of one step in the catalog."""
 
     def __init__(
-        self, name: str, catalog: BaseCatalog, masker: Masker, run_id: str
+        self, name: str, catalog: "BaseCatalog", masker: "Masker", run_id: str
     ) -> None:
         self._name = name
         self._catalog = catalog
@@ -155,9 +158,9 @@ class Keep:
 def _keep(
     command: str,
     *,
-    catalog: BaseCatalog = Provide["catalog"],
-    masker: Masker = Provide["masker"],
-    run_context: PipelineContext | JobContext = Provide["run_context"],
+    catalog: "BaseCatalog" = Provide["catalog"],
+    masker: "Masker" = Provide["masker"],
+    run_context: "PipelineContext | JobContext" = Provide["run_context"],
     step: StepScope | None = Provide["step"],
 ) -> Keep:
     """Choose where the notebook goes; must be called in the code of the step."""
@@ -173,8 +176,10 @@ def _output_name(command: str, tag: str) -> str:
     return (folder / f"{path.stem}-{tag}_out.ipynb").as_posix()
 
 
-def _tag(step: str, context: PipelineContext | JobContext) -> str:
+def _tag(step: str, context: "PipelineContext | JobContext") -> str:
     """Return a tag that distinguishes the notebook of this step in its run."""
+    from runnable.context import JobContext
+
     if isinstance(context, JobContext):
         return ""
     if "." in step:

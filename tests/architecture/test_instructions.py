@@ -1,0 +1,78 @@
+"""What imports and steps cost, counted in instructions of the processor.
+
+`valgrind` counts them: the same number each time, whatever else the machine does. The
+unit is what pydantic and dependency-injector need, or the start of Python: so another
+build of Python changes little. Limits are a tenth above what was counted last.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+BASE = """
+import sys
+for name in ("fastapi.params", "starlette.requests", "werkzeug.local"):
+    sys.modules[name] = None
+from pydantic import BaseModel
+import dependency_injector.containers, dependency_injector.wiring
+class Model(BaseModel):
+    x: int = 1
+Model()
+"""
+RUN = """
+from runnable import Pipeline, PythonTask
+def add(x):
+    return x + 1
+steps = [PythonTask(name=f"s{it}", function=add, returns=["x"]) for it in range(COUNT)]
+none = {"type": "do-nothing"}
+services = {"run_log_store": {"type": "memory"}, "catalog": none, "secrets": none}
+Pipeline(steps=steps).execute(parameters={"x": 0}, services=services)
+"""
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("valgrind") is None, reason="valgrind is not installed"
+)
+
+
+def instructions(code, folder):
+    """Count those of a program."""
+    tool = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"]
+    ran = subprocess.run(
+        [*tool, sys.executable, "-c", code],
+        cwd=folder,
+        env={"PYTHONHASHSEED": "0"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    counted = re.search(r"Collected : (\d+)", ran.stderr)
+    assert counted is not None, ran.stderr
+    return int(counted[1])
+
+
+def test_imports(tmp_path):
+    bare, base, ours, alone = (
+        instructions(code, tmp_path)
+        for code in (
+            "pass",
+            BASE,
+            "from runnable import Pipeline, PythonTask",
+            "import runnable",
+        )
+    )
+    print(f"authoring import: {(ours - bare) / (base - bare):.3f} of its libraries")
+    print(f"import runnable: {(alone - bare) / bare:.3f} of the start of Python")
+    assert (ours - bare) / (base - bare) <= 1.3
+    assert (alone - bare) / bare <= 0.2
+
+
+def test_a_step(tmp_path):
+    bare, few, many = (
+        instructions(code, tmp_path)
+        for code in ("pass", RUN.replace("COUNT", "10"), RUN.replace("COUNT", "60"))
+    )
+    print(f"a step: {(many - few) / 50 / bare:.5f} of the start of Python")
+    assert (many - few) / 50 / bare <= 0.013
