@@ -70,6 +70,8 @@ bench: $(READY) ## Compare with runnable 0.50, in an environment of its own
 	$(BIN)/python tests/benchmarks/joining.py
 	$(BIN)/python tests/benchmarks/interrupting.py
 	$(BIN)/python tests/benchmarks/sizes.py
+	$(BIN)/python tests/benchmarks/targets.py
+	$(BIN)/python tests/benchmarks/peers.py
 	PYTHONPATH=. $(BIN)/python tests/benchmarks/elsewhere.py
 
 clean: ## Remove what was built; the virtual environment too

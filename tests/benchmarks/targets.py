@@ -8,6 +8,7 @@ measured in a process of its own.
 """
 
 import asyncio
+import contextlib
 import gc
 import json
 import os
@@ -17,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -144,6 +146,93 @@ def read_log(steps: str) -> float:
     return whole / parsed
 
 
+def read_step(steps: str) -> float:
+    """Return how often a step, read alone, fits into reading the readable file."""
+    from runnable import get_run_log
+
+    chain(int(steps)).execute(parameters={"x": 0}, run_id="r1")
+    content = Path(".run_log_store/r1.json").read_bytes()
+    parsed = least(lambda: json.loads(content))
+    return least(lambda: get_run_log("r1").steps["s1"]) / parsed
+
+
+def listing(kind: str, count: str) -> float:
+    """Return the seconds that a list of runs takes."""
+    sys.path.insert(0, str(HERE.parents[1] / "support"))
+    import killing
+    import stores
+
+    from containers.plugins import Plugins
+
+    with killing.service(kind, Path.cwd()) as service:
+        store = Plugins().make_service("run_log_store", service)
+
+        def keep(number: int) -> None:
+            journal = store.create(f"r{number}", stores.START)
+            journal.append(stores.END)
+            journal.close()
+
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(keep, range(int(count))))
+        began = time.monotonic()
+        assert len(store.list_runs()) == int(count)
+        took = time.monotonic() - began
+        store.close()
+    return took
+
+
+def request(path: str) -> float:
+    """Return microseconds of a request of the example, beyond those of FastAPI."""
+    sys.path.insert(0, str(HERE.parents[2] / "docs" / "examples" / "service"))
+    import app as example
+    import httpx
+    from fastapi import FastAPI
+
+    plain = FastAPI()
+    answer = {"run_id": "r" * 40, "status": "SUCCESS", "text": "HELLO", "score": 5}
+
+    @plain.post(path)
+    async def ask(question: example.Question) -> dict[str, object]:
+        return answer
+
+    async def measured() -> float:
+        ours = example.create_app(Path.cwd())
+        async with ours.router.lifespan_context(ours):
+            costs = [await _cost(app, path) for app in (ours, plain)]
+        return 1e6 * (costs[0] - costs[1])
+
+    async def _cost(app: FastAPI, path: str, count: int = 100) -> float:
+        transport = httpx.ASGITransport(app)
+        found = []
+        async with httpx.AsyncClient(
+            transport=transport, base_url="http://a", headers={"X-Tenant": "ada"}
+        ) as client:
+            for _ in range(4):
+                began = time.process_time()
+                for _ in range(count):
+                    sent = await client.post(path, json={"prompt": "hello"})
+                    assert sent.status_code == 200
+                found.append((time.process_time() - began) / count)
+        return min(found)
+
+    return asyncio.run(measured())
+
+
+def printing(megabytes: str) -> float:
+    """Return how many megabytes more a step needs that prints so many."""
+    from runnable import PythonTask
+
+    def talk() -> None:
+        for _ in range(int(megabytes) * 10_000):
+            print("x" * 99)
+
+    PythonTask(name="s", function=lambda: print("warm")).as_pipeline().execute()
+    before = _peak_megabytes()
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
+        PythonTask(name="s", function=talk).as_pipeline().execute()
+    return _peak_megabytes() - before
+
+
 def importing(code: str, base: str) -> float:
     """Return milliseconds of CPU that a program takes, less those of another one."""
     return startup.cpu_ms(PYTHON, "-c", code) - startup.cpu_ms(PYTHON, "-c", base)
@@ -181,6 +270,12 @@ def command_over(code: str, *arguments: str) -> float:
     return took - startup.cpu_ms(PYTHON, "-c", code)
 
 
+def command_of(code: str, *arguments: str) -> float:
+    """Return how often a program fits into a command."""
+    took = command(*arguments)
+    return took / startup.cpu_ms(PYTHON, "-c", code)
+
+
 class Row(NamedTuple):
     """A figure and its target."""
 
@@ -194,6 +289,11 @@ class Row(NamedTuple):
 
 AUTHORING = "from runnable import Pipeline, PythonTask"
 DEFINITION = "import definition"
+STEP_NEEDS = (
+    "import typer, runnable.cli.nodes, runnable.sdk.start, runnable.sdk.single_step, "
+    "runnable.datastore.file_system, runnable.catalog.file_system, "
+    "runnable.secrets.dotenv, definition"
+)
 ROWS = [
     Row("no-op step, memory, 10 to 110", "B", 0.9, step, ("memory", "10", "110")),
     Row(
@@ -225,6 +325,21 @@ ROWS = [
         command_over,
         (DEFINITION, "execute", "script.py", "--no-progress"),
     ),
+    Row(
+        "runnable execute-single-node, of the imports it needs",
+        "x",
+        1.3,
+        command_of,
+        (STEP_NEEDS, "execute-single-node", "r1", "script.py", "s", "--mode", "python"),
+    ),
+    Row("request of the example service", "B", 12, request, ("/answers",)),
+    Row("the same, on the event loop", "B", 12, request, ("/answers/async",)),
+    Row("list 10,000 runs: files", "s", 0.3, listing, ("file-system", "10000")),
+    Row("list 10,000 runs: SQLite", "s", 0.3, listing, ("sqlite", "10000")),
+    Row("list 10,000 runs: PostgreSQL", "s", 0.5, listing, ("postgres", "10000")),
+    Row("list 10,000 runs: S3", "s", 10, listing, ("s3", "10000")),
+    Row("180 MB of printed output", "MB", 30, printing, ("180",)),
+    Row("one step of a log of 10,000, of json.loads", "x", 0.1, read_step, ("10000",)),
     Row("reading a log of 10,000 steps, of json.loads", "x", 2, read_log, ("10000",)),
 ]
 
