@@ -254,7 +254,7 @@ def _described(run_log: "RunLog") -> dict[str, object]:
         "tag": run_log.tag,
         "pipeline": name.get("name", "") if isinstance(name, dict) else "",
         "parameters": {key: it.value for key, it in run_log.parameters.items()},
-        "metrics": run_log.metrics(),
+        "metrics": run_log.metrics,
         "steps": {
             step.internal_name: step.status
             for step in run_log.all_steps()

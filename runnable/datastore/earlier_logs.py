@@ -93,4 +93,4 @@ def ends_of(log: RunLog) -> tuple[Record, Record | None]:
     )
     has_ended = log.status in {defaults.SUCCESS, defaults.FAIL, defaults.CANCELLED}
     at = max((it.end_time for it in attempts), default="")
-    return first, RunFinished(at, log.status, log.metrics()) if has_ended else None
+    return first, RunFinished(at, log.status, log.metrics) if has_ended else None

@@ -127,7 +127,7 @@ class AmbiguousRunIdError(StoreError):
         )
 
 
-class ArtifactNotFoundError(StoreError):
+class ArtifactNotFoundError(StoreError, KeyError):
     """A run has no such value, file or object."""
 
     def __init__(self, name: str, problem: str) -> None:
@@ -137,6 +137,22 @@ class ArtifactNotFoundError(StoreError):
 
     def __str__(self) -> str:
         return f"{self.name!r} {self.problem}"
+
+
+class OutputTypeError(StoreError, TypeError):
+    """An output of a run is not of the type that was asked for."""
+
+    def __init__(self, name: str, kind: object, value: object, why: str) -> None:
+        super().__init__(name, kind, value, why)
+        self.name = name
+        self.kind = kind
+        self.value = value
+        self.why = why
+
+    def __str__(self) -> str:
+        wanted = self.kind.__qualname__ if isinstance(self.kind, type) else self.kind
+        found = type(self.value).__qualname__
+        return f"Output {self.name!r} is a {found}, not a {wanted}: {self.why}"
 
 
 class BranchLogNotFoundError(StoreError):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import JsonValue, PrivateAttr
 
@@ -14,6 +14,7 @@ from runnable.datastore.errors import (
 )
 from runnable.datastore.log_entries import StepEntry
 from runnable.datastore.outlines import branches_of, entries_of, metrics_of, steps_of
+from runnable.datastore.outputs import Outputs, as_type
 from runnable.datastore.parameters import Parameter
 from runnable.datastore.run_files import (
     ExecutionLog,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 _JOB = "job"
+T = TypeVar("T")
 
 
 class RunLog(Model):
@@ -74,6 +76,50 @@ class RunLog(Model):
         """Set where the files of the run are read from."""
         self._reader = Reader(source)
 
+    @property
+    def outputs(self) -> Outputs:
+        """What the steps have returned, by name, as it is at the end of the run.
+
+        Values are plain Python values; an object is loaded when it is looked up.
+
+        Example:
+            >>> from runnable import Pipeline, PythonTask
+            >>> def mean(xs):
+            ...     return sum(xs) / len(xs)
+            >>> pipeline = PythonTask(function=mean, returns=["average"]).as_pipeline()
+            >>> in_memory = {"run_log_store": {"type": "memory"},
+            ...              "catalog": {"type": "do-nothing"}}
+            >>> run_log = pipeline.execute(parameters={"xs": [1, 2]}, services=in_memory)
+            >>> run_log.outputs
+            {'average': 1.5}
+            >>> run_log["average"], run_log.output("average", float)
+            (1.5, 1.5)
+        """
+
+        def returned() -> set[str]:
+            attempts = (it for part in self._parts() for it in part.attempts)
+            return {name for attempt in attempts for name in attempt.output_parameters}
+
+        return Outputs(self.run_id, self.parameters, returned)
+
+    def output(self, name: str, kind: type[T]) -> T:
+        """Return an output of the run as an object of a type.
+
+        Args:
+            name: The name under which it was returned.
+            kind: A class, such as `float`, `list[int]`, a dataclass or a model, which
+                is made of the recorded mapping.
+
+        Raises:
+            ArtifactNotFoundError: If nothing of this name was returned.
+            OutputTypeError: If it is not of the type.
+        """
+        return as_type(name, self[name], kind)
+
+    def __getitem__(self, name: str) -> object:
+        """Return a value by its name; see `artifact`."""
+        return self.artifact(name)
+
     def artifact(self, name: str, step: str = "") -> object:
         """Return a value, a metric or an object that the run has made.
 
@@ -95,6 +141,8 @@ class RunLog(Model):
             >>> run_log.artifact("x")
             3
         """
+        if not step and name in self.parameters:
+            return self.parameters[name].get_value()
         known: dict[str, AnyParameter] = {}
         for part in self._parts():
             if step in {"", part.path}:
@@ -193,7 +241,7 @@ class RunLog(Model):
             "Final Parameters": {
                 name: it.value for name, it in self.parameters.items()
             },
-            "Collected metrics": self.metrics(),
+            "Collected metrics": self.metrics,
         }
 
     def counts(self) -> dict[str, dict[str, int]]:
@@ -235,8 +283,9 @@ class RunLog(Model):
         title = escape(f"{self.run_id}: {self.status}")
         return f"<p><b>{title}</b></p>{self.to_svg()}"
 
+    @property
     def metrics(self) -> dict[str, JsonValue]:
-        """Return every metric by name, the latest of each name."""
+        """Every metric by name, the latest of each name."""
         return dict(metrics_of(self.steps)) | {
             # Values that a map reduced from its branches.
             name: parameter.get_value()

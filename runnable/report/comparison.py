@@ -76,7 +76,7 @@ def _facts(run_log: RunLog) -> Iterator[tuple[str, object]]:
     yield "status", run_log.status
     yield "tag", run_log.tag
     yield "pipeline", run_log.dag_hash or ""
-    metrics = run_log.metrics()
+    metrics = run_log.metrics
     for name, parameter in run_log.parameters.items():
         kind = "metric" if name in metrics else "parameter"
         yield f"{kind} {name}", parameter.value

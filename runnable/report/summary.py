@@ -43,7 +43,7 @@ def summarise(run_log: RunLog) -> str:
     lines += _table("Notes", list(_notes(run_log)))
     lines += _table("Steps", list(_steps(run_log)))
     lines += _table(
-        "Metrics", [(name, shown_metric(it)) for name, it in run_log.metrics().items()]
+        "Metrics", [(name, shown_metric(it)) for name, it in run_log.metrics.items()]
     )
     lines += _table("Artifacts", _artifacts(run_log))
     lines += _table("Ran with", list(provenance(run_log).items()))

@@ -114,7 +114,7 @@ def as_page(drawn: Timeline) -> str:
         run=drawn,
         good=drawn.statuses.get(defaults.SUCCESS, 0),
         ran=sum(drawn.statuses.values()),
-        metrics=_shown(drawn.run_log.metrics()),
+        metrics=_shown(drawn.run_log.metrics),
         parameters=_shown({k: it.value for k, it in drawn.run_log.parameters.items()}),
         slowest=max(steps, key=lambda bar: bar.worked, default=None),
         failures=failures[:_MOST_FAILURES],

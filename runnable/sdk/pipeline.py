@@ -227,7 +227,7 @@ class Pipeline(AnyPipeline):
         >>> in_memory = {"run_log_store": {"type": "memory"},
         ...              "catalog": {"type": "do-nothing"}}
         >>> run_log = pipeline.execute(parameters={"x": 21}, services=in_memory)
-        >>> run_log.status, run_log.metrics()
+        >>> run_log.status, run_log.metrics
         ('SUCCESS', {'y': 42})
     """
 

@@ -127,7 +127,7 @@ class ListPages:
     def _side(self, run_id: str) -> "_Side":
         with self._library.reading(run_id) as read:
             run_log = read.run_log
-            facts, metrics = facts_of(run_log), run_log.metrics()
+            facts, metrics = facts_of(run_log), run_log.metrics
             return _Side(run_id, run_log.status, facts, metrics)
 
 

@@ -149,7 +149,7 @@ class RunPages:
 
 def _overview(asked: _TabRequest) -> dict[str, Any]:
     run_log = asked.run_log
-    metrics = list(run_log.metrics().items())
+    metrics = list(run_log.metrics.items())
     return {"overview": overview(run_log), "metrics": metrics[:8]}
 
 
@@ -204,7 +204,7 @@ def _parameters(asked: _TabRequest) -> dict[str, Any]:
 
 
 def _metrics(asked: _TabRequest) -> dict[str, Any]:
-    return {"metrics": list(asked.run_log.metrics().items())}
+    return {"metrics": list(asked.run_log.metrics.items())}
 
 
 def _artifacts(asked: _TabRequest) -> dict[str, Any]:

@@ -180,7 +180,7 @@ def test_D57_text_of_a_reducer_can_do_nothing_else():
 
 def test_D58_reduced_metrics_are_metrics():
     branch = one("s", lambda x: x, metric("score")).as_pipeline()
-    assert executed(mapped(branch, reducer="max"), xs=[1, 2]).metrics() == {"score": 2}
+    assert executed(mapped(branch, reducer="max"), xs=[1, 2]).metrics == {"score": 2}
 
 
 @pytest.mark.parametrize("value", [1, "true", None])

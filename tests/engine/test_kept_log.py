@@ -55,7 +55,7 @@ def test_it_is_what_the_store_reads_back(kind, tmp_path):
     run_log = pipeline().execute(run_id="r1", services=services)
     again = store.get_run_log_by_id("r1")
     assert run_log.model_dump() == again.model_dump()
-    assert run_log.metrics() == again.metrics() == {"total": 12}
+    assert run_log.metrics == again.metrics == {"total": 12}
     assert [it.internal_name for it in run_log.all_steps()] == [
         it.internal_name for it in again.all_steps()
     ]

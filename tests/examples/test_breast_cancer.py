@@ -30,7 +30,7 @@ def test_the_script_tracks_everything():
         assert text in finished.stdout
 
     run_log = get_run_log(run_id)
-    metrics = run_log.metrics()
+    metrics = run_log.metrics
     assert metrics["accuracy"] > 0.95
     assert metrics["roc_auc"] > 0.99
     picture = Path(".catalog", run_id, "roc_curve.png").read_bytes()

@@ -20,7 +20,7 @@ def test_the_best_candidate_is_kept():
     (file,) = Path(".run_log_store").glob("*.json")
     run_log = get_run_log(file.stem)
     assert run_log.status == "SUCCESS"
-    assert run_log.metrics()["best accuracy"] > 0.97
+    assert run_log.metrics["best accuracy"] > 0.97
     assert len(run_log.parameters["accuracy"].value) == 4
     assert list(run_log.steps["decide"].branches) == ["decide.good"]
     assert run_log.parameters["model"].get_value().predict([[0.0] * 30]).shape == (1,)

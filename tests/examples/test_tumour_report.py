@@ -37,7 +37,7 @@ def test_the_script_runs_the_notebook():
     assert height > 200
 
     run_log = get_run_log(stored.parts[1])
-    assert round(run_log.metrics()["difference"], 2) == 1.51
+    assert round(run_log.metrics["difference"], 2) == 1.51
     assert set(run_log.parameters["means"].value) == {"malignant", "benign"}
     assert (FOLDER / "report.ipynb").read_bytes() == before
     assert sorted(it.name for it in FOLDER.iterdir() if it.suffix) == [

@@ -245,7 +245,7 @@ def test_a_map_collects_in_the_order_of_the_items(parallelism, in_memory):
         "same": [3.0, 1.0, 2.0, 3.0],
     }
     assert run_log.parameters["same"].kind == "metric"
-    assert run_log.metrics() == {"same": [3.0, 1.0, 2.0, 3.0]}
+    assert run_log.metrics == {"same": [3.0, 1.0, 2.0, 3.0]}
     assert list(run_log.steps["m"].branches) == ["m.3", "m.1", "m.2", "m.3~2"]
     attempt = run_log.search_step_by_internal_name("m.1.s")[0].attempts[0]
     assert {name: it.value for name, it in attempt.input_parameters.items()} == {"x": 1}

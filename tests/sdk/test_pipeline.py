@@ -87,7 +87,7 @@ def test_values_flow_by_name(in_memory):
     assert run_log.status == "SUCCESS"
     assert (run_log.run_id, run_log.tag) == ("r1", "t")
     assert list(run_log.steps) == ["a", "b", "later", "success"]
-    assert run_log.metrics() == {"z": 11}
+    assert run_log.metrics == {"z": 11}
     attempt = run_log.steps["b"].attempts[0]
     assert attempt.input_parameters["x"].value == 1
     assert attempt.output_parameters["z"].value == 11

@@ -118,7 +118,7 @@ def test_every_kind_of_step():
     values = {name: it.value for name, it in run_log.parameters.items()}
     expected = {"xs": [1, 2], "x": 1, "y": 1, "z": 5, "done": True, "text": "said"}
     assert values == expected
-    assert run_log.metrics() == {"y": 1}
+    assert run_log.metrics == {"y": 1}
     assert len(run_log.steps["try"].attempts) == 2
     assert list(run_log.steps["both"].branches) == ["both.left%2Eone", "both.right"]
     assert len(run_log.steps["again"].branches) == 3

@@ -103,7 +103,7 @@ def test_values_of_all_kinds_come_back():
     run_log = Pipeline(steps=[step, use]).execute(parameters={"seed": {"a": 1}})
     assert run_log.parameters["point"].value == {"x": 1, "y": 2}
     assert run_log.parameters["said"].value == "called"
-    assert run_log.metrics() == {"score": 0.5}
+    assert run_log.metrics == {"score": 0.5}
 
 
 def test_a_model_of_the_script_becomes_a_mapping():

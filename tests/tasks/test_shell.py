@@ -58,7 +58,7 @@ def test_parameters_and_returns_are_variables(way, in_memory):
         "s",
     )
     run_log = run(step, in_memory, way, x=41, text="a b", list=[1, {"k": None}])
-    assert run_log.metrics() == {"z": 42}
+    assert run_log.metrics == {"z": 42}
     assert run_log.parameters["y"].value == "a b"
     assert run_log.parameters["s"].value == [1, {"k": None}]
 

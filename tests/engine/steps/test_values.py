@@ -67,7 +67,7 @@ def test_each_kind_is_kept_as_declared(in_memory):
     run_log = executed(lambda: (1, 0.5, {1, 2}), returns, in_memory)
     kinds = {name: it.kind for name, it in run_log.parameters.items()}
     assert kinds == {"plain": "json", "score": "metric", "made": "object"}
-    assert run_log.metrics() == {"score": 0.5}
+    assert run_log.metrics == {"score": 0.5}
 
 
 def test_a_map_of_metrics_is_a_metric_and_of_objects_an_object(in_memory):
@@ -81,7 +81,7 @@ def test_a_map_of_metrics_is_a_metric_and_of_objects_an_object(in_memory):
     run_log = Pipeline(steps=[mapped]).execute(
         parameters={"xs": [1, 2]}, services=in_memory
     )
-    assert run_log.metrics() == {"m": [1, 2]}
+    assert run_log.metrics == {"m": [1, 2]}
     assert run_log.parameters["o"].kind == "object"
 
 
