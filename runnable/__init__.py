@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         load_pipeline,
         runs_to_frame,
         set_stream_queue,
+        task,
         truncate_value,
     )
     from runnable.tasks import json as json
@@ -82,6 +83,7 @@ __all__ = [
     "runs_to_frame",
     "set_stream_queue",
     "summarise",
+    "task",
     "truncate_value",
     "workdir",
 ]
@@ -118,6 +120,7 @@ _HOMES = {
         "load_pipeline",
         "runs_to_frame",
         "set_stream_queue",
+        "task",
         "truncate_value",
     ],
     "runnable.tasks": ["json", "metric", "pickled"],

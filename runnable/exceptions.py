@@ -25,7 +25,7 @@ The tree of their classes::
     │   ├── StepTimeoutError
     │   ├── StreamEndError
     │   ├── WorkerError
-    │   ├── ReturnsError
+    │   ├── ReturnsError, FieldMissingError
     │   ├── ValueNotStorableError
     │   ├── ValueTooLongError
     │   ├── ObjectNotPicklableError, ObjectNotLoadableError
@@ -38,7 +38,7 @@ The tree of their classes::
         ├── RunLogExistsError, RunLogNotFoundError, RunLogDamagedError,
         │   RunLogContinuedError, RunUnderWayError, RunsNotDeletedError
         ├── StepLogNotFoundError, BranchLogNotFoundError, JobLogNotFoundError
-        ├── AmbiguousRunIdError, ArtifactNotFoundError
+        ├── AmbiguousRunIdError, ArtifactNotFoundError, OutputTypeError
         ├── EntityNotFoundError
         └── CatalogError
             └── ObjectDamagedError
@@ -70,6 +70,7 @@ if TYPE_CHECKING:
         JobLogNotFoundError,
         ObjectNotLoadableError,
         ObjectNotPicklableError,
+        OutputTypeError,
         RetryValidationError,
         RunLogContinuedError,
         RunLogDamagedError,
@@ -108,6 +109,7 @@ if TYPE_CHECKING:
     )
     from runnable.parameters.errors import (
         BindingError,
+        FieldMissingError,
         ParameterMissingError,
         ParametersMissingError,
         ReductionError,
@@ -147,6 +149,7 @@ __all__ = [
     "EntityNotFoundError",
     "ExecutionCancelledError",
     "ExecutionFailedError",
+    "FieldMissingError",
     "GraphError",
     "JobLogNotFoundError",
     "NodeMethodCallError",
@@ -154,6 +157,7 @@ __all__ = [
     "ObjectDamagedError",
     "ObjectNotLoadableError",
     "ObjectNotPicklableError",
+    "OutputTypeError",
     "ParameterMissingError",
     "ParametersFileError",
     "ParametersMissingError",
@@ -201,6 +205,7 @@ _HOMES = {
         "JobLogNotFoundError",
         "ObjectNotLoadableError",
         "ObjectNotPicklableError",
+        "OutputTypeError",
         "RetryValidationError",
         "RunLogContinuedError",
         "RunLogDamagedError",
@@ -239,6 +244,7 @@ _HOMES = {
     ],
     "runnable.parameters.errors": [
         "BindingError",
+        "FieldMissingError",
         "ParameterMissingError",
         "ParametersMissingError",
         "ReductionError",

@@ -87,9 +87,9 @@ class RunLog(Model):
             >>> def mean(xs):
             ...     return sum(xs) / len(xs)
             >>> pipeline = PythonTask(function=mean, returns=["average"]).as_pipeline()
-            >>> in_memory = {"run_log_store": {"type": "memory"},
-            ...              "catalog": {"type": "do-nothing"}}
-            >>> run_log = pipeline.execute(parameters={"xs": [1, 2]}, services=in_memory)
+            >>> services = {"run_log_store": {"type": "memory"},
+            ...             "catalog": {"type": "do-nothing"}}
+            >>> run_log = pipeline.execute(parameters={"xs": [1, 2]}, services=services)
             >>> run_log.outputs
             {'average': 1.5}
             >>> run_log["average"], run_log.output("average", float)

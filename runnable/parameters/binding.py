@@ -78,6 +78,23 @@ def _resolve_one_by_one(function: Callable[..., object]) -> dict[str, Any]:
     return resolved
 
 
+def annotations_of(function: Callable[..., object]) -> dict[str, Any]:
+    """Return the annotations of a function, as far as they can be resolved.
+
+    Args:
+        function: Anything that can be called.
+
+    Example:
+        >>> annotations_of(lambda x: x)
+        {}
+    """
+    function = _unwrap(function)
+    try:
+        return typing.get_type_hints(function, include_extras=True)
+    except (NameError, TypeError, AttributeError):
+        return _resolve_one_by_one(function)
+
+
 class Binder:
     """Binds parameters to one function; reads its signature once.
 
@@ -117,11 +134,7 @@ class Binder:
 
     @cached_property
     def _annotations(self) -> dict[str, Any]:
-        function = _unwrap(self._function)
-        try:
-            return typing.get_type_hints(function, include_extras=True)
-        except (NameError, TypeError, AttributeError):
-            return _resolve_one_by_one(function)
+        return annotations_of(self._function)
 
     @property
     def may_return_none(self) -> bool:

@@ -127,6 +127,22 @@ class ReturnsError(RunError):
         )
 
 
+class FieldMissingError(RunError):
+    """A function returned something without a field that its annotation has."""
+
+    def __init__(self, function: str, field: str, kind: str) -> None:
+        super().__init__(function, field, kind)
+        self.function = function
+        self.field = field
+        self.kind = kind
+
+    def __str__(self) -> str:
+        return (
+            f"{self.function}() returned a {self.kind} without {self.field!r}, which "
+            "the annotation of what it returns has. Return it, or declare `returns`."
+        )
+
+
 class ReductionError(RunError):
     """The reducer of a map failed; its exception is the cause."""
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from runnable.datastore.frames import runs_to_frame
     from runnable.graph import Backoff
     from runnable.sdk.composites import CompositeStep, Conditional, Loop, Map, Parallel
+    from runnable.sdk.decorator import task
     from runnable.sdk.discovery import collect
     from runnable.sdk.jobs import NotebookJob, PythonJob, ShellJob
     from runnable.sdk.pipeline import AsyncPipeline, Pipeline, Step
@@ -83,6 +84,7 @@ __all__ = [
     "pickled",
     "runs_to_frame",
     "set_stream_queue",
+    "task",
     "truncate_value",
 ]
 
@@ -100,6 +102,7 @@ _ELSEWHERE = {
     "truncate_value": "runnable.sdk.stream_queue",
     "load_pipeline": "runnable.sdk.yaml_pipeline",
     "find_problems": "runnable.sdk.rehearsal",
+    "task": "runnable.sdk.decorator",
     "Catalog": "runnable.sdk.task_options",
     "NotebookJob": "runnable.sdk.jobs",
     "PythonJob": "runnable.sdk.jobs",

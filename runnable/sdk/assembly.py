@@ -70,7 +70,7 @@ def assemble(steps: Sequence[AnyStep], name: str, description: str) -> Graph:
 
 def _add(nodes: dict[str, Node], node: Node) -> list[str]:
     if node.name in nodes:
-        return [f"two steps have the name {node.name!r}"]
+        return [f"two steps have the name {node.name!r}; give one another name=..."]
     nodes[node.name] = node
     return wrong_name(node.name)
 

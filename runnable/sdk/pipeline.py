@@ -6,10 +6,11 @@ turned into a pipeline of its own), so they are in one module.
 
 import abc
 import contextlib
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from typing import TYPE_CHECKING, Self, cast
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Self, cast
 
 from pydantic import (
+    BeforeValidator,
     ConfigDict,
     InstanceOf,
     PrivateAttr,
@@ -25,6 +26,7 @@ from runnable.graph import (
     StepNode,
     unprovided_parameters,
 )
+from runnable.parameters import shortened
 from runnable.scope.options import Options
 from runnable.sdk.assembly import assemble
 from runnable.sdk.definition import Definition
@@ -35,6 +37,10 @@ if TYPE_CHECKING:
     from runnable.datastore import RunLog
     from runnable.pictures import Chart
     from runnable.sdk.services import AnyRunContainer
+
+
+MAKE_STEP = "__runnable_step__"
+"""The attribute of a function that makes its step; see `runnable.task`."""
 
 
 class AnyPipeline(Definition, abc.ABC):
@@ -128,7 +134,15 @@ class Step(Definition, abc.ABC):
             for key in wrong:
                 hint = did_you_mean(key, cls.model_fields)
                 raise ValueError(f"there is no setting {key!r}. {hint}")
+        if not settings.get("name") and (name := cls._default_name(settings)):
+            settings = {**settings, "name": name}
         return settings
+
+    @classmethod
+    def _default_name(cls, settings: Mapping[str, object]) -> str:
+        """Return the name of a step that is given none; empty if it needs one."""
+        del settings
+        return ""
 
     @model_validator(mode="after")
     def _check_ends(self) -> Self:
@@ -211,6 +225,28 @@ class Step(Definition, abc.ABC):
         """
 
 
+def _as_steps(given: object) -> object:
+    """Replace functions that were declared to be tasks by their steps."""
+    if not isinstance(given, Sequence) or isinstance(given, str):
+        return given
+    return [_as_step(it) for it in cast("Sequence[object]", given)]
+
+
+def _as_step(given: object) -> object:
+    if isinstance(given, Step):
+        return given
+    if not callable(given):
+        raise ValueError(f"{shortened(given)} is not a step")  # noqa: TRY004 - pydantic's
+    make = getattr(given, MAKE_STEP, None)
+    if make is None:
+        name = getattr(given, "__name__", type(given).__name__)
+        raise DefinitionError(
+            f"{name!r} is a function, not a step; decorate it with @task, or write "
+            f"PythonTask(function={name})"
+        )
+    return make(given)
+
+
 class Pipeline(AnyPipeline):
     """Steps that follow each other; a value that any number of runs share.
 
@@ -231,7 +267,10 @@ class Pipeline(AnyPipeline):
         ('SUCCESS', {'y': 42})
     """
 
-    steps: Sequence[InstanceOf[Step]]
+    steps: Annotated[
+        Sequence[InstanceOf[Step] | Callable[..., object]], BeforeValidator(_as_steps)
+    ]
+    """Steps, or functions that `@task` has declared to be tasks."""
     name: str = ""
     description: str = ""
     internal_branch_name: str = ""
@@ -252,7 +291,8 @@ class Pipeline(AnyPipeline):
         )
 
     def _make_graph(self) -> Graph:
-        return assemble(self.steps, self.name, self.description)
+        steps = cast("Sequence[Step]", self.steps)
+        return assemble(steps, self.name, self.description)
 
     def _file(self) -> str:
         """Return the file that describes this pipeline; empty if Python does."""
@@ -434,7 +474,7 @@ class Pipeline(AnyPipeline):
 class GraphPipeline(Pipeline):
     """A pipeline with a ready-made graph, such as that of a file."""
 
-    steps: Sequence[InstanceOf[Step]] = ()
+    steps: Sequence[InstanceOf[Step] | Callable[..., object]] = ()
     dag: SkipValidation[Graph]
     file: str = ""
     """The file that describes it, if one does."""

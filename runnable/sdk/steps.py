@@ -1,5 +1,8 @@
 """The kinds of steps that an author writes."""
 
+from collections.abc import Mapping
+from functools import partial
+from pathlib import PurePath
 from typing import Protocol, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
@@ -181,14 +184,33 @@ class PythonTask(PythonSettings, TaskStep):
 
     Its arguments are parameters of the same names; what it returns becomes the
     parameters that `returns` declares. Any callable will do: functions of the script
-    that runs, lambdas, closures, partials, methods.
+    that runs, lambdas, closures, partials, methods. The step is named after its
+    function, unless it is given a name; a function that is annotated to return a
+    `TypedDict`, a `NamedTuple`, a dataclass or a model needs no `returns`.
 
     Example:
         >>> def fit(rows: list[float]) -> float:
         ...     return sum(rows) / len(rows)
-        >>> PythonTask(name="fit", function=fit, returns=["mean"]).command_type
-        'python'
+        >>> step = PythonTask(function=fit, returns=["mean"])
+        >>> step.name, step.command_type
+        ('fit', 'python')
     """
+
+    name: str = ""
+    """Unique within its pipeline; that of the function, if not given."""
+
+    @classmethod
+    def _default_name(cls, settings: Mapping[str, object]) -> str:
+        function = settings.get("function")
+        while isinstance(function, partial):
+            function = function.func
+        name = getattr(function, "__name__", "")
+        if name == "<lambda>":
+            raise ValueError("a lambda has no name; give the step one: name=...")
+        if not name and callable(function):
+            kind = type(function).__qualname__
+            raise ValueError(f"an object of {kind} has no name; give one: name=...")
+        return str(name)
 
 
 class AsyncPythonTask(AsyncPythonSettings, PythonTask):
@@ -226,13 +248,20 @@ class NotebookTask(NotebookSettings, TaskStep):
 
     Parameters are variables, set in a cell after the one tagged `parameters`; what it
     returns are variables that it has at its end. The notebook with its outputs goes to
-    the catalog.
+    the catalog. The step is named after the notebook, unless it is given a name.
 
     Example:
-        >>> report = NotebookTask(name="report", notebook="report.ipynb")
-        >>> report.command_type
-        'notebook'
+        >>> report = NotebookTask(notebook="reports/daily.ipynb")
+        >>> report.name, report.command_type
+        ('daily', 'notebook')
     """
+
+    name: str = ""
+    """Unique within its pipeline; that of the notebook, if not given."""
+
+    @classmethod
+    def _default_name(cls, settings: Mapping[str, object]) -> str:
+        return PurePath(str(settings.get("notebook", ""))).stem
 
 
 class Success(BaseModel):

@@ -1,7 +1,7 @@
 """The settings of each kind of task, for steps and jobs alike."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
@@ -24,6 +24,7 @@ from runnable.tasks import (
     TaskReturns,
     as_returns,
 )
+from runnable.tasks.named_returns import named_returns
 
 
 class Catalog(BaseModel):
@@ -126,11 +127,17 @@ class PythonSettings(_OfOneKind):
 
     def make_task(self) -> BaseTaskType:
         """Make the task that calls the function."""
-        return PythonTaskType(
-            function=self.function,
-            returns=as_returns(self.returns),
-            secrets=list(self.secrets),
-        )
+        return PythonTaskType(**self._settings())
+
+    def _settings(self) -> dict[str, Any]:
+        returns = as_returns(self.returns)
+        named = [] if returns else named_returns(self.function)
+        return {
+            "function": self.function,
+            "returns": returns or named,
+            "returns_record": bool(named),
+            "secrets": list(self.secrets),
+        }
 
 
 class AsyncPythonSettings(PythonSettings):
@@ -141,10 +148,7 @@ class AsyncPythonSettings(PythonSettings):
     def make_task(self) -> BaseTaskType:
         """Make the task that calls the function."""
         return AsyncPythonTaskType(
-            function=self.function,
-            returns=as_returns(self.returns),
-            secrets=list(self.secrets),
-            stream_end_type=self.stream_end_type,
+            **self._settings(), stream_end_type=self.stream_end_type
         )
 
 

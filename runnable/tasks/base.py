@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Annotated, NamedTuple, Protocol, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, JsonValue
 
@@ -119,6 +119,16 @@ class BaseTaskType(BaseModel):
     def identity(self) -> JsonValue:
         """Return what changes whenever the task would do something else."""
         return self.describe()
+
+    def values_of(self, result: object) -> tuple[object, ...]:
+        """Return the values that a call returned, one for each that is declared.
+
+        Args:
+            result: What the call returned: one value, or a tuple of several.
+        """
+        if isinstance(result, tuple):
+            return cast("tuple[object, ...]", result)
+        return (result,)
 
     def check(self) -> None:
         """Refuse a task that cannot run, as far as can be seen before it does.

@@ -9,6 +9,7 @@ from pydantic import Field, JsonValue
 
 from runnable.errors import DefinitionError, RunnableError, did_you_mean
 from runnable.parameters import Binder, Offer, identity_with_helpers, name_of
+from runnable.parameters.records import values_of
 from runnable.tasks.base import BaseTaskType, Call
 
 
@@ -24,6 +25,8 @@ class PythonTaskType(BaseTaskType):
     task_type: str = "python"
     function: Callable[..., object] | None = Field(default=None, exclude=True)
     """The function itself; imported by the dotted name in `command` if not given."""
+    returns_record: bool = Field(default=False, exclude=True)
+    """Whether it returns one record, whose fields are what `returns` declares."""
     stream_end_type: str = "done"
     """The `type` of the event in which a generator yields what it returns."""
 
@@ -54,6 +57,13 @@ class PythonTaskType(BaseTaskType):
         """Choose and convert the arguments of the function."""
         args, kwargs = self.binder.bind(offers)
         return Call(self.resolved, args, kwargs, stream_end_type=self.stream_end_type)
+
+    def values_of(self, result: object) -> tuple[object, ...]:
+        """Return the values that a call returned; of a record, those of its fields."""
+        if not self.returns_record:
+            return super().values_of(result)
+        names = [declared.name for declared in self.returns]
+        return values_of(self.command, result, names)
 
     def check_given(self, offers: Mapping[str, Offer]) -> list[RunnableError]:
         """Check whether values can become arguments of the function."""

@@ -4,7 +4,7 @@ import pickle
 
 import pytest
 
-from runnable import Catalog, Map, Pipeline, PythonJob, PythonTask, Stub
+from runnable import Catalog, Map, Pipeline, PythonJob, PythonTask, ShellTask, Stub
 from runnable.exceptions import DefinitionError, SettingsError
 
 
@@ -27,14 +27,14 @@ IN_STEP = {"name": "s", "function": work}
             lambda: PythonTask(**IN_STEP, retries=-1, timeout_seconds="soon"),
             "retries: Input should be greater than or equal to 0; it is -1; timeout_",
         ),
-        (lambda: PythonTask(function=work), "PythonTask: name is needed"),
+        (lambda: ShellTask(command="true"), "ShellTask: name is needed"),
         (
             lambda: Pipeline(steps=STEP, name="p"),
             "Pipeline 'p': steps: Input should be an instance of Sequence; it is Pyth",
         ),
         (
-            lambda: Pipeline(steps=[work]),
-            "steps.0: Input should be an instance of Step",
+            lambda: Pipeline(steps=[3]),
+            "steps: 3 is not a step",
         ),
         (lambda: Pipeline(steps=[STEP], nme="p"), "Pipeline: there is no setting nme"),
         (

@@ -121,7 +121,7 @@ def outputs(
 
     Args:
         task: The task.
-        result: What its call returned: one value, or a tuple of several.
+        result: What its call returned.
         path: The path of the step, under which objects are stored.
         env: The environment of the run.
 
@@ -130,14 +130,13 @@ def outputs(
 
     Raises:
         ReturnsError: If there are more or fewer values than declared.
+        FieldMissingError: If a record lacks a field.
         ValueNotStorableError: If a value is not what was declared.
     """
     declared = task.returns
     if not declared:
         return {}
-    values: tuple[object, ...] = (result,)
-    if isinstance(result, tuple):
-        values = cast("tuple[object, ...]", result)
+    values = task.values_of(result)
     if len(values) != len(declared):
         names = [one.name for one in declared]
         raise ReturnsError(task.command, names, len(values))

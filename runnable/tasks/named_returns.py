@@ -1,0 +1,43 @@
+"""Declare what a function returns by its annotation."""
+
+import typing
+from collections.abc import Callable
+from typing import Any
+
+from runnable.parameters.binding import annotations_of
+from runnable.parameters.records import fields_of, is_json
+from runnable.tasks.returns import TaskReturns, json, metric, pickled
+
+
+def named_returns(function: Callable[..., object]) -> list[TaskReturns]:
+    """Return a declaration for each field of the record that a function returns.
+
+    A field is returned as JSON, or as an object if it cannot be JSON, unless its
+    annotation says what it is: `Annotated[float, metric]`.
+
+    Args:
+        function: Any callable.
+
+    Returns:
+        None if its annotation is no record: an empty list.
+
+    Example:
+        >>> from typing import Annotated, TypedDict
+        >>> class Fitted(TypedDict):
+        ...     model: slice
+        ...     accuracy: Annotated[float, metric]
+        >>> def fit(rows: list[int]) -> Fitted: ...
+        >>> [(it.name, it.kind) for it in named_returns(fit)]
+        [('model', 'object'), ('accuracy', 'metric')]
+    """
+    fields = fields_of(annotations_of(function).get("return"))
+    return [_declared(name, hint) for name, hint in fields.items()]
+
+
+def _declared(name: str, hint: Any) -> TaskReturns:  # annotations have no common type
+    if typing.get_origin(hint) is typing.Annotated:
+        for said in typing.get_args(hint)[1:]:
+            if said in {json, metric, pickled}:
+                made: TaskReturns = said(name)
+                return made
+    return json(name) if is_json(hint) else pickled(name)
