@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from runnable.sdk.jobs import NotebookJob, PythonJob, ShellJob
     from runnable.sdk.pipeline import AsyncPipeline, Pipeline, Step
     from runnable.sdk.rehearsal import find_problems
+    from runnable.sdk.run_options import Config
     from runnable.sdk.runs import (
         delete_runs,
         find_run_id,
@@ -55,6 +56,7 @@ __all__ = [
     "Catalog",
     "CompositeStep",
     "Conditional",
+    "Config",
     "Fail",
     "Loop",
     "Map",
@@ -103,6 +105,7 @@ _ELSEWHERE = {
     "load_pipeline": "runnable.sdk.yaml_pipeline",
     "find_problems": "runnable.sdk.rehearsal",
     "task": "runnable.sdk.decorator",
+    "Config": "runnable.sdk.run_options",
     "Catalog": "runnable.sdk.task_options",
     "NotebookJob": "runnable.sdk.jobs",
     "PythonJob": "runnable.sdk.jobs",

@@ -1,13 +1,12 @@
 """Jobs: one task, run on its own and tracked like a pipeline."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, Unpack
 
 from pydantic import ConfigDict, model_validator
 
 from runnable.errors import DefinitionError
 from runnable.graph import NO_FILES, Graph, JobNode, Need
-from runnable.scope.options import Options
+from runnable.sdk.run_options import RunOptions, asked, takes_run_options
 from runnable.sdk.run_request import RunRequest
 from runnable.sdk.task_options import (
     NotebookSettings,
@@ -19,7 +18,6 @@ from runnable.sdk.task_options import (
 if TYPE_CHECKING:
     # Whoever only defines a job needs none of what runs it.
     from runnable.datastore import RunLog
-    from runnable.sdk.services import AnyRunContainer
 
 
 class Job(TaskSettings):
@@ -62,31 +60,14 @@ class Job(TaskSettings):
         graph = Graph("job", {"job": node})
         return RunRequest(graph=graph, needs=needs, reference=self.reference)
 
-    def execute(  # noqa: PLR0913 - as documented, most by keyword
-        self,
-        configuration_file: str = "",
-        job_id: str = "",
-        tag: str = "",
-        parameters_file: str = "",
-        log_level: str = "",
-        *,
-        parameters: Mapping[str, object] | None = None,
-        services: Mapping[str, object] | None = None,
-        container: "AnyRunContainer | None" = None,
-        progress: bool = False,
-    ) -> "RunLog":
+    @takes_run_options
+    def execute(self, *earlier: str, **options: Unpack[RunOptions]) -> "RunLog":
         """Run this job, and wait for its end.
 
         Args:
-            configuration_file: As for `Pipeline.execute`.
-            job_id: The id of the run; else `RUNNABLE_RUN_ID`, else a new one.
-            tag: As for `Pipeline.execute`.
-            parameters_file: As for `Pipeline.execute`.
-            log_level: As for `Pipeline.execute`.
-            parameters: As for `Pipeline.execute`.
-            services: As for `Pipeline.execute`.
-            container: As for `Pipeline.execute`.
-            progress: As for `Pipeline.execute`.
+            earlier: The first of them, by position, as version 0.50 takes them;
+                deprecated.
+            options: See `runnable.sdk.run_options.RunOptions`.
 
         Returns:
             The log of the run; what happened is in its `job`.
@@ -97,37 +78,21 @@ class Job(TaskSettings):
             ConfigurationError: If a file, key or value of the configuration is wrong.
             RunLogExistsError: If the id has been used.
         """
-        given = (configuration_file, job_id, tag, parameters_file, log_level)
-        options = Options(*given, parameters or {}, services or {}, progress=progress)
+        given, container = asked(earlier, options)
         from runnable.sdk.start import execute
 
-        return execute(self._request(), options, container)
+        return execute(self._request(), given, container)
 
-    async def execute_async(  # noqa: PLR0913 - as for `execute`
-        self,
-        configuration_file: str = "",
-        job_id: str = "",
-        tag: str = "",
-        parameters_file: str = "",
-        log_level: str = "",
-        *,
-        parameters: Mapping[str, object] | None = None,
-        services: Mapping[str, object] | None = None,
-        container: "AnyRunContainer | None" = None,
-        progress: bool = False,
+    @takes_run_options
+    async def execute_async(
+        self, *earlier: str, **options: Unpack[RunOptions]
     ) -> "RunLog":
         """Run this job without blocking the event loop; else as `execute`.
 
         Args:
-            configuration_file: As for `execute`.
-            job_id: As for `execute`.
-            tag: As for `execute`.
-            parameters_file: As for `execute`.
-            log_level: As for `execute`.
-            parameters: As for `execute`.
-            services: As for `execute`.
-            container: As for `execute`.
-            progress: As for `execute`.
+            earlier: The first of them, by position, as version 0.50 takes them;
+                deprecated.
+            options: See `runnable.sdk.run_options.RunOptions`.
 
         Returns:
             The log of the run.
@@ -135,11 +100,10 @@ class Job(TaskSettings):
         Raises:
             ExecutionFailedError: If the task failed.
         """
-        given = (configuration_file, job_id, tag, parameters_file, log_level)
-        options = Options(*given, parameters or {}, services or {}, progress=progress)
+        given, container = asked(earlier, options)
         from runnable.sdk.start import execute_async
 
-        return await execute_async(self._request(), options, container)
+        return await execute_async(self._request(), given, container)
 
 
 class PythonJob(PythonSettings, Job):

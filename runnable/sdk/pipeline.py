@@ -7,7 +7,7 @@ turned into a pipeline of its own), so they are in one module.
 import abc
 import contextlib
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Self, cast
+from typing import TYPE_CHECKING, Annotated, Self, Unpack, cast
 
 from pydantic import (
     BeforeValidator,
@@ -27,16 +27,15 @@ from runnable.graph import (
     unprovided_parameters,
 )
 from runnable.parameters import shortened
-from runnable.scope.options import Options
 from runnable.sdk.assembly import assemble
 from runnable.sdk.definition import Definition
+from runnable.sdk.run_options import RunOptions, asked, takes_run_options
 from runnable.sdk.run_request import RunRequest
 
 if TYPE_CHECKING:
     # Whoever only defines a pipeline needs none of what runs it.
     from runnable.datastore import RunLog
     from runnable.pictures import Chart
-    from runnable.sdk.services import AnyRunContainer
 
 
 MAKE_STEP = "__runnable_step__"
@@ -307,20 +306,8 @@ class Pipeline(AnyPipeline):
         """Return the graph of this pipeline."""
         return self._graph
 
-    def execute(  # noqa: PLR0913 - as documented, most by keyword
-        self,
-        configuration_file: str = "",
-        run_id: str = "",
-        tag: str = "",
-        parameters_file: str = "",
-        log_level: str = "",
-        *,
-        parameters: Mapping[str, object] | None = None,
-        services: Mapping[str, object] | None = None,
-        container: "AnyRunContainer | None" = None,
-        resume: str | None = None,
-        progress: bool = False,
-    ) -> "RunLog":
+    @takes_run_options
+    def execute(self, *earlier: str, **options: Unpack[RunOptions]) -> "RunLog":
         """Run this pipeline, and wait for its end.
 
         May be called any number of times, at once from any number of threads, and
@@ -328,19 +315,9 @@ class Pipeline(AnyPipeline):
         mixed; branches overlap in threads.
 
         Args:
-            configuration_file: Path relative to the working directory; else
-                `RUNNABLE_CONFIGURATION_FILE`, else `runnable-config.yaml`.
-            run_id: Of this run; else `RUNNABLE_RUN_ID`, else a new one.
-            tag: Any text that runs are found by.
-            parameters_file: YAML mapping; else `RUNNABLE_PARAMETERS_FILE`.
-            log_level: Handed to steps that run in another process.
-            parameters: JSON values by name; these win over all other sources.
-            services: Configurations or instances by kind, such as `catalog`.
-            container: A `containers.RunContainer` of your own.
-            resume: The id of a run of this pipeline that has stopped, to be continued;
-                else `RUNNABLE_RETRY_RUN_ID`. What has succeeded is not run again.
-            progress: Whether to show on standard error, or below the cell of a
-                notebook, how far the run is.
+            earlier: The first of them, by position, as version 0.50 takes them;
+                deprecated.
+            options: See `runnable.sdk.run_options.RunOptions`.
 
         Returns:
             The log of the run.
@@ -354,25 +331,14 @@ class Pipeline(AnyPipeline):
             RetryValidationError: If a run cannot be resumed: it is active, or its
                 pipeline has changed.
         """
-        given = (configuration_file, run_id, tag, parameters_file, log_level)
-        options = Options(*given, parameters or {}, services or {}, resume, progress)
+        given, container = asked(earlier, options)
         from runnable.sdk.start import execute
 
-        return execute(self._request, options, container)
+        return execute(self._request, given, container)
 
-    async def execute_async(  # noqa: PLR0913 - as for `execute`
-        self,
-        configuration_file: str = "",
-        run_id: str = "",
-        tag: str = "",
-        parameters_file: str = "",
-        log_level: str = "",
-        *,
-        parameters: Mapping[str, object] | None = None,
-        services: Mapping[str, object] | None = None,
-        container: "AnyRunContainer | None" = None,
-        resume: str | None = None,
-        progress: bool = False,
+    @takes_run_options
+    async def execute_async(
+        self, *earlier: str, **options: Unpack[RunOptions]
     ) -> "RunLog":
         """Run this pipeline without blocking the event loop; else as `execute`.
 
@@ -381,16 +347,9 @@ class Pipeline(AnyPipeline):
         recorded.
 
         Args:
-            configuration_file: As for `execute`.
-            run_id: As for `execute`.
-            tag: As for `execute`.
-            parameters_file: As for `execute`.
-            log_level: As for `execute`.
-            parameters: As for `execute`.
-            services: As for `execute`.
-            container: As for `execute`.
-            resume: As for `execute`.
-            progress: As for `execute`.
+            earlier: The first of them, by position, as version 0.50 takes them;
+                deprecated.
+            options: See `runnable.sdk.run_options.RunOptions`.
 
         Returns:
             The log of the run.
@@ -398,26 +357,14 @@ class Pipeline(AnyPipeline):
         Raises:
             ExecutionFailedError: If the run ended in failure.
         """
-        given = (configuration_file, run_id, tag, parameters_file, log_level)
-        options = Options(*given, parameters or {}, services or {}, resume, progress)
+        given, container = asked(earlier, options)
         from runnable.sdk.start import execute_async
 
-        return await execute_async(self._request, options, container)
+        return await execute_async(self._request, given, container)
 
-    async def execute_streaming(  # noqa: PLR0913 - as execute
-        self,
-        configuration_file: str = "",
-        run_id: str = "",
-        tag: str = "",
-        parameters_file: str = "",
-        log_level: str = "",
-        *,
-        lifecycle: bool = False,
-        parameters: Mapping[str, object] | None = None,
-        services: Mapping[str, object] | None = None,
-        container: "AnyRunContainer | None" = None,
-        resume: str | None = None,
-        progress: bool = False,
+    @takes_run_options
+    async def execute_streaming(
+        self, *earlier: str, lifecycle: bool = False, **options: Unpack[RunOptions]
     ) -> AsyncGenerator[dict[str, object]]:
         """Run this pipeline, and yield what its tasks yield while it runs.
 
@@ -425,18 +372,11 @@ class Pipeline(AnyPipeline):
         the loop early, or closes the generator, ends the run.
 
         Args:
-            configuration_file: As for `execute`.
-            run_id: As for `execute`.
-            tag: As for `execute`.
-            parameters_file: As for `execute`.
-            log_level: As for `execute`.
+            earlier: The first of them, by position, as version 0.50 takes them;
+                deprecated.
             lifecycle: Whether to yield as well what happens to the run, its steps and
                 its branches; the `type` is that of a record, such as `step_finished`.
-            parameters: As for `execute`.
-            services: As for `execute`.
-            container: As for `execute`.
-            resume: As for `execute`.
-            progress: As for `execute`.
+            options: See `runnable.sdk.run_options.RunOptions`.
 
         Yields:
             Events, as they happen.
@@ -459,13 +399,12 @@ class Pipeline(AnyPipeline):
             >>> asyncio.run(main())
             [0, 1]
         """
-        given = (configuration_file, run_id, tag, parameters_file, log_level)
-        options = Options(*given, parameters or {}, services or {}, resume, progress)
+        given, container = asked(earlier, options)
         from runnable.sdk.start import execute_async
         from runnable.sdk.stream import EventStream
 
         stream = EventStream(lifecycle=lifecycle)
-        running = execute_async(self._request, options, container, stream)
+        running = execute_async(self._request, given, container, stream)
         async with contextlib.aclosing(stream.events_of(running)) as events:
             async for event in events:
                 yield event

@@ -115,7 +115,7 @@ def test_one_file_configures_pipelines_and_jobs(in_memory):
         "job-executor: {type: local}\n"
         "run-log-store: {type: memory}\n"
     )
-    run_log = PythonJob(function=lambda: 1, returns=["x"]).execute("c.yaml")
+    run_log = PythonJob(function=lambda: 1, returns=["x"]).execute(config="c.yaml")
     assert run_log.run_config["configuration_file"] == "c.yaml"
     assert not Path(".run_log_store").exists()
 
