@@ -26,7 +26,7 @@ from runnable import defaults
 from runnable.errors import ConfigurationError, did_you_mean
 from runnable.parameters.packing import unpacked_variables
 from runnable.parameters.sources import WrittenValues, read_parameters_file
-from runnable.parameters.values import json_or_text
+from runnable.parameters.values import json_or_text, shortened
 from runnable.scope import current_step
 from runnable.scope.launcher import NOBODY, launcher
 from runnable.scope.options import Options, RunSettings, Where, completed, nowhere
@@ -87,7 +87,7 @@ class Settings:
         from_file, locations, hooks = _from_file(configuration_file, named)
         given = _check_kinds(options.services, lambda _: "services")
         overridden = self._overridden()
-        values, texts = _parameters(parameters_file, options.parameters, environment)
+        values, texts = _parameters(parameters_file, options, environment)
         return RunSettings(
             configuration_file=configuration_file,
             parameters_file=parameters_file,
@@ -109,6 +109,8 @@ class Settings:
             retry_run_id=options.resume or environment.get(defaults.RETRY_RUN_ID, ""),
             on_run_end=[*hooks, *self._hooks()],
             must_be_new=environment.get(defaults.MUST_BE_NEW) == "true",
+            tags=options.tags,
+            notes=options.notes,
         )
 
     def _services(
@@ -166,6 +168,9 @@ def _placed(service: object, more: dict[str, object]) -> object:
     return {"type": kind, "config": {**cast("dict[str, object]", config), **more}}
 
 
+_LONGEST_TAG = 100
+"""Characters: a list of runs has room for it."""
+_LONGEST_NOTE = 10_000
 _TEXTS = {
     "configuration_file": str | os.PathLike,  # pyright: ignore[reportMissingTypeArgument]  # for isinstance
     "parameters_file": str | os.PathLike,  # pyright: ignore[reportMissingTypeArgument]  # for isinstance
@@ -176,10 +181,26 @@ _TEXTS = {
 }
 
 
+def _check_tags(given: Mapping[Any, Any], what: str, longest: int) -> None:
+    for key, value in given.items():
+        if not isinstance(key, str) or not key or "=" in key or len(key) > _LONGEST_TAG:
+            raise ConfigurationError(
+                f"{what}: {shortened(key)} is no key; a key is text without =, of at "
+                f"most {_LONGEST_TAG} characters"
+            )
+        if not isinstance(value, str) or len(value) > longest:
+            raise ConfigurationError(
+                f"{what}: the value of {key!r} must be text of at most {longest:,} "
+                f"characters; it is {shortened(value)}"
+            )
+
+
 def _check_arguments(options: Options) -> None:
-    for name in ("parameters", "services"):
+    for name in ("parameters", "services", "tags", "notes"):
         if not isinstance(getattr(options, name), Mapping):
             raise ConfigurationError(f"the argument {name!r} must be a mapping")
+    _check_tags(options.tags, "tags", _LONGEST_TAG)
+    _check_tags(options.notes, "notes", _LONGEST_NOTE)
     for name, kind in _TEXTS.items():
         if not isinstance(getattr(options, name), kind):
             raise ConfigurationError(
@@ -282,13 +303,13 @@ def _check_kinds(
 
 
 def _parameters(
-    parameters_file: str,
-    given: Mapping[str, object],
-    environment: Mapping[str, str],
+    parameters_file: str, options: Options, environment: Mapping[str, str]
 ) -> tuple[dict[str, object], dict[str, JsonValue]]:
     """Return the values of all sources, and the texts of those that were text."""
-    if not parameters_file and not environment:
-        return {**given}, {}
+    last = options.written
+    given = {name: it for name, it in options.parameters.items() if name not in last}
+    if not parameters_file and not environment and not last:
+        return given, {}
     file = Path(parameters_file)
     read = read_parameters_file(file) if parameters_file else WrittenValues({}, {})
     packed = unpacked_variables(environment)
@@ -299,6 +320,7 @@ def _parameters(
         spelling.get(name.lower(), name.lower()): text
         for name, text in _named(environment, defaults.PARAMETER_PREFIX).items()
     }
+    written.update(last)
     parsed = {name: json_or_text(str(text)) for name, text in written.items()}
     texts = {**read.texts, **written}
     return (

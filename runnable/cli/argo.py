@@ -4,7 +4,15 @@ from typing import Annotated
 
 import typer
 
-from runnable.cli.arguments import AsJson, Config, Parameters, Tag, Verbose, commands
+from runnable.cli.arguments import (
+    AsJson,
+    Config,
+    Parameters,
+    Tag,
+    Verbose,
+    commands,
+    tags_of,
+)
 from runnable.cli.execute import Definition, importable
 from runnable.cli.outcome import told_to_the_shell
 
@@ -27,7 +35,7 @@ def render(
     ] = "",
     config: Config = None,
     parameters: Parameters = None,
-    tag: Tag = "",
+    tag: Tag = None,
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
@@ -39,9 +47,11 @@ def render(
         from runnable.scope.options import Options
         from runnable.sdk.manifests import manifest_of
 
+        text, tags = tags_of(tag)
         options = Options(
             configuration_file=str(config or ""),
-            tag=tag,
+            tag=text,
+            tags=tags,
             parameters_file=str(parameters or ""),
         )
         made = manifest_of(importable(definition), options)

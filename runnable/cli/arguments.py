@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from runnable.cli.outcome import FailedError
+
 
 class LogLevel(enum.StrEnum):
     """Log level of the logger `runnable`."""
@@ -42,7 +44,21 @@ Parameters = Annotated[
         help="A YAML file of parameters; else RUNNABLE_PARAMETERS_FILE.",
     ),
 ]
-Tag = Annotated[str, typer.Option(help="Any text that runs are found by.")]
+Tag = Annotated[
+    list[str] | None,
+    typer.Option(help="What runs are found by: a text, or key=value, several times."),
+]
+Note = Annotated[
+    list[str] | None,
+    typer.Option(help="A text about the run, as key=text; may be given several times."),
+]
+Param = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="A parameter, as name=value: JSON, or else text, as the pipeline's "
+        "functions annotate it. It wins over all other sources."
+    ),
+]
 Level = Annotated[
     LogLevel, typer.Option("--log-level", case_sensitive=False, help="What is logged.")
 ]
@@ -78,6 +94,51 @@ def commands(help_text: str, *, add_completion: bool = False) -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["--help", "-h"]},
     )
+
+
+def pairs(option: str, given: list[str] | None) -> dict[str, str]:
+    """Read options that are `key=value`.
+
+    Args:
+        option: Its name, for errors.
+        given: What was given, if anything.
+
+    Raises:
+        FailedError: If one is not, or a key is given twice.
+    """
+    found: dict[str, str] = {}
+    for text in given or ():
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise FailedError(f"{option} is key=value, and was given {text!r}")
+        if key in found:
+            raise FailedError(f"{option} was given {key!r} twice")
+        found[key] = value
+    return found
+
+
+def tags_of(given: list[str] | None) -> tuple[str, dict[str, str]]:
+    """Return the tag that is a text, and those that have a key.
+
+    Args:
+        given: What was given; after a leading = comes a text, whatever is in it.
+
+    Raises:
+        FailedError: If two are texts, or a key is given twice.
+
+    Example:
+        >>> tags_of(["nightly", "team=risk"])
+        ('nightly', {'team': 'risk'})
+    """
+    texts = [it.removeprefix("=") for it in given or () if _is_text(it)]
+    if len(texts) > 1:
+        raise FailedError(f"--tag was given {texts[0]!r} and {texts[1]!r}; use keys")
+    with_key = [it for it in given or () if not _is_text(it)]
+    return "".join(texts), pairs("--tag", with_key)
+
+
+def _is_text(tag: str) -> bool:
+    return tag.startswith("=") or "=" not in tag
 
 
 def log_at(level: LogLevel) -> None:

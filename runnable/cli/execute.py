@@ -12,12 +12,16 @@ from runnable.cli.arguments import (
     Config,
     Level,
     LogLevel,
+    Note,
+    Param,
     Parameters,
     Progress,
     RunId,
     Tag,
     Verbose,
     log_at,
+    pairs,
+    tags_of,
 )
 from runnable.cli.outcome import Answer, Exit, FailedError, told_to_the_shell
 from runnable.cli.quick_imports import quick_imports
@@ -49,7 +53,9 @@ def execute(
     config: Config = None,
     parameters: Parameters = None,
     log_level: Level = LogLevel.WARNING,
-    tag: Tag = "",
+    param: Param = None,
+    tag: Tag = None,
+    note: Note = None,
     progress: Progress = True,
     as_json: AsJson = False,
     verbose: Verbose = False,
@@ -62,13 +68,17 @@ def execute(
         from runnable.scope.options import Options
 
         log_at(log_level)
+        text, tags = tags_of(tag)
         options = Options(
             configuration_file=str(config or ""),
             run_id=run_id,
-            tag=tag,
+            tag=text,
             parameters_file=str(parameters or ""),
             log_level=log_level.name,
             progress=progress and not as_json,
+            tags=tags,
+            notes=pairs("--note", note),
+            written=pairs("--param", param),
         )
         run_definition(importable(definition), options, answer)
 
@@ -77,7 +87,7 @@ def retry(
     run_id: RunId,
     config: Config = None,
     log_level: Level = LogLevel.WARNING,
-    tag: Tag = "",
+    tag: Tag = None,
     progress: Progress = True,
     as_json: AsJson = False,
     verbose: Verbose = False,
@@ -116,7 +126,7 @@ def retry(
             raise RetryValidationError(run_id, why) from None
         options = Options(
             configuration_file=str(config or recorded.get("configuration_file") or ""),
-            tag=tag,
+            tag=tags_of(tag)[0],
             log_level=log_level.name,
             resume=run_id,
             progress=progress and not as_json,

@@ -12,11 +12,14 @@ from runnable.cli.arguments import (
     Config,
     Level,
     LogLevel,
+    Note,
     Parameters,
     RunId,
     Tag,
     Verbose,
     log_at,
+    pairs,
+    tags_of,
 )
 from runnable.cli.execute import Definition, importable
 from runnable.cli.outcome import Exit, FailedError, told_to_the_shell
@@ -89,7 +92,8 @@ def execute_single_node(
     config: Config = None,
     parameters: Parameters = None,
     log_level: Level = LogLevel.INFO,
-    tag: Tag = "",
+    tag: Tag = None,
+    note: Note = None,
     mode: Of = Mode.YAML,
     iter_variable: Iterations = "",
     join_only: JoinOnly = False,
@@ -107,7 +111,7 @@ def execute_single_node(
 
         del mode  # the definition says it
         log_at(log_level)
-        options = _options(run_id, config, parameters, log_level, tag)
+        options = _options(run_id, config, parameters, log_level, tag, note)
         program = importable(definition, import_path or ()).program(argument or ())
         asked = _asked(
             program,
@@ -131,7 +135,8 @@ def fan(
     config: Config = None,
     parameters: Parameters = None,
     log_level: Level = LogLevel.INFO,
-    tag: Tag = "",
+    tag: Tag = None,
+    note: Note = None,
     mode: Of = Mode.YAML,
     iter_variable: Iterations = "",
     output: Annotated[
@@ -155,7 +160,7 @@ def fan(
 
         del mode  # the definition says it
         log_at(log_level)
-        options = _options(run_id, config, parameters, log_level, tag)
+        options = _options(run_id, config, parameters, log_level, tag, note)
         program = importable(definition).program(argument or ())
         asked = _asked(
             program,
@@ -193,7 +198,8 @@ def end(
     config: Config = None,
     parameters: Parameters = None,
     log_level: Level = LogLevel.INFO,
-    tag: Tag = "",
+    tag: Tag = None,
+    note: Note = None,
     mode: Of = Mode.YAML,
     iter_variable: Iterations = "",
     argument: Arguments = None,
@@ -210,7 +216,7 @@ def end(
 
         del mode  # the definition says it
         log_at(log_level)
-        options = _options(run_id, config, parameters, log_level, tag)
+        options = _options(run_id, config, parameters, log_level, tag, note)
         program = importable(definition).program(argument or ())
         step = join(branch, SUCCESS_NODE)
         asked = _asked(
@@ -263,7 +269,8 @@ def execute_job(
     config: Config = None,
     parameters: Parameters = None,
     log_level: Level = LogLevel.WARNING,
-    tag: Tag = "",
+    tag: Tag = None,
+    note: Note = None,
     job: Annotated[str, typer.Option(hidden=True)] = "",
     again: Annotated[bool, typer.Option("--again", hidden=True)] = False,
     argument: Arguments = None,
@@ -280,7 +287,7 @@ def execute_job(
         from runnable.sdk.start import execute
 
         log_at(log_level)
-        options = _options(run_id, config, parameters, log_level, tag)
+        options = _options(run_id, config, parameters, log_level, tag, note)
         program = importable(definition, import_path or ()).program(argument or ())
 
         def is_it(planned: "Planned") -> bool:
@@ -316,14 +323,18 @@ def _options(
     config: Path | None,
     parameters: Path | None,
     log_level: LogLevel,
-    tag: str,
+    tag: list[str] | None,
+    note: list[str] | None,
 ) -> "Options":
     from runnable.scope.options import Options
 
+    text, tags = tags_of(tag)
     return Options(
         configuration_file=str(config or ""),
         run_id=run_id,
-        tag=tag,
+        tag=text,
+        tags=tags,
+        notes=pairs("--note", note),
         parameters_file=str(parameters or ""),
         log_level=log_level.name,
     )

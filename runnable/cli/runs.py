@@ -19,6 +19,7 @@ from runnable.cli.arguments import (
     Verbose,
     commands,
     log_at,
+    tags_of,
 )
 from runnable.cli.outcome import Exit, FailedError, told_to_the_shell
 from runnable.cli.tables import table
@@ -37,7 +38,10 @@ _MOMENTS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S"]
 def list_(
     config: Config = None,
     status: Annotated[str, typer.Option(help="Such as FAIL.")] = "",
-    tag: Annotated[str, typer.Option(help="Only runs of this tag.")] = "",
+    tag: Annotated[
+        list[str] | None,
+        typer.Option(help="Only runs of this tag: a text, or key=value."),
+    ] = None,
     pipeline: Annotated[str, typer.Option(help="Only of pipelines of this name.")] = "",
     since: Annotated[
         datetime | None, typer.Option(formats=_MOMENTS, help="Started then or later.")
@@ -53,10 +57,12 @@ def list_(
     with told_to_the_shell(as_json=as_json, verbose=verbose) as answer:
         from runnable.sdk import list_runs
 
+        text, tags = tags_of(tag)
         found = list_runs(
             str(config or ""),
             status=status.upper(),
-            tag=tag,
+            tag=text,
+            tags=tags,
             pipeline=pipeline,
             since=since,
             until=until,
@@ -81,7 +87,7 @@ def _row(run: "RunSummary") -> tuple[str, ...]:
         took = f"{lasted.total_seconds():.1f} s"
     started = local_text(run.started_at)
     status = f"{run.status}: {run.problem}" if run.problem else run.status
-    return run.run_id, status, run.pipeline, run.tag, started, took
+    return run.run_id, status, run.pipeline, run.labels, started, took
 
 
 def _metrics(run: "RunSummary", names: list[str]) -> list[str]:

@@ -115,6 +115,8 @@ class RunContext(BaseModel):
 
     run_id: str = Field(default_factory=make_run_id)
     tag: str = ""
+    tags: dict[str, str] = {}
+    notes: dict[str, str] = {}
     configuration_file: str = ""
     parameters_file: str = ""
     variables: dict[str, str] = {}
@@ -247,6 +249,17 @@ class RunContext(BaseModel):
         """Set the graph that this run executes."""
         self._own.graph = graph
 
+    @property
+    def labels(self) -> list[str]:
+        """Its tags and notes as options of the command line, without secrets."""
+        mask = self.masker.text
+        # After a leading = comes a tag without a key.
+        plain = f"={self.tag}" if "=" in self.tag else self.tag
+        options = [f"--tag={mask(plain)}"] if plain else []
+        for option, texts in (("--tag", self.tags), ("--note", self.notes)):
+            options += [f"{option}={mask(key)}={mask(it)}" for key, it in texts.items()]
+        return options
+
     def environment(self) -> dict[str, str]:
         """Return the variables that tasks of this run see, beside the real ones."""
         variables = {defaults.ENV_RUN_ID: self.run_id}
@@ -303,7 +316,8 @@ class JobContext(RunContext):
         return self.services.executor
 
 
-_NOT_RECORDED = ("return_objects", "variables", "services", "run_folder")
+_NOT_RECORDED = {"return_objects", "variables", "services", "run_folder"}
+_NOT_RECORDED |= {"tags", "notes"}  # the first record has them
 
 
 def _describe(service: object) -> JsonValue:

@@ -58,6 +58,8 @@ class RunLog(Model):
     run_id: str
     dag_hash: str | None = None
     tag: str = ""
+    tags: dict[str, str] = {}
+    notes: dict[str, str] = {}
     status: str = defaults.FAIL
     parameters: dict[str, Parameter] = {}
     """The parameters of the root scope, as they are at the end."""

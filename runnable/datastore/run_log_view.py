@@ -236,6 +236,7 @@ def _run_log(
     }
     if started is not None:
         fields |= {"tag": started.tag, "dag_hash": started.dag_hash}
+        fields |= {"tags": dict(started.tags), "notes": dict(started.notes)}
     if job is not None:
         fields["job"] = job
     # Nothing is validated again that a run or the reader of its records has made.

@@ -9,6 +9,7 @@ from pydantic import JsonValue
 from runnable import defaults
 from runnable.journal import (
     NO_METRICS,
+    NO_TAGS,
     Record,
     RunDeleting,
     RunFinished,
@@ -49,6 +50,13 @@ class RunSummary(NamedTuple):
     """Why it cannot be read."""
     metrics: Mapping[str, JsonValue] = NO_METRICS
     """Its short metrics, if it has ended."""
+    tags: Mapping[str, str] = NO_TAGS
+
+    @property
+    def labels(self) -> str:
+        """Its tag, and its tags by key, in one text."""
+        by_key = (f"{key}={value}" for key, value in self.tags.items())
+        return ", ".join([*filter(None, [self.tag]), *by_key])
 
     @property
     def started(self) -> datetime | None:
@@ -66,6 +74,8 @@ class Wanted(NamedTuple):
     """The earliest beginning; local time if it has no offset."""
     until: datetime | None = None
     """The latest beginning; local time if it has no offset."""
+    tags: Mapping[str, str] = NO_TAGS
+    """Tags that it has, with these values."""
 
     def has(self, run: RunSummary) -> bool:
         """Return True if a run is wanted.
@@ -79,6 +89,8 @@ class Wanted(NamedTuple):
             own = (run.status, run.tag, run.pipeline)
             if any(it and it != has for it, has in zip(wanted, own, strict=True)):
                 return False
+        if not self.tags.items() <= run.tags.items():
+            return False
         if self.since is None and self.until is None:
             return True
         began = run.started
@@ -105,6 +117,7 @@ def summary_of(run_id: str, first: Record | None, last: Record | None) -> RunSum
             last.started_at,
             last.at,
             metrics=last.metrics,
+            tags=last.tags,
         )
     if not isinstance(first, RunStarted):
         return RunSummary(run_id, defaults.CREATED)
@@ -124,6 +137,7 @@ def summary_of(run_id: str, first: Record | None, last: Record | None) -> RunSum
         ended.at if ended else "",
         "its deletion started and did not finish" if deleting else "",
         ended.metrics if ended else NO_METRICS,
+        first.tags,
     )
 
 

@@ -128,8 +128,14 @@ def not_run(context: RunContext, instead: str, **more: JsonValue) -> RunLog:
 
 def _log_of(context: RunContext, status: str, **config: JsonValue) -> RunLog:
     """Return a log that no store of this process has."""
-    run_id, tag = context.run_id, context.tag
-    return RunLog(run_id=run_id, status=status, tag=tag, run_config=config)
+    return RunLog(
+        run_id=context.run_id,
+        status=status,
+        tag=context.tag,
+        tags=context.tags,
+        notes=context.notes,
+        run_config=config,
+    )
 
 
 def _variables_of(
@@ -160,7 +166,7 @@ async def _launch(
         job_digest(tasks[0]) if tasks and not path else "",
         context.configuration_file,
         context.parameters_file,
-        context.tag,
+        context.labels,
         context.log_level,
         tasks[0].overrides.get(executor, "") if tasks else "",
         await runtime.off_loop(find),

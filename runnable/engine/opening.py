@@ -27,6 +27,7 @@ from runnable.engine.secret_values import hidden_names, masked
 from runnable.errors import RunnableError
 from runnable.graph import Graph, JobNode, TaskNode, changes, node_at
 from runnable.journal import (
+    NO_TAGS,
     AnyParameter,
     CodeIdentity,
     Retention,
@@ -192,7 +193,14 @@ def run_started(
         epoch_seconds=seconds(),
         launches_steps=launches_steps,
         masked=hidden_names(parameters, recorded),
+        tags=_masked_texts(context, context.tags),
+        notes=_masked_texts(context, context.notes),
     )
+
+
+def _masked_texts(context: RunContext, texts: Mapping[str, str]) -> Mapping[str, str]:
+    mask = context.masker.text
+    return {mask(key): mask(it) for key, it in texts.items()} if texts else NO_TAGS
 
 
 def _other_identities(context: RunContext) -> list[CodeIdentity]:

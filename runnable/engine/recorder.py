@@ -47,7 +47,8 @@ def end_of_run(status: str, state: RunState) -> RunFinished:
     first = state.started
     if first is None:
         return RunFinished(now(), status, short)
-    return RunFinished(now(), status, short, first.at, first.tag, first.pipeline)
+    known = (first.at, first.tag, first.pipeline, first.tags)
+    return RunFinished(now(), status, short, *known)
 
 
 def _is_short(value: JsonValue) -> bool:

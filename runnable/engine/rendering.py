@@ -72,6 +72,11 @@ def render(
     resumed = context.run_id if context.is_retry else ""
     reference = reference_of(context)._replace(import_path=())
     request = RenderRequest(
-        graph, reference, parameters, resumed, context.configuration_file, context.tag
+        graph,
+        reference,
+        parameters,
+        resumed,
+        context.configuration_file,
+        context.labels,
     )
     return Manifest(options.renderer.render(request), options.renderer.output_file)

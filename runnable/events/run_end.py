@@ -239,7 +239,7 @@ class RunEndHooks:
             self._context.run_id,
             end.status,
             graph.name if graph is not None else "",
-            self._context.tag,
+            self._context.masker.text(self._context.tag),
             error,
             end.metrics,
         )

@@ -12,7 +12,7 @@ import contextlib
 import functools
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from runnable import defaults
@@ -26,6 +26,7 @@ from runnable.datastore import (
 )
 from runnable.events.types import Event, Launched, TaskEvent, Warned
 from runnable.graph import Graph, TaskNode, node_at, parent
+from runnable.secrets import Masker
 from runnable.system.moments import moment_of
 
 if TYPE_CHECKING:
@@ -82,6 +83,16 @@ class RunDescription(Protocol):
     @property
     def tag(self) -> str:
         """Its tag."""
+        ...
+
+    @property
+    def tags(self) -> Mapping[str, str]:
+        """Its tags by key."""
+        ...
+
+    @property
+    def masker(self) -> Masker:
+        """Replaces its secrets."""
         ...
 
     @property
@@ -170,6 +181,11 @@ class Telemetry:
             case _:
                 self._leave_scope(event)
 
+    def _tags(self) -> Iterator[tuple[str, str]]:
+        mask = self._context.masker.text
+        for key, value in self._context.tags.items():
+            yield mask(key), mask(value)
+
     def _begin_run(self) -> None:
         graph = self._context.dag
         kind, name = ("pipeline", graph.name) if graph is not None else ("job", "")
@@ -178,8 +194,9 @@ class Telemetry:
             self._parent,
             attributes={
                 "runnable.run_id": self._context.run_id,
-                "runnable.tag": self._context.tag,
+                "runnable.tag": self._context.masker.text(self._context.tag),
                 "runnable.pipeline": name,
+                **{f"runnable.tag.{key}": it for key, it in self._tags()},
             },
         )
 

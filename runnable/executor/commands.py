@@ -34,9 +34,9 @@ def _options(request: StepRequest) -> Iterator[str]:
     options = {
         "--config": request.configuration_file,
         "--parameters": request.parameters_file,
-        "--tag": request.tag,
         "--log-level": request.log_level or "WARNING",
     }
     yield from (f"{name}={value}" for name, value in options.items() if value)
+    yield from request.labels
     yield from (f"--argument={it}" for it in request.reference.arguments)
     yield from (f"--import-path={it}" for it in request.reference.import_path)

@@ -36,7 +36,8 @@ class StepRequest(NamedTuple):
     """The digest of the job; empty for a step of a pipeline."""
     configuration_file: str = ""
     parameters_file: str = ""
-    tag: str = ""
+    labels: Sequence[str] = ()
+    """The options of the command line that tag the run, and its notes."""
     log_level: str = ""
     override: str = ""
     """The block of `overrides` that the step has chosen."""
@@ -98,7 +99,8 @@ class RenderRequest(NamedTuple):
     resumed: str = ""
     """The id of the run that is to be resumed; empty for new runs."""
     configuration_file: str = ""
-    tag: str = ""
+    labels: Sequence[str] = ()
+    """The options of the command line that tag the run, and its notes."""
 
 
 class Renderer(Protocol):

@@ -16,6 +16,7 @@ from runnable.journal.parameters import (
 )
 from runnable.journal.records import (
     NO_METRICS,
+    NO_TAGS,
     BranchFinished,
     BranchStarted,
     Heartbeat,
@@ -37,6 +38,7 @@ from runnable.journal.view import RunView
 
 __all__ = [
     "NO_METRICS",
+    "NO_TAGS",
     "AnyParameter",
     "BranchFinished",
     "BranchStarted",

@@ -13,6 +13,7 @@ from runnable.journal.identities import CodeIdentity, DataCatalog
 from runnable.journal.parameters import AnyParameter
 
 NO_METRICS: Mapping[str, JsonValue] = {}
+NO_TAGS: Mapping[str, str] = {}
 NO_TEXTS: Mapping[str, JsonValue] = {}  # not a proxy, which has no pickle
 
 
@@ -38,6 +39,8 @@ class RunStarted(NamedTuple):
     """True if other processes run the steps, and join the run for it."""
     masked: tuple[str, ...] = ()
     """Names of parameters that contained secrets; their values are not recorded."""
+    tags: Mapping[str, str] = NO_TAGS
+    notes: Mapping[str, str] = NO_TAGS
 
     @property
     def pipeline(self) -> str:
@@ -172,6 +175,7 @@ class RunFinished(NamedTuple):
     tag: str = ""
     pipeline: str = ""
     """The name of the pipeline, if it has one."""
+    tags: Mapping[str, str] = NO_TAGS
 
     @property
     def sums_up(self) -> bool:

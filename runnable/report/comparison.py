@@ -75,6 +75,7 @@ def facts_of(run_log: RunLog) -> dict[str, object]:
 def _facts(run_log: RunLog) -> Iterator[tuple[str, object]]:
     yield "status", run_log.status
     yield "tag", run_log.tag
+    yield from ((f"tag {key}", value) for key, value in run_log.tags.items())
     yield "pipeline", run_log.dag_hash or ""
     metrics = run_log.metrics
     for name, parameter in run_log.parameters.items():

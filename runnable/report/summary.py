@@ -40,7 +40,8 @@ def summarise(run_log: RunLog) -> str:
     """
     lines = [f"Run {run_log.run_id}: {run_log.status}"]
     lines += _failed(run_log)
-    lines += _table("Notes", list(_notes(run_log)))
+    lines += _table("Tags", list(run_log.tags.items()))
+    lines += _table("Notes", [*run_log.notes.items(), *_notes(run_log)])
     lines += _table("Steps", list(_steps(run_log)))
     lines += _table(
         "Metrics", [(name, shown_metric(it)) for name, it in run_log.metrics.items()]

@@ -32,6 +32,12 @@ class Options(NamedTuple):
     """The id of a run to resume."""
     progress: bool = False
     """Whether to show the run while it runs."""
+    tags: Mapping[str, str] = MappingProxyType({})
+    """What runs are found by, by key."""
+    notes: Mapping[str, str] = MappingProxyType({})
+    """Texts about the run, by key."""
+    written: Mapping[str, str] = MappingProxyType({})
+    """Parameters as they were written on the command line."""
 
 
 def completed(options: Options, others: Options) -> Options:
@@ -75,6 +81,8 @@ class RunSettings(NamedTuple):
     """The `events.run_end.Hook`s that are called at its end."""
     must_be_new: bool = False
     """Whether there must be no run of its id."""
+    tags: Mapping[str, str] = MappingProxyType({})
+    notes: Mapping[str, str] = MappingProxyType({})
 
 
 class SecretLearner(Protocol):

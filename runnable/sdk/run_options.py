@@ -45,6 +45,8 @@ class RunOptions(TypedDict, total=False):
             configuration file.
         run_id: Of this run; else `RUNNABLE_RUN_ID`, else a new one.
         tag: Any text that runs are found by.
+        tags: More of them, by key: `list_runs(tags={"team": "risk"})` finds them.
+        notes: Texts about the run, by key, which its run log shows.
         resume: The id of a run that has stopped, to be continued; else
             `RUNNABLE_RETRY_RUN_ID`. What has succeeded is not run again.
         progress: Whether to show on standard error, or below the cell of a notebook,
@@ -61,6 +63,8 @@ class RunOptions(TypedDict, total=False):
     config: Config | str | os.PathLike[str] | None
     run_id: str
     tag: str
+    tags: Mapping[str, str] | None
+    notes: Mapping[str, str] | None
     resume: str | None
     progress: bool
     job_id: str
@@ -102,7 +106,7 @@ def asked(earlier: tuple[str, ...], given: RunOptions) -> Asked:
     _give(values, _of_config(values.pop("config", None)))
     container = given.get("container")
     values.pop("container", None)
-    for name in ("parameters", "services"):
+    for name in ("parameters", "services", "tags", "notes"):
         if values.get(name) is None:
             values.pop(name, None)
     return Asked(Options(**values), container)  # type: ignore[arg-type]  # the run checks them

@@ -108,7 +108,7 @@ def has_crashed(run_id: str, configuration_file: str | None = None) -> bool:
         close_all(owned)
 
 
-def list_runs(
+def list_runs(  # noqa: PLR0913 - filters, by keyword
     configuration_file: str | None = None,
     *,
     services: Mapping[str, object] | None = None,
@@ -118,6 +118,7 @@ def list_runs(
     pipeline: str = "",
     since: datetime | None = None,
     until: datetime | None = None,
+    tags: Mapping[str, str] | None = None,
 ) -> list[RunSummary]:
     """List runs, the latest first.
 
@@ -131,6 +132,7 @@ def list_runs(
         since: Only runs that began then or later; without an offset, it is
             local time.
         until: Only runs that began then or earlier.
+        tags: Only runs that have these tags, with these values.
 
     Returns:
         What is known of each. One that cannot be read has the status `DAMAGED`, one
@@ -157,7 +159,7 @@ def list_runs(
     kept, owned = open_runs(configuration_file, services, container)
     try:
         recorded = defaults.PROCESSING if status == CRASHED else status
-        wanted = Wanted(recorded, tag, pipeline, since, until)
+        wanted = Wanted(recorded, tag, pipeline, since, until, tags or {})
         found = map(kept.with_status, kept.store.list_runs(wanted))
         return [it for it in found if not status or it.status == status]
     finally:

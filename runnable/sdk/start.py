@@ -390,6 +390,8 @@ def _make_context(
         "retry_indicator": settings.retry_indicator,
         "is_retry": bool(settings.retry_run_id),
         "tag": settings.tag,
+        "tags": dict(settings.tags),
+        "notes": dict(settings.notes),
         "log_level": settings.log_level,
         "configuration_file": settings.configuration_file,
         "parameters_file": settings.parameters_file,

@@ -254,7 +254,7 @@ def _row(run: RunSummary) -> tuple[object, ...]:
         }
         metrics = json.dumps(finite)
     return (
-        *(run.run_id, run.status, _storable(run.pipeline), _storable(run.tag)),
+        *(run.run_id, run.status, _storable(run.pipeline), _storable(run.labels)),
         *(started, seconds, run.started_at, run.ended_at, _storable(run.problem)),
         metrics,
     )

@@ -23,6 +23,8 @@ class Model(BaseModel):
 Model()
 """
 RUN = """
+import gc
+gc.disable()  # one collection more or less would count for much
 from runnable import Pipeline, PythonTask
 def add(x):
     return x + 1

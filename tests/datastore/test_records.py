@@ -38,6 +38,7 @@ parameters = st.dictionaries(
     ),
     max_size=4,
 )
+texts = st.dictionaries(any_text, any_text, max_size=2)
 records = st.one_of(
     st.builds(
         RunStarted,
@@ -51,6 +52,8 @@ records = st.one_of(
         host=any_text,
         process_id=st.integers(0),
         epoch_seconds=st.floats(allow_nan=False),
+        tags=texts,
+        notes=texts,
     ),
     st.builds(
         StepStarted, at=any_text, path=any_text, name=any_text, step_type=any_text
@@ -73,6 +76,7 @@ records = st.one_of(
         at=any_text,
         status=any_text,
         metrics=st.dictionaries(any_text, json_values, max_size=2),
+        tags=texts,
     ),
 )
 
@@ -107,7 +111,13 @@ def test_any_cut_line_is_detected(record, data):
 def test_a_line_is_json_for_everybody_else():
     line = json.loads(encode(RunFinished(at="now", status="SUCCESS")))
     expected = {"kind": "run_finished", "at": "now", "status": "SUCCESS", "metrics": {}}
-    assert line["record"] == {**expected, "started_at": "", "tag": "", "pipeline": ""}
+    assert line["record"] == {
+        **expected,
+        "started_at": "",
+        "tag": "",
+        "pipeline": "",
+        "tags": {},
+    }
 
 
 def test_not_a_number_survives():
