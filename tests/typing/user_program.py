@@ -5,7 +5,7 @@ Not run: `make types` checks it.
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from typing import assert_type
+from typing import Annotated, TypedDict, assert_type
 
 from containers import FromRun, OncePerRun, RunContainer, container
 from runnable import (
@@ -13,12 +13,14 @@ from runnable import (
     AsyncPythonTask,
     Backoff,
     Conditional,
+    Config,
     ExecutionFailedError,
     Loop,
     Map,
     Parallel,
     Pipeline,
     Provide,
+    PythonJob,
     PythonTask,
     Stub,
     get_run_log,
@@ -26,6 +28,7 @@ from runnable import (
     json,
     metric,
     pickled,
+    task,
 )
 from runnable.catalog import BaseCatalog
 from runnable.context import (
@@ -184,3 +187,39 @@ def listen(event: Event) -> Pause | None:
 def subscribe(context: PipelineContext) -> None:
     """Have somebody told what happens."""
     context.subscribe(listen)
+
+
+class Split(TypedDict):
+    """What a function returns."""
+
+    train: list[int]
+    score: Annotated[float, metric]
+
+
+@task
+def split(rows: list[int]) -> Split:
+    """Return a record."""
+    return {"train": rows, "score": 0.5}
+
+
+@task(returns=["y"], retries=2, timeout_seconds=1.0, retry_delay=Backoff(initial=1.0))
+def later(x: int) -> int:
+    """Stay a function."""
+    return x + 1
+
+
+assert_type(split([1]), Split)
+assert_type(later(1), int)
+log = Pipeline(steps=[split, later, PythonTask(function=work, returns=["z"])]).execute(
+    parameters={"rows": [1], "x": 1},
+    config=Config("c.yaml", parameters_file="p.yaml"),
+    tags={"team": "risk"},
+    notes={"why": "a try"},
+)
+assert_type(log, RunLog)
+assert_type(log.output("score", float), float)
+assert_type(log.output("train", list[int]), list[int])
+assert_type(log["score"], object)
+assert_type(log.outputs["score"], object)
+assert_type(log.tags, dict[str, str])
+assert_type(PythonJob(function=work, returns=["z"]).execute(run_id="j1"), RunLog)
