@@ -316,8 +316,11 @@ class JobContext(RunContext):
         return self.services.executor
 
 
-_NOT_RECORDED = {"return_objects", "variables", "services", "run_folder"}
-_NOT_RECORDED |= {"tags", "notes"}  # the first record has them
+# The first record has the tags and the notes itself.
+_NOT_RECORDED = {
+    *("return_objects", "variables", "services", "run_folder"),
+    *("tags", "notes"),
+}
 
 
 def _describe(service: object) -> JsonValue:

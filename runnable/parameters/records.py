@@ -29,8 +29,9 @@ def fields_of(annotation: Any) -> dict[str, Any]:
         >>> list(fields_of(Split)), fields_of(int)
         (['train', 'test'], {})
     """
-    names = _names_of(annotation)
-    hints = typing.get_type_hints(annotation, include_extras=True) if names else {}
+    kind = typing.get_origin(annotation) or annotation  # of a generic one
+    names = _names_of(kind)
+    hints = typing.get_type_hints(kind, include_extras=True) if names else {}
     return {name: hints.get(name, Any) for name in names}
 
 

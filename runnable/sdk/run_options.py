@@ -46,7 +46,8 @@ class RunOptions(TypedDict, total=False):
         run_id: Of this run; else `RUNNABLE_RUN_ID`, else a new one.
         tag: Any text that runs are found by.
         tags: More of them, by key: `list_runs(tags={"team": "risk"})` finds them.
-        notes: Texts about the run, by key, which its run log shows.
+        notes: Texts about the run, by key, which its run log shows. A run that is
+            resumed keeps the tags and notes that it began with.
         resume: The id of a run that has stopped, to be continued; else
             `RUNNABLE_RETRY_RUN_ID`. What has succeeded is not run again.
         progress: Whether to show on standard error, or below the cell of a notebook,

@@ -4,7 +4,7 @@ import asyncio
 import pickle
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, NamedTuple, NotRequired, TypedDict
+from typing import Annotated, Generic, NamedTuple, NotRequired, TypedDict, TypeVar
 
 import pytest
 from pydantic import BaseModel
@@ -142,6 +142,22 @@ def test_the_fields_of_a_record_name_what_is_returned(kind):
     step = PythonTask(name="s", function=fit, returns=["fitted"])
     if kind is not Named:
         assert list(step.as_pipeline().execute(services=SERVICES).outputs) == ["fitted"]
+
+
+T = TypeVar("T")
+
+
+class Pair(NamedTuple, Generic[T]):
+    first: T
+    second: T
+
+
+def test_a_generic_record_names_what_is_returned():
+    def pair() -> Pair[int]:
+        return Pair(1, 2)
+
+    run_log = PythonTask(function=pair).as_pipeline().execute(services=SERVICES)
+    assert run_log.outputs == {"first": 1, "second": 2}
 
 
 def test_a_field_that_is_no_json_is_an_object(tmp_path):
