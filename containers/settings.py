@@ -27,7 +27,7 @@ from runnable.errors import ConfigurationError, did_you_mean
 from runnable.parameters.packing import unpacked_variables
 from runnable.parameters.sources import WrittenValues, read_parameters_file
 from runnable.parameters.values import json_or_text, shortened
-from runnable.scope import current_step
+from runnable.scope import current_step, find_run
 from runnable.scope.launcher import NOBODY, launcher
 from runnable.scope.options import Options, RunSettings, Where, completed, nowhere
 from runnable.system.yaml_files import read_document
@@ -74,7 +74,10 @@ class Settings:
         environment = {} if self._alone else own_variables()
         _check_arguments(options)
         if launcher() is not NOBODY:
-            options = completed(options, launcher().options)
+            others = launcher().options
+            if find_run() is not None:  # a nested run is not what was launched
+                others = others._replace(tag="", written={}, tags={}, notes={})
+            options = completed(options, others)
         configuration_file = (
             options.configuration_file
             or environment.get(defaults.RUNNABLE_CONFIGURATION_FILE, "")
@@ -171,6 +174,7 @@ def _placed(service: object, more: dict[str, object]) -> object:
 _LONGEST_TAG = 100
 """Characters: a list of runs has room for it."""
 _LONGEST_NOTE = 10_000
+_MOST_TAGS = 50
 _TEXTS = {
     "configuration_file": str | os.PathLike,  # pyright: ignore[reportMissingTypeArgument]  # for isinstance
     "parameters_file": str | os.PathLike,  # pyright: ignore[reportMissingTypeArgument]  # for isinstance
@@ -182,17 +186,30 @@ _TEXTS = {
 
 
 def _check_tags(given: Mapping[Any, Any], what: str, longest: int) -> None:
+    if len(given) > _MOST_TAGS:
+        raise ConfigurationError(f"{what}: there are more than {_MOST_TAGS}")
     for key, value in given.items():
-        if not isinstance(key, str) or not key or "=" in key or len(key) > _LONGEST_TAG:
+        if not key or not _is_text(key, _LONGEST_TAG) or "=" in key:
             raise ConfigurationError(
                 f"{what}: {shortened(key)} is no key; a key is text without =, of at "
                 f"most {_LONGEST_TAG} characters"
             )
-        if not isinstance(value, str) or len(value) > longest:
+        if not _is_text(value, longest):
             raise ConfigurationError(
                 f"{what}: the value of {key!r} must be text of at most {longest:,} "
                 f"characters; it is {shortened(value)}"
             )
+
+
+def _is_text(value: object, longest: int) -> bool:
+    """Return True if something is text that a command line can hold."""
+    if not isinstance(value, str) or len(value) > longest or "\0" in value:
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False  # half of a character
+    return True
 
 
 def _check_arguments(options: Options) -> None:

@@ -124,9 +124,11 @@ def retry(
                 "was run from, or put it back"
             )
             raise RetryValidationError(run_id, why) from None
+        text, tags = tags_of(tag)
         options = Options(
             configuration_file=str(config or recorded.get("configuration_file") or ""),
-            tag=tags_of(tag)[0],
+            tag=text,
+            tags=tags,
             log_level=log_level.name,
             resume=run_id,
             progress=progress and not as_json,

@@ -257,7 +257,8 @@ class RunContext(BaseModel):
         plain = f"={self.tag}" if "=" in self.tag else self.tag
         options = [f"--tag={mask(plain)}"] if plain else []
         for option, texts in (("--tag", self.tags), ("--note", self.notes)):
-            options += [f"{option}={mask(key)}={mask(it)}" for key, it in texts.items()]
+            shown = {mask(key): mask(it) for key, it in texts.items()}
+            options += [f"{option}={key}={it}" for key, it in shown.items()]
         return options
 
     def environment(self) -> dict[str, str]:

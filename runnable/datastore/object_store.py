@@ -59,14 +59,19 @@ class S3RunLogStore(S3Place, BaseRunLogStore):
             raise RunLogExistsError(run_id, self.location)
         if not self.objects.put_once(_key(run_id, 0), content):
             raise RunLogExistsError(run_id, self.location)
-        return self._journal(run_id, 1)
+        return self._journal(run_id, 1, content)
 
-    def _journal(self, run_id: str, count: int, claim: bytes = b"") -> NumberedJournal:
+    def _journal(
+        self, run_id: str, count: int, claim: bytes, *, is_joined: bool = False
+    ) -> NumberedJournal:
+        latest = ""
+
         def keep(number: int, lines: Sequence[bytes]) -> bool:
-            key = _key(run_id, number - 1)
+            nonlocal latest
+            key = latest = _key(run_id, number - 1)
             if not self.objects.put_once(key, b"".join(lines)):
                 return False
-            if claim and self._claim(run_id) != claim:
+            if is_joined and self._claim(run_id) != claim:
                 self.objects.delete([key])  # it was deleted meanwhile
                 raise RunLogNotFoundError(run_id, self.location)
             return True
@@ -75,28 +80,45 @@ class S3RunLogStore(S3Place, BaseRunLogStore):
             return self._read(run_id, self._keys(run_id), number)
 
         def ended(last: RunFinished) -> None:
-            name = name_of(run_id, last)
-            try:
-                if name:
-                    self.objects.put(name, b"")
-            except OSError as error:  # the run has ended, and is recorded
-                logger.warning("Lists of runs will read run %r: %s", run_id, error)
+            self._sum_up(run_id, last, claim, latest)
 
         return NumberedJournal(run_id, count, keep, read_from, ended)
+
+    def _sum_up(self, run_id: str, last: RunFinished, claim: bytes, key: str) -> None:
+        """Put the name that lists find an ended run by."""
+        name = name_of(run_id, last)
+        if not name:
+            return
+        try:
+            self.objects.put(name, b"")
+            # Others may have deleted or resumed the run, and seen no name.
+            if not self._ends_with(run_id, claim, key):
+                self.objects.delete([name])
+        except OSError as error:  # the run has ended, and is recorded
+            logger.warning("Lists of runs will read run %r: %s", run_id, error)
 
     def reopen(self, run_id: str, first: Record, seen: int) -> Journal:
         """Continue the journal of an existing run."""
         if self._count(run_id) != seen:
             raise RunLogContinuedError(run_id)
         self._forget_summary(run_id)
-        return self._journal(run_id, seen).taken(first)
+        journal = self._journal(run_id, seen, self._claim(run_id)).taken(first)
+        self._forget_summary(run_id)  # its owner may have ended it just then
+        return journal
+
+    def _ends_with(self, run_id: str, claim: bytes, key: str) -> bool:
+        """Return True if a run is the same one still, and nothing follows an object."""
+        try:
+            return self._claim(run_id) == claim and self._keys(run_id)[-1] == key
+        except RunLogNotFoundError:
+            return False
 
     def join(self, run_id: str) -> Journal:
         """Write to the journal of a run that another process has."""
         claim = self._claim(run_id)
         count = self._count(run_id)
         self._forget_summary(run_id)
-        return self._journal(run_id, count, claim)
+        return self._journal(run_id, count, claim, is_joined=True)
 
     def _forget_summary(self, run_id: str) -> None:
         folder = f"{SUMMARIES}/{run_id}"
@@ -245,9 +267,9 @@ class S3RunLogStore(S3Place, BaseRunLogStore):
         names = sorted(self.objects.names(check_run_id(run_id)))
         if not names:
             raise RunLogNotFoundError(run_id, self.location)
-        self._forget_summary(run_id)
         first = _key(run_id, 0)
         self.objects.put(first, _DELETED)
+        self._forget_summary(run_id)
         keys = [f"{run_id}/{name}" for name in names]
         self.objects.delete([it for it in keys if it != first])
         self.objects.delete([first])

@@ -98,6 +98,8 @@ def as_type(name: str, value: object, kind: type[T]) -> T:
         adapter = TypeAdapter(kind, config=config)
     try:
         return adapter.validate_python(value)
+    except PydanticUserError as error:
+        raise OutputTypeError(name, kind, value, error.message) from None
     except ValidationError as error:
         why = error.errors(include_url=False, include_input=False)[0]["msg"]
         raise OutputTypeError(name, kind, value, why) from None

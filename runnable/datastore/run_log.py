@@ -97,12 +97,20 @@ class RunLog(Model):
             >>> run_log["average"], run_log.output("average", float)
             (1.5, 1.5)
         """
+        return Outputs(self.run_id, self.parameters, self._returned)
 
-        def returned() -> set[str]:
-            attempts = (it for part in self._parts() for it in part.attempts)
-            return {name for attempt in attempts for name in attempt.output_parameters}
-
-        return Outputs(self.run_id, self.parameters, returned)
+    def _returned(self) -> set[str]:
+        """Return the names that steps have handed to the run."""
+        attempts = list(self.job.attempts) if self.job is not None else []
+        for step in self.steps.values():
+            attempts += step.attempts
+            # What is in branches becomes the run's when their step succeeds.
+            if step.branches and step.status == defaults.SUCCESS:
+                inner = (steps_in(it.steps) for it in step.branches.values())
+                attempts += [
+                    it for steps in inner for at in steps for it in at.attempts
+                ]
+        return {name for attempt in attempts for name in attempt.output_parameters}
 
     def output(self, name: str, kind: type[T]) -> T:
         """Return an output of the run as an object of a type.
@@ -121,6 +129,13 @@ class RunLog(Model):
     def __getitem__(self, name: str) -> object:
         """Return a value by its name; see `artifact`."""
         return self.artifact(name)
+
+    def __contains__(self, name: object) -> bool:
+        """Return True if a value of this name can be looked up."""
+        if name in self.parameters:
+            return True
+        attempts = (it for part in self._parts() for it in part.attempts)
+        return any(name in it.output_parameters for it in attempts)
 
     def artifact(self, name: str, step: str = "") -> object:
         """Return a value, a metric or an object that the run has made.

@@ -137,6 +137,7 @@ async def resume(
     assert state.started is not None  # noqa: S101 - checked just now
     notes = [
         *_other_parameters(state.started.parameters, given),
+        *_other_tags(state.started, context),
         *_other_code(state.started, code),
         *await runtime.off_loop(partial(read_secrets_again, state, graph, context)),
     ]
@@ -336,6 +337,17 @@ def _other_parameters(
     )
     if other:
         yield f"it continues with its own parameters; not used: {', '.join(other)}"
+
+
+def _other_tags(started: RunStarted, context: RunContext) -> Iterator[str]:
+    for what, given, recorded in (
+        ("tags", context.tags, started.tags),
+        ("notes", context.notes, started.notes),
+    ):
+        masked_ones = _masked_texts(context, given)
+        other = sorted(it for it in masked_ones if recorded.get(it) != masked_ones[it])
+        if other:
+            yield f"it keeps its {what}; not used: {', '.join(other)}"
 
 
 def _other_code(started: RunStarted, code: CodeIdentity) -> Iterator[str]:

@@ -22,6 +22,7 @@ from runnable.journal import (
     StepState,
 )
 from runnable.scope import clock
+from runnable.secrets import Masker
 from runnable.system.moments import text_of
 
 logger = logging.getLogger(__name__)
@@ -36,18 +37,21 @@ def now() -> str:
     return text_of(clock.seconds())
 
 
-def end_of_run(status: str, state: RunState) -> RunFinished:
+def end_of_run(status: str, state: RunState, masker: Masker) -> RunFinished:
     """Make the record of the end of a run.
 
     Args:
         status: How it ended.
         state: Its state.
+        masker: Replaces secrets, also those that were not known when it began.
     """
     short = {name: it for name, it in state.metrics.items() if _is_short(it)}
     first = state.started
     if first is None:
         return RunFinished(now(), status, short)
-    known = (first.at, first.tag, first.pipeline, first.tags)
+    mask = masker.text
+    tags = {mask(key): mask(it) for key, it in first.tags.items()}
+    known = (first.at, mask(first.tag), first.pipeline, tags)
     return RunFinished(now(), status, short, *known)
 
 

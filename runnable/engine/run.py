@@ -24,7 +24,7 @@ from runnable.engine.kept_log import KeptLog
 from runnable.engine.leases import RunLease
 from runnable.engine.opening import OpenedRun, code_identity, resume, start
 from runnable.engine.parameter_scope import Failure, ParameterScope
-from runnable.engine.recorder import Recorder, UnrecordedError, end_of_run, now
+from runnable.engine.recorder import UnrecordedError, end_of_run, now
 from runnable.engine.run_graph import run_graph
 from runnable.engine.runtimes import Runtime
 from runnable.errors import ConfigurationError
@@ -208,7 +208,7 @@ async def _conclude(
     _set_conclude(env.context, None)
     _collect(problems, env.close)
     store = env.services.run_log_store
-    await env.ask(store, _record_end, env.recorder, status, problems)
+    await env.ask(store, _record_end, env, status, problems)
     if env.state.count > _MANY_RECORDS:
         return await env.off_loop(_read_back, env, problems)
     return await env.ask(store, _read_back, env, problems)
@@ -226,22 +226,23 @@ def _conclude_lost(env: RunEnvironment) -> None:
     problems: list[Exception] = []
     _collect(problems, env.close)
     reason = "its event loop was closed"
-    _record_end(env.recorder, defaults.CANCELLED, problems, reason)
+    _record_end(env, defaults.CANCELLED, problems, reason)
     _read_back(env, problems)
     for problem in problems:
         logger.error("Run %r: not recorded, after %s: %s", env.run_id, reason, problem)
 
 
 def _record_end(
-    recorder: Recorder,
+    env: RunEnvironment,
     status: str,
     problems: list[Exception],
     reason: str = "it was left behind",
 ) -> None:
+    recorder = env.recorder
     # Calls that could not be interrupted in time can record nothing from here on.
     if not recorder.is_over:
         _collect(problems, recorder.end_open, status, reason)
-        _collect(problems, recorder.record, end_of_run(status, recorder.state))
+        _collect(problems, recorder.record, end_of_run(status, env.state, env.masker))
     if not recorder.is_over and not recorder.is_certain:
         # What was to be written with it could not be: the end alone may be.
         failed = RunFinished(at=now(), status=defaults.FAIL)

@@ -313,7 +313,7 @@ def _supported(annotation: Any) -> Any:  # annotations have no common type
         fields: dict[str, Any] = {}
         for name, hint in hints.items():
             needed = name in annotation.__required_keys__
-            plain = _supported(_without_need(hint))
+            plain = _supported(without_need(hint))
             fields[name] = Required[plain] if needed else NotRequired[plain]
         return TypedDict(annotation.__name__, fields)  # type: ignore[operator]  # made at run time
     arguments = typing.get_args(annotation)
@@ -328,7 +328,8 @@ def _supported(annotation: Any) -> Any:  # annotations have no common type
     return origin[changed[0] if len(changed) == 1 else changed]
 
 
-def _without_need(hint: Any) -> Any:
+def without_need(hint: Any) -> Any:
+    """Return the annotation within `Required` or `NotRequired`, if it is one."""
     if typing.get_origin(hint) in {Required, NotRequired}:
         return typing.get_args(hint)[0]
     return hint

@@ -139,7 +139,8 @@ class FieldMissingError(RunError):
     def __str__(self) -> str:
         return (
             f"{self.function}() returned a {self.kind} without {self.field!r}, which "
-            "the annotation of what it returns has. Return it, or declare `returns`."
+            "the annotation of what it returns has. Return it, or declare `returns`; "
+            "returns=[] declares nothing."
         )
 
 

@@ -2,13 +2,13 @@
 
 import dataclasses
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, cast
 
 from pydantic import BaseModel, TypeAdapter
-from pydantic.errors import PydanticInvalidForJsonSchema, PydanticUserError
 from typing_extensions import is_typeddict
 
+from runnable.parameters.binding import without_need
 from runnable.parameters.errors import FieldMissingError
 
 
@@ -31,8 +31,26 @@ def fields_of(annotation: Any) -> dict[str, Any]:
     """
     kind = typing.get_origin(annotation) or annotation  # of a generic one
     names = _names_of(kind)
-    hints = typing.get_type_hints(kind, include_extras=True) if names else {}
+    hints = _hints_of(kind) if names else {}
     return {name: hints.get(name, Any) for name in names}
+
+
+def _hints_of(kind: Any) -> dict[str, Any]:
+    try:
+        hints = typing.get_type_hints(kind, include_extras=True)
+    except (NameError, TypeError, AttributeError):
+        return {}  # names that only type checkers know, or of a function
+    return {name: without_need(it) for name, it in hints.items()}
+
+
+def may_be_absent(annotation: Any) -> frozenset[str]:
+    """Return the fields that a record need not have.
+
+    Args:
+        annotation: As for `fields_of`.
+    """
+    kind = typing.get_origin(annotation) or annotation
+    return frozenset(kind.__optional_keys__) if is_typeddict(kind) else frozenset()
 
 
 def _names_of(annotation: Any) -> list[str]:
@@ -49,13 +67,19 @@ def _names_of(annotation: Any) -> list[str]:
     return list(named) if issubclass(kind, tuple) else []
 
 
-def values_of(function: str, result: object, names: list[str]) -> tuple[object, ...]:
+def values_of(
+    function: str,
+    result: object,
+    names: list[str],
+    optional: Collection[str] = (),
+) -> tuple[object, ...]:
     """Return the values of a record, in the order of its fields.
 
     Args:
         function: For errors.
         result: What the function returned.
         names: The fields.
+        optional: Those that may be absent, and then are None.
 
     Raises:
         FieldMissingError: If there is no such field.
@@ -73,6 +97,9 @@ def values_of(function: str, result: object, names: list[str]) -> tuple[object, 
             else:
                 found.append(getattr(result, name))
         except (KeyError, AttributeError):
+            if name in optional:
+                found.append(None)
+                continue
             raise FieldMissingError(function, name, kind) from None
     return tuple(found)
 
@@ -86,6 +113,6 @@ def is_json(annotation: Any) -> bool:  # annotations have no common type
     """
     try:
         TypeAdapter(annotation).json_schema(mode="serialization")
-    except (PydanticUserError, PydanticInvalidForJsonSchema):
+    except Exception:  # noqa: BLE001 - a type may define what it likes
         return False
     return True

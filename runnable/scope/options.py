@@ -52,7 +52,11 @@ def completed(options: Options, others: Options) -> Options:
         ('r1', 'a')
     """
     given = {name: it for name, it in options._asdict().items() if it}
-    return Options(**{**others._asdict(), **given})
+    return Options(**{**others._asdict(), **given})._replace(
+        # The command line wins, key by key.
+        tags={**options.tags, **others.tags},
+        notes={**options.notes, **others.notes},
+    )
 
 
 class RunSettings(NamedTuple):

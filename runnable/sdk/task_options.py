@@ -24,7 +24,7 @@ from runnable.tasks import (
     TaskReturns,
     as_returns,
 )
-from runnable.tasks.named_returns import named_returns
+from runnable.tasks.named_returns import named_returns, optional_returns
 
 
 class Catalog(BaseModel):
@@ -131,11 +131,14 @@ class PythonSettings(_OfOneKind):
 
     def _settings(self) -> dict[str, Any]:
         returns = as_returns(self.returns)
-        named = [] if returns else named_returns(self.function)
+        # An empty list that is given declares that nothing is returned.
+        is_said = "returns" in self.model_fields_set
+        named = [] if is_said else named_returns(self.function)
         return {
             "function": self.function,
             "returns": returns or named,
             "returns_record": bool(named),
+            "optional": optional_returns(self.function) if named else frozenset(),
             "secrets": list(self.secrets),
         }
 

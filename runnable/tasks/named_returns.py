@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from runnable.parameters.binding import annotations_of
-from runnable.parameters.records import fields_of, is_json
+from runnable.parameters.records import fields_of, is_json, may_be_absent
 from runnable.tasks.returns import TaskReturns, json, metric, pickled
 
 
@@ -34,10 +34,15 @@ def named_returns(function: Callable[..., object]) -> list[TaskReturns]:
     return [_declared(name, hint) for name, hint in fields.items()]
 
 
+def optional_returns(function: Callable[..., object]) -> frozenset[str]:
+    """Return the names of the fields that the function need not return."""
+    return may_be_absent(annotations_of(function).get("return"))
+
+
 def _declared(name: str, hint: Any) -> TaskReturns:  # annotations have no common type
-    if typing.get_origin(hint) is typing.Annotated:
-        for said in typing.get_args(hint)[1:]:
-            if said in {json, metric, pickled}:
-                made: TaskReturns = said(name)
-                return made
+    is_annotated = typing.get_origin(hint) is typing.Annotated
+    said = {id(it) for it in typing.get_args(hint)[1:]} if is_annotated else set[int]()
+    for declare in (json, metric, pickled):
+        if id(declare) in said:
+            return declare(name)
     return json(name) if is_json(hint) else pickled(name)

@@ -27,6 +27,8 @@ class PythonTaskType(BaseTaskType):
     """The function itself; imported by the dotted name in `command` if not given."""
     returns_record: bool = Field(default=False, exclude=True)
     """Whether it returns one record, whose fields are what `returns` declares."""
+    optional: frozenset[str] = Field(default=frozenset(), exclude=True)
+    """The fields that such a record need not have."""
     stream_end_type: str = "done"
     """The `type` of the event in which a generator yields what it returns."""
 
@@ -63,7 +65,7 @@ class PythonTaskType(BaseTaskType):
         if not self.returns_record:
             return super().values_of(result)
         names = [declared.name for declared in self.returns]
-        return values_of(self.command, result, names)
+        return values_of(self.command, result, names, self.optional)
 
     def check_given(self, offers: Mapping[str, Offer]) -> list[RunnableError]:
         """Check whether values can become arguments of the function."""

@@ -7,7 +7,7 @@ import pytest
 import s3
 
 from runnable import Catalog, Map, Pipeline, PythonTask, delete_runs, list_runs, pickled
-from runnable.datastore import RunResumed
+from runnable.datastore import RunFinished, RunResumed, RunStarted
 from runnable.datastore.object_store import MinioRunLogStore, S3RunLogStore
 from runnable.exceptions import (
     ExecutionFailedError,
@@ -104,6 +104,43 @@ def test_a_process_that_was_thought_to_be_gone_cannot_write(services):
     store.reopen("r1", RunResumed(at="", code=[]), 1).close()
     with pytest.raises(RunLogContinuedError):
         gone.append(RunResumed(at="", code=[], host="other"))
+
+
+START = RunStarted("2026-01-31 10:00:00.000000", "r1", "old", "", {}, {}, [])
+END = RunFinished(START.at, "FAIL", {}, START.at, "old")
+RESUMED = RunResumed(at=START.at, code=[], host="h")
+
+
+def again(store):
+    store.reopen("r1", RESUMED, 2).close()
+
+
+def delete(store):
+    store.remove("r1")
+
+
+@pytest.mark.parametrize("meanwhile", [again, delete])
+def test_a_summary_that_comes_too_late_is_withdrawn(services, monkeypatch, meanwhile):
+    store = S3RunLogStore(**services["run_log_store"]["config"])
+    journal, put = store.create("r1", START), type(store.objects).put
+
+    def late(objects, key, content):
+        if key.startswith(".summaries"):
+            monkeypatch.undo()
+            meanwhile(store)
+        put(objects, key, content)
+
+    monkeypatch.setattr(type(store.objects), "put", late)
+    journal.append(END)
+    assert list(store.objects.names(".summaries")) == []
+
+
+def test_an_ended_run_has_a_summary_until_it_is_resumed(services):
+    store = S3RunLogStore(**services["run_log_store"]["config"])
+    store.create("r1", START).append(END)
+    assert len(list(store.objects.names(".summaries"))) == 1
+    again(store)
+    assert list(store.objects.names(".summaries")) == []
 
 
 def test_a_server_that_is_not_there():

@@ -1,11 +1,16 @@
 """What a run has returned, in one word."""
 
+import pickle
 from dataclasses import dataclass
 
 import pytest
 
 from runnable import Map, Pipeline, PythonTask, Stub, pickled
-from runnable.exceptions import ArtifactNotFoundError, OutputTypeError
+from runnable.exceptions import (
+    ArtifactNotFoundError,
+    ExecutionFailedError,
+    OutputTypeError,
+)
 
 
 class Counted:
@@ -84,3 +89,32 @@ def test_a_map_has_outputs():
     services = {"run_log_store": {"type": "memory"}, "catalog": none}
     run_log = step.as_pipeline().execute(parameters={"xs": [1, 2]}, services=services)
     assert run_log.outputs == {"y": [2, 4]}
+
+
+def test_an_input_is_no_output_where_a_branch_returned_its_name():
+    def inc(x):
+        return x + 5
+
+    def broken():
+        raise ValueError("no")
+
+    steps = [
+        PythonTask(function=inc, returns=["x"]),
+        PythonTask(function=broken),
+    ]
+    step = Map(name="m", branch=Pipeline(steps=steps), iterate_on="xs", iterate_as="i")
+    with pytest.raises(ExecutionFailedError) as caught:
+        step.as_pipeline().execute(
+            parameters={"x": 1, "xs": [5]},
+            services={"run_log_store": {"type": "memory"}},
+        )
+    run_log = caught.value.run_log
+    assert run_log.outputs == {}
+    assert run_log["x"] == 1
+
+
+def test_outputs_can_be_pickled_and_asked_for_names(run_log):
+    assert "average" in run_log
+    assert "given" in run_log
+    assert "nothing" not in run_log
+    assert list(pickle.loads(pickle.dumps(run_log.outputs))) == list(run_log.outputs)

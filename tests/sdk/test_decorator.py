@@ -4,7 +4,15 @@ import asyncio
 import pickle
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Generic, NamedTuple, NotRequired, TypedDict, TypeVar
+from typing import (
+    Annotated,
+    Generic,
+    NamedTuple,
+    NotRequired,
+    Required,
+    TypedDict,
+    TypeVar,
+)
 
 import pytest
 from pydantic import BaseModel
@@ -179,14 +187,74 @@ def test_a_field_that_is_no_json_is_an_object(tmp_path):
 
 
 def test_a_field_that_is_not_returned_fails_the_step():
-    class Maybe(TypedDict):
+    class Both(TypedDict):
         x: int
-        y: NotRequired[int]
+        y: int
 
-    def make() -> Maybe:
+    def make() -> Both:
         return {"x": 1}
 
     with pytest.raises(ExecutionFailedError) as caught:
         PythonTask(function=make).as_pipeline().execute(services=SERVICES)
     assert isinstance(caught.value.__cause__, FieldMissingError)
     assert "without 'y'" in str(caught.value.__cause__)
+
+
+class Qualified(TypedDict, total=False):
+    a: Required[Annotated[float, metric]]
+    b: NotRequired[Annotated[float, metric]]
+    c: int
+
+
+def test_a_field_that_need_not_be_there_is_none():
+    def make() -> Qualified:
+        return {"a": 1.0, "b": 2.0}
+
+    run_log = PythonTask(function=make).as_pipeline().execute(services=SERVICES)
+    assert run_log.outputs == {"a": 1.0, "b": 2.0, "c": None}
+    assert run_log.metrics == {"a": 1.0, "b": 2.0}
+
+
+def test_an_empty_list_declares_that_nothing_is_returned():
+    def make(rows) -> Data:
+        return Data([*rows, 1], 0.5)
+
+    pipeline = PythonTask(function=make, returns=[]).as_pipeline()
+    run_log = pipeline.execute(parameters={"rows": []}, services=SERVICES)
+    assert run_log.outputs == {}
+    assert run_log["rows"] == []
+
+
+class Odd:
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source, handler):
+        raise RuntimeError("no schema")
+
+
+def test_annotations_that_nobody_reads_are_no_error(tmp_path):
+    class Marked(TypedDict):
+        a: Annotated[int, {"unhashable": 1}]
+
+    @dataclass
+    class Unknown:
+        a: "OnlyTypeCheckersKnow"  # noqa: F821
+
+    class Strange(TypedDict):
+        a: Odd
+
+    def marked() -> Marked:
+        return {"a": 1}
+
+    def unknown() -> Unknown:
+        return Unknown(2)
+
+    def strange() -> Strange:
+        return {"a": Odd()}
+
+    catalog = {"type": "file-system", "config": {"catalog_location": str(tmp_path)}}
+    for function, expected in ((marked, 1), (unknown, 2)):
+        pipeline = PythonTask(function=function).as_pipeline()
+        assert pipeline.execute(services=SERVICES)["a"] == expected
+    pipeline = PythonTask(function=strange).as_pipeline()
+    run_log = pipeline.execute(services={**SERVICES, "catalog": catalog})
+    assert isinstance(run_log["a"], Odd)

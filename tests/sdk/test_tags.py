@@ -58,6 +58,9 @@ def test_tags_are_there_in_each_store_also_of_runs_that_failed(store):
         ({"tags": {"a": "x" * 101}}, "at most 100 characters"),
         ({"notes": {"a": "x" * 10_001}}, "at most 10,000 characters"),
         ({"tags": "a=b"}, "'tags' must be a mapping"),
+        ({"tags": {"a": "\0"}}, "the value of 'a' must be text"),
+        ({"notes": {"a": "\ud800"}}, "the value of 'a' must be text"),
+        ({"tags": {str(it): "" for it in range(51)}}, "more than 50"),
     ],
 )
 def test_wrong_tags_are_refused(given, why):
@@ -153,3 +156,56 @@ def test_tags_and_notes_reach_a_run_that_another_process_begins():
     run_log = get_run_log("j1")
     assert (run_log.tag, run_log.tags) == ("a=b", {"team": "'; $(x)"})
     assert run_log.notes == {"n": "{{x}}"}
+
+
+NESTED = """
+from runnable import PythonTask
+def inner(x):
+    return x
+def outer(x):
+    run_log = PythonTask(function=inner, returns=["y"]).as_pipeline().execute(
+        parameters={"x": 100}, run_id="inner"
+    )
+    return run_log["y"]
+if __name__ == "__main__":
+    PythonTask(function=outer, returns=["z"]).as_pipeline().execute(
+        parameters={"x": 1}, tags={"owner": "script", "team": "a"}, run_id="outer"
+    )
+"""
+
+
+def test_options_of_the_command_line_are_those_of_the_run_that_it_launches():
+    Path("script.py").write_text(NESTED)
+    options = ("--param", "x=7", "--tag", "team=cli", "--note", "m=cli")
+    finished = runnable("execute", "script.py", *options)
+    assert finished.returncode == 0, finished.stderr
+    outer, inner = get_run_log("outer"), get_run_log("inner")
+    assert (outer["x"], outer["z"], inner["x"]) == (7, 100, 100)
+    assert outer.tags == {"owner": "script", "team": "cli"}
+    assert (outer.notes, inner.tags, inner.notes) == ({"m": "cli"}, {}, {})
+
+
+def test_a_run_that_is_resumed_keeps_its_tags_and_says_so():
+    def flaky():
+        if not Path("ok").exists():
+            raise ValueError("not yet")
+
+    pipeline = PythonTask(function=flaky).as_pipeline()
+    with pytest.raises(ExecutionFailedError):
+        pipeline.execute(run_id="r1", tags={"a": "1"})
+    Path("ok").touch()
+    run_log = pipeline.execute(resume="r1", tags={"a": "1", "b": "2"})
+    assert run_log.tags == {"a": "1"}
+    resumed = run_log.run_config["resumed"]
+    assert resumed[0]["message"] == "it keeps its tags; not used: b"
+
+
+def test_tags_are_masked_in_lists_by_secrets_that_were_read_later(monkeypatch):
+    monkeypatch.setenv("KEY", "very-secret-value")
+
+    def use():
+        return len(os.environ["KEY"])
+
+    step = PythonTask(function=use, secrets=["KEY"], returns=["n"])
+    step.as_pipeline().execute(tags={"a": "very-secret-value"})
+    assert list_runs()[0].tags == {"a": "***"}

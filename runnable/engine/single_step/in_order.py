@@ -177,7 +177,7 @@ async def end_scope(graph: Graph, path: str, env: RunEnvironment) -> None:
                 env.recorder.fail_step(node, step, number, _NOT_STARTED)
             case _:
                 ended = defaults.SUCCESS if command == Finish(True) else defaults.FAIL
-                env.recorder.record(end_of(path, ended, env.state))
+                env.recorder.record(end_of(path, ended, env))
                 return
 
 
@@ -193,7 +193,7 @@ async def run_terminal(
     """
     await end_graph(node, scope, env)
     status = terminal_status(node)
-    await env.record(end_of(scope.path, status, env.state))
+    await env.record(end_of(scope.path, status, env))
 
 
 def terminal_status(node: SuccessNode | FailNode) -> str:
@@ -201,8 +201,8 @@ def terminal_status(node: SuccessNode | FailNode) -> str:
     return defaults.SUCCESS if isinstance(node, SuccessNode) else defaults.FAIL
 
 
-def end_of(branch: str, status: str, state: RunState) -> Record:
+def end_of(branch: str, status: str, env: RunEnvironment) -> Record:
     """Make the record of the end of a branch, or of the run if it has no path."""
     if branch:
         return BranchFinished(at=now(), path=branch, status=status)
-    return end_of_run(status, state)
+    return end_of_run(status, env.state, env.masker)
