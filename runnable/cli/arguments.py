@@ -130,14 +130,14 @@ def tags_of(given: list[str] | None) -> tuple[str, dict[str, str]]:
         >>> tags_of(["nightly", "team=risk"])
         ('nightly', {'team': 'risk'})
     """
-    texts = [it.removeprefix("=") for it in given or () if _is_text(it)]
+    texts = [it.removeprefix("=") for it in given or () if _has_no_key(it)]
     if len(texts) > 1:
         raise FailedError(f"--tag was given {texts[0]!r} and {texts[1]!r}; use keys")
-    with_key = [it for it in given or () if not _is_text(it)]
+    with_key = [it for it in given or () if not _has_no_key(it)]
     return "".join(texts), pairs("--tag", with_key)
 
 
-def _is_text(tag: str) -> bool:
+def _has_no_key(tag: str) -> bool:
     return tag.startswith("=") or "=" not in tag
 
 

@@ -250,14 +250,13 @@ class RunContext(BaseModel):
         self._own.graph = graph
 
     @property
-    def labels(self) -> list[str]:
+    def label_options(self) -> list[str]:
         """Its tags and notes as options of the command line, without secrets."""
-        mask = self.masker.text
         # After a leading = comes a tag without a key.
         plain = f"={self.tag}" if "=" in self.tag else self.tag
-        options = [f"--tag={mask(plain)}"] if plain else []
+        options = [f"--tag={self.masker.text(plain)}"] if plain else []
         for option, texts in (("--tag", self.tags), ("--note", self.notes)):
-            shown = {mask(key): mask(it) for key, it in texts.items()}
+            shown = self.masker.texts(texts)
             options += [f"{option}={key}={it}" for key, it in shown.items()]
         return options
 

@@ -44,7 +44,7 @@ from runnable.datastore.segment_file import (
 )
 from runnable.datastore.snapshot import dump_run_log, load_run_log
 from runnable.datastore.store import BaseRunLogStore, Journal
-from runnable.journal import Record, RunFinished
+from runnable.journal import Record, sums_up
 from runnable.system.atomic_files import replacing
 from runnable.system.errors import StoreAccessError
 from runnable.system.own_folder import make_own_folder
@@ -314,7 +314,7 @@ class FileSystemRunLogStore(BaseRunLogStore):
         if not segments:
             return ends_of(self.get_run_log_by_id(run_id))  # of version 0.50
         last = _decoded(last_line(segments[-1]), run_id, segments[-1])
-        if isinstance(last, RunFinished) and last.sums_up:
+        if sums_up(last):
             return None, last
         first = _decoded(first_line(segments[0]), run_id, segments[0])
         return first, last or first

@@ -15,6 +15,7 @@ from runnable.journal import (
     RunFinished,
     RunStarted,
     RunState,
+    sums_up,
 )
 from runnable.system.moments import aware, moment_of
 
@@ -107,7 +108,7 @@ def summary_of(run_id: str, first: Record | None, last: Record | None) -> RunSum
         first: None if there is none yet, or the last one sums up the run.
         last: The same one, if there is no other.
     """
-    if isinstance(last, RunFinished) and last.sums_up:
+    if sums_up(last):
         moment_of(last.started_at)  # a ValueError means that it is damaged
         return RunSummary(
             run_id,

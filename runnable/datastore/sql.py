@@ -34,7 +34,7 @@ from runnable.datastore.errors import (
 from runnable.datastore.numbered_journal import NumberedJournal
 from runnable.datastore.run_summary import RunSummary
 from runnable.datastore.store import BaseRunLogStore, Journal
-from runnable.journal import Record, RunFinished
+from runnable.journal import Record, sums_up
 from runnable.system.errors import StoreAccessError
 from runnable.system.own_folder import ignore_file, make_own_folder
 from runnable.system.run_ids import check_run_id
@@ -76,7 +76,8 @@ _LAST_LINES = (
     .join(_RECORDS, (_RECORDS.c.run == _RUNS.c.key) & (_RECORDS.c.number == _LAST))
     .where(_RUNS.c.run_id.in_(sa.bindparam("run_ids", expanding=True)))
 )
-_READ_AT_ONCE = 500
+_READ_AT_ONCE = 1000
+_SUMMED_UP_AT_ONCE = 500  # some databases have room for 999 ids in a query
 _LOCKED_SECONDS = 60.0
 
 
@@ -223,8 +224,8 @@ class SqlRunLogStore(BaseRunLogStore, abc.ABC):
 
     def summaries(self, run_ids: Sequence[str]) -> Iterator[RunSummary | None]:
         """Sum up runs, in this order, by the last record of each."""
-        for start in range(0, len(run_ids), _READ_AT_ONCE):
-            some = run_ids[start : start + _READ_AT_ONCE]
+        for start in range(0, len(run_ids), _SUMMED_UP_AT_ONCE):
+            some = run_ids[start : start + _SUMMED_UP_AT_ONCE]
             with self._engine.connect() as connection:
                 rows = connection.execute(_LAST_LINES, {"run_ids": some}).all()
             lines = dict(rows)
@@ -233,7 +234,7 @@ class SqlRunLogStore(BaseRunLogStore, abc.ABC):
     def _summed_up(self, run_id: str, line: bytes | None) -> RunSummary | None:
         def read(run_id: str) -> tuple[Record | None, Record | None]:
             last = self._decode(run_id, "last", line) if line is not None else None
-            if isinstance(last, RunFinished) and last.sums_up:
+            if sums_up(last):
                 return None, last
             return self.ends(run_id)
 

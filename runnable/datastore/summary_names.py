@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from runnable.datastore.codec import DamagedLineError, decode, encode
 from runnable.datastore.run_summary import RunSummary, summary_of
-from runnable.journal import RunFinished
+from runnable.journal import RunFinished, sums_up
 
 FOLDER = ".summaries"
 """No run has such an id: it begins with a dot."""
@@ -36,7 +36,7 @@ def name_of(run_id: str, ended: RunFinished) -> str:
     text = base64.urlsafe_b64encode(encode(ended)).decode()
     parts = [text[start : start + _PART] for start in range(0, len(text), _PART)]
     name = "/".join([FOLDER, run_id, *parts])
-    return name if ended.sums_up and len(name.encode()) <= _LONGEST else ""
+    return name if sums_up(ended) and len(name.encode()) <= _LONGEST else ""
 
 
 def by_run(names: Iterable[str]) -> dict[str, RunSummary]:

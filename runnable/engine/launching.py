@@ -166,7 +166,7 @@ async def _launch(
         job_digest(tasks[0]) if tasks and not path else "",
         context.configuration_file,
         context.parameters_file,
-        context.labels,
+        context.label_options,
         context.log_level,
         tasks[0].overrides.get(executor, "") if tasks else "",
         await runtime.off_loop(find),

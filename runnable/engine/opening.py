@@ -27,7 +27,6 @@ from runnable.engine.secret_values import hidden_names, masked
 from runnable.errors import RunnableError
 from runnable.graph import Graph, JobNode, TaskNode, changes, node_at
 from runnable.journal import (
-    NO_TAGS,
     AnyParameter,
     CodeIdentity,
     Retention,
@@ -194,14 +193,9 @@ def run_started(
         epoch_seconds=seconds(),
         launches_steps=launches_steps,
         masked=hidden_names(parameters, recorded),
-        tags=_masked_texts(context, context.tags),
-        notes=_masked_texts(context, context.notes),
+        tags=context.masker.texts(context.tags),
+        notes=context.masker.texts(context.notes),
     )
-
-
-def _masked_texts(context: RunContext, texts: Mapping[str, str]) -> Mapping[str, str]:
-    mask = context.masker.text
-    return {mask(key): mask(it) for key, it in texts.items()} if texts else NO_TAGS
 
 
 def _other_identities(context: RunContext) -> list[CodeIdentity]:
@@ -344,8 +338,8 @@ def _other_tags(started: RunStarted, context: RunContext) -> Iterator[str]:
         ("tags", context.tags, started.tags),
         ("notes", context.notes, started.notes),
     ):
-        masked_ones = _masked_texts(context, given)
-        other = sorted(it for it in masked_ones if recorded.get(it) != masked_ones[it])
+        shown = context.masker.texts(given)
+        other = sorted(key for key, it in shown.items() if recorded.get(key) != it)
         if other:
             yield f"it keeps its {what}; not used: {', '.join(other)}"
 

@@ -49,10 +49,8 @@ def end_of_run(status: str, state: RunState, masker: Masker) -> RunFinished:
     first = state.started
     if first is None:
         return RunFinished(now(), status, short)
-    mask = masker.text
-    tags = {mask(key): mask(it) for key, it in first.tags.items()}
-    known = (first.at, mask(first.tag), first.pipeline, tags)
-    return RunFinished(now(), status, short, *known)
+    tag, tags = masker.text(first.tag), masker.texts(first.tags)
+    return RunFinished(now(), status, short, first.at, tag, first.pipeline, tags)
 
 
 def _is_short(value: JsonValue) -> bool:

@@ -77,6 +77,6 @@ def render(
         parameters,
         resumed,
         context.configuration_file,
-        context.labels,
+        context.label_options,
     )
     return Manifest(options.renderer.render(request), options.renderer.output_file)

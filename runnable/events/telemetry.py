@@ -12,7 +12,7 @@ import contextlib
 import functools
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from runnable import defaults
@@ -181,22 +181,18 @@ class Telemetry:
             case _:
                 self._leave_scope(event)
 
-    def _tags(self) -> Iterator[tuple[str, str]]:
-        mask = self._context.masker.text
-        for key, value in self._context.tags.items():
-            yield mask(key), mask(value)
-
     def _begin_run(self) -> None:
-        graph = self._context.dag
+        graph, masker = self._context.dag, self._context.masker
+        tags = masker.texts(self._context.tags)
         kind, name = ("pipeline", graph.name) if graph is not None else ("job", "")
         self._run = self._tracer.start_span(
             f"{kind}:{name}",
             self._parent,
             attributes={
                 "runnable.run_id": self._context.run_id,
-                "runnable.tag": self._context.masker.text(self._context.tag),
+                "runnable.tag": masker.text(self._context.tag),
                 "runnable.pipeline": name,
-                **{f"runnable.tag.{key}": it for key, it in self._tags()},
+                **{f"runnable.tag.{key}": it for key, it in tags.items()},
             },
         )
 

@@ -37,6 +37,6 @@ def _options(request: StepRequest) -> Iterator[str]:
         "--log-level": request.log_level or "WARNING",
     }
     yield from (f"{name}={value}" for name, value in options.items() if value)
-    yield from request.labels
+    yield from request.label_options
     yield from (f"--argument={it}" for it in request.reference.arguments)
     yield from (f"--import-path={it}" for it in request.reference.import_path)

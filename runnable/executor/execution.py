@@ -36,7 +36,7 @@ class StepRequest(NamedTuple):
     """The digest of the job; empty for a step of a pipeline."""
     configuration_file: str = ""
     parameters_file: str = ""
-    labels: Sequence[str] = ()
+    label_options: Sequence[str] = ()
     """The options of the command line that tag the run, and its notes."""
     log_level: str = ""
     override: str = ""
@@ -99,7 +99,7 @@ class RenderRequest(NamedTuple):
     resumed: str = ""
     """The id of the run that is to be resumed; empty for new runs."""
     configuration_file: str = ""
-    labels: Sequence[str] = ()
+    label_options: Sequence[str] = ()
     """The options of the command line that tag the run, and its notes."""
 
 

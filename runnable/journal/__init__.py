@@ -29,6 +29,7 @@ from runnable.journal.records import (
     StepFinished,
     StepReleased,
     StepStarted,
+    sums_up,
 )
 from runnable.journal.scope_tree import Retention, ScopeState, StepState
 from runnable.journal.state import RunState, UnknownPathError
@@ -78,4 +79,5 @@ __all__ = [
     "is_longer",
     "json_parameter",
     "metric_parameter",
+    "sums_up",
 ]

@@ -5,7 +5,7 @@ computed from its records (`state.RunState`). A record is frozen.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 from pydantic import JsonValue
 
@@ -177,11 +177,6 @@ class RunFinished(NamedTuple):
     """The name of the pipeline, if it has one."""
     tags: Mapping[str, str] = NO_TAGS
 
-    @property
-    def sums_up(self) -> bool:
-        """Whether a list of runs needs no other record."""
-        return bool(self.started_at)
-
 
 Record = (
     RunStarted
@@ -196,3 +191,8 @@ Record = (
     | BranchFinished
     | RunFinished
 )
+
+
+def sums_up(record: Record | None) -> TypeGuard[RunFinished]:
+    """Return True if a list of runs needs no other record of its run."""
+    return isinstance(record, RunFinished) and bool(record.started_at)

@@ -137,9 +137,14 @@ class Binder:
         return annotations_of(self._function)
 
     @property
+    def returned(self) -> Any:  # annotations have no common type
+        """The annotation of what it returns; None if there is none."""
+        return self._annotations.get("return")
+
+    @property
     def may_return_none(self) -> bool:
         """Whether the annotation of what it returns has None among others."""
-        annotation = self._annotations.get("return")
+        annotation = self.returned
         if annotation in {typing.Any, object}:
             return True
         return types.NoneType in typing.get_args(annotation)

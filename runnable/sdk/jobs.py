@@ -60,7 +60,7 @@ class Job(TaskSettings):
         graph = Graph("job", {"job": node})
         return RunRequest(graph=graph, needs=needs, reference=self.reference)
 
-    @takes_run_options
+    @takes_run_options("job_id")
     def execute(self, *earlier: str, **options: Unpack[RunOptions]) -> "RunLog":
         """Run this job, and wait for its end.
 
@@ -83,7 +83,7 @@ class Job(TaskSettings):
 
         return execute(self._request(), given, container)
 
-    @takes_run_options
+    @takes_run_options("job_id")
     async def execute_async(
         self, *earlier: str, **options: Unpack[RunOptions]
     ) -> "RunLog":

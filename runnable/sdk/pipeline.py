@@ -306,7 +306,7 @@ class Pipeline(AnyPipeline):
         """Return the graph of this pipeline."""
         return self._graph
 
-    @takes_run_options
+    @takes_run_options()
     def execute(self, *earlier: str, **options: Unpack[RunOptions]) -> "RunLog":
         """Run this pipeline, and wait for its end.
 
@@ -336,7 +336,7 @@ class Pipeline(AnyPipeline):
 
         return execute(self._request, given, container)
 
-    @takes_run_options
+    @takes_run_options()
     async def execute_async(
         self, *earlier: str, **options: Unpack[RunOptions]
     ) -> "RunLog":
@@ -362,7 +362,7 @@ class Pipeline(AnyPipeline):
 
         return await execute_async(self._request, given, container)
 
-    @takes_run_options
+    @takes_run_options()
     async def execute_streaming(
         self, *earlier: str, lifecycle: bool = False, **options: Unpack[RunOptions]
     ) -> AsyncGenerator[dict[str, object]]:

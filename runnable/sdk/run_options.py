@@ -142,30 +142,35 @@ def _give(values: dict[str, object], more: Mapping[str, object]) -> None:
         values[name] = value
 
 
-def takes_run_options(function: F) -> F:
+def takes_run_options(id_name: str = "run_id") -> Callable[[F], F]:
     """Let `help` and editors see the options of a method that takes `**options`.
 
     What version 0.50 takes by position comes first.
 
     Args:
-        function: A method with the parameters `earlier` and `options`.
+        id_name: What the second of them is called; for jobs, it is `job_id`.
+
+    Returns:
+        A decorator for methods with the parameters `earlier` and `options`.
     """
-    signature = inspect.signature(function)
-    first, *others = signature.parameters.values()
-    own = [it for it in others if it.kind is it.KEYWORD_ONLY]
-    names = [
-        *_EARLIER,
-        *(it for it in RunOptions.__annotations__ if it not in _EARLIER),
-    ]
-    options = [
-        inspect.Parameter(
-            name,
-            first.POSITIONAL_OR_KEYWORD if name in _EARLIER else first.KEYWORD_ONLY,
-            default="" if name in _EARLIER else None,
-            annotation=RunOptions.__annotations__[name],
-        )
-        for name in names
-    ]
-    shown = signature.replace(parameters=[first, *options, *own])
-    function.__signature__ = shown  # type: ignore[attr-defined]  # what inspect reads
-    return function
+    earlier = [id_name if it == "run_id" else it for it in _EARLIER]
+    names = [*earlier, *(it for it in RunOptions.__annotations__ if it not in earlier)]
+
+    def show(function: F) -> F:
+        signature = inspect.signature(function)
+        first, *others = signature.parameters.values()
+        own = [it for it in others if it.kind is it.KEYWORD_ONLY]
+        options = [
+            inspect.Parameter(
+                name,
+                first.POSITIONAL_OR_KEYWORD if name in earlier else first.KEYWORD_ONLY,
+                default="" if name in earlier else None,
+                annotation=RunOptions.__annotations__[name],
+            )
+            for name in names
+        ]
+        shown = signature.replace(parameters=[first, *options, *own])
+        function.__signature__ = shown  # type: ignore[attr-defined]  # what inspect reads
+        return function
+
+    return show

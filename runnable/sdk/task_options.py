@@ -24,7 +24,7 @@ from runnable.tasks import (
     TaskReturns,
     as_returns,
 )
-from runnable.tasks.named_returns import named_returns, optional_returns
+from runnable.tasks.named_returns import named_returns
 
 
 class Catalog(BaseModel):
@@ -138,7 +138,6 @@ class PythonSettings(_OfOneKind):
             "function": self.function,
             "returns": returns or named,
             "returns_record": bool(named),
-            "optional": optional_returns(self.function) if named else frozenset(),
             "secrets": list(self.secrets),
         }
 

@@ -282,6 +282,10 @@ class Masker:
         """
         return value if self._pattern is None else masked_value(value, self.text)
 
+    def texts(self, texts: Mapping[str, str]) -> Mapping[str, str]:
+        """Return texts by key without secrets, also in the keys."""
+        return cast("Mapping[str, str]", self.value(texts))
+
     def json(self, value: JsonValue) -> JsonValue:
         """Return a JSON value without secrets; the same one if there are none."""
         return cast("JsonValue", self.value(value))

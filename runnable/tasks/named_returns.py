@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from runnable.parameters.binding import annotations_of
-from runnable.parameters.records import fields_of, is_json, may_be_absent
+from runnable.parameters.records import fields_of, is_json
 from runnable.tasks.returns import TaskReturns, json, metric, pickled
 
 
@@ -32,11 +32,6 @@ def named_returns(function: Callable[..., object]) -> list[TaskReturns]:
     """
     fields = fields_of(annotations_of(function).get("return"))
     return [_declared(name, hint) for name, hint in fields.items()]
-
-
-def optional_returns(function: Callable[..., object]) -> frozenset[str]:
-    """Return the names of the fields that the function need not return."""
-    return may_be_absent(annotations_of(function).get("return"))
 
 
 def _declared(name: str, hint: Any) -> TaskReturns:  # annotations have no common type

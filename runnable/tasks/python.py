@@ -9,7 +9,7 @@ from pydantic import Field, JsonValue
 
 from runnable.errors import DefinitionError, RunnableError, did_you_mean
 from runnable.parameters import Binder, Offer, identity_with_helpers, name_of
-from runnable.parameters.records import values_of
+from runnable.parameters.records import may_be_absent, values_of
 from runnable.tasks.base import BaseTaskType, Call
 
 
@@ -27,8 +27,6 @@ class PythonTaskType(BaseTaskType):
     """The function itself; imported by the dotted name in `command` if not given."""
     returns_record: bool = Field(default=False, exclude=True)
     """Whether it returns one record, whose fields are what `returns` declares."""
-    optional: frozenset[str] = Field(default=frozenset(), exclude=True)
-    """The fields that such a record need not have."""
     stream_end_type: str = "done"
     """The `type` of the event in which a generator yields what it returns."""
 
@@ -55,6 +53,11 @@ class PythonTaskType(BaseTaskType):
             )
             raise DefinitionError(problem) from error
 
+    @cached_property
+    def _optional(self) -> frozenset[str]:
+        """The fields that a record need not have."""
+        return may_be_absent(self.binder.returned)
+
     def bind(self, offers: Mapping[str, Offer]) -> Call:
         """Choose and convert the arguments of the function."""
         args, kwargs = self.binder.bind(offers)
@@ -65,7 +68,7 @@ class PythonTaskType(BaseTaskType):
         if not self.returns_record:
             return super().values_of(result)
         names = [declared.name for declared in self.returns]
-        return values_of(self.command, result, names, self.optional)
+        return values_of(self.command, result, names, self._optional)
 
     def check_given(self, offers: Mapping[str, Offer]) -> list[RunnableError]:
         """Check whether values can become arguments of the function."""

@@ -59,17 +59,18 @@ def stores(folder: Path) -> None:
             store.close()
 
 
-def measure_store(kind: str, store, plain: float) -> None:
-    def write(run_id, records):
-        first, *others = records
-        journal = store.create(run_id, first)
-        for record in others:
-            journal.append(record)
-        journal.close()
+def write(store, run_id: str, records=(START, END)) -> None:
+    first, *others = records
+    journal = store.create(run_id, first)
+    for record in others:
+        journal.append(record)
+    journal.close()
 
-    append = seconds(lambda: write("long", [STEP] * RECORDS)) / RECORDS
+
+def measure_store(kind: str, store, plain: float) -> None:
+    append = seconds(lambda: write(store, "long", [STEP] * RECORDS)) / RECORDS
     read = seconds(lambda: list(store.read("long"))) / RECORDS
-    begun = seconds(lambda: [write(f"r{n}", [START, END]) for n in range(RUNS)])
+    begun = seconds(lambda: [write(store, f"r{n}") for n in range(RUNS)])
     listed = seconds(store.list_runs)
     print(
         f"{kind:12} append {append * 1e6:6.0f} us ({append / plain:5.0f}x a line), "

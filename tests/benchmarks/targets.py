@@ -19,12 +19,16 @@ import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import branches
 import peers
 import startup
+
+if TYPE_CHECKING:
+    from runnable.datastore import RunLog
 
 HERE = Path(__file__)
 PYTHON = sys.executable
@@ -135,25 +139,24 @@ def bytes_of_map_item(count: str) -> float:
     return 1e6 * (after - before) / int(count)
 
 
-def read_log(steps: str) -> float:
+def _of_parsing(steps: str, read: Callable[["RunLog"], object]) -> float:
     """Return how often `json.loads` of the readable file fits into reading a log."""
     from runnable import get_run_log
 
     chain(int(steps)).execute(parameters={"x": 0}, run_id="r1")
     content = Path(".run_log_store/r1.json").read_bytes()
     parsed = least(lambda: json.loads(content))
-    whole = least(lambda: [*get_run_log("r1").all_steps()])
-    return whole / parsed
+    return least(lambda: read(get_run_log("r1"))) / parsed
+
+
+def read_log(steps: str) -> float:
+    """Measure reading all of a log."""
+    return _of_parsing(steps, lambda log: [*log.all_steps()])
 
 
 def read_step(steps: str) -> float:
-    """Return how often a step, read alone, fits into reading the readable file."""
-    from runnable import get_run_log
-
-    chain(int(steps)).execute(parameters={"x": 0}, run_id="r1")
-    content = Path(".run_log_store/r1.json").read_bytes()
-    parsed = least(lambda: json.loads(content))
-    return least(lambda: get_run_log("r1").steps["s1"]) / parsed
+    """Measure reading one step of a log."""
+    return _of_parsing(steps, lambda log: log.steps["s1"])
 
 
 def listing(kind: str, count: str) -> float:
@@ -166,14 +169,9 @@ def listing(kind: str, count: str) -> float:
 
     with killing.service(kind, Path.cwd()) as service:
         store = Plugins().make_service("run_log_store", service)
-
-        def keep(number: int) -> None:
-            journal = store.create(f"r{number}", stores.START)
-            journal.append(stores.END)
-            journal.close()
-
+        names = [f"r{number}" for number in range(int(count))]
         with ThreadPoolExecutor(8) as pool:
-            list(pool.map(keep, range(int(count))))
+            list(pool.map(partial(stores.write, store), names))
         began = time.monotonic()
         assert len(store.list_runs()) == int(count)
         took = time.monotonic() - began

@@ -21,11 +21,11 @@ JOB = PythonJob(function=add, returns=["y"])
 @pytest.mark.parametrize("runs", [PIPELINE, JOB], ids=["pipeline", "job"])
 async def test_pipelines_and_jobs_take_the_same_arguments(runs):
     names = [
-        [
+        sorted(
             name
             for name in inspect.signature(method).parameters
             if name not in {"self", "lifecycle"}
-        ]
+        )
         for method in (runs.execute, runs.execute_async, Pipeline.execute_streaming)
     ]
     assert names[0] == names[1] == names[2]

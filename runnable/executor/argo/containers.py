@@ -183,7 +183,7 @@ class Containers:
         yield f"--mode={request.reference.mode}"
         if request.configuration_file:
             yield f"--config={request.configuration_file}"
-        yield from request.labels
+        yield from request.label_options
         yield from (f"--argument={it}" for it in request.reference.arguments)
 
     def _options(self, command: str, place: Place, *, begins: bool) -> Iterator[str]:
