@@ -67,6 +67,14 @@ EXAMPLES = [
         exceptions.ObjectNotLoadableError("x", "ValueError: no"),
         "'x' cannot be unpickled: ValueError: no",
     ),
+    (
+        exceptions.FieldMissingError("f", "rows", "dict"),
+        "f() returned a dict without 'rows'",
+    ),
+    (
+        exceptions.OutputTypeError("n", int, "a", "no number"),
+        "Output 'n' is a str, not a int: no number",
+    ),
     (exceptions.CommandCallError("text"), "text"),
     (exceptions.SecretNotFoundError("T", "the vault"), "no secret 'T' in the vault"),
     (
@@ -109,7 +117,7 @@ def test_every_error_has_an_example():
     shown = {type(error) for error, _ in EXAMPLES}
     assert {
         error
-        for error in vars(exceptions).values()
+        for error in (getattr(exceptions, name) for name in exceptions.__all__)
         if isinstance(error, type) and issubclass(error, RunnableError)
     } == shown
 
