@@ -6,6 +6,7 @@ The tree of their classes::
     ├── DefinitionError            the author of a pipeline must act
     │   ├── SettingsError
     │   ├── GraphError             several findings about one graph
+    │   │   └── ParameterTypeError
     │   ├── PipelineFileError      with the lines of the file
     │   ├── NodeNotFoundError, BranchNotFoundError
     │   └── NodeMethodCallError, TerminalNodeError
@@ -22,6 +23,7 @@ The tree of their classes::
     │   ├── ReductionError
     │   ├── ParameterMissingError
     │   │   └── ParametersMissingError
+    │   ├── ParameterUnknownError
     │   ├── StepTimeoutError
     │   ├── StreamEndError
     │   ├── WorkerError
@@ -105,6 +107,7 @@ if TYPE_CHECKING:
         GraphError,
         NodeMethodCallError,
         NodeNotFoundError,
+        ParameterTypeError,
         TerminalNodeError,
     )
     from runnable.parameters.errors import (
@@ -112,6 +115,7 @@ if TYPE_CHECKING:
         FieldMissingError,
         ParameterMissingError,
         ParametersMissingError,
+        ParameterUnknownError,
         ReductionError,
         ReturnsError,
         ValueNotStorableError,
@@ -159,6 +163,8 @@ __all__ = [
     "ObjectNotPicklableError",
     "OutputTypeError",
     "ParameterMissingError",
+    "ParameterTypeError",
+    "ParameterUnknownError",
     "ParametersFileError",
     "ParametersMissingError",
     "PipelineFileError",
@@ -240,6 +246,7 @@ _HOMES = {
         "GraphError",
         "NodeMethodCallError",
         "NodeNotFoundError",
+        "ParameterTypeError",
         "TerminalNodeError",
     ],
     "runnable.parameters.errors": [
@@ -247,6 +254,7 @@ _HOMES = {
         "FieldMissingError",
         "ParameterMissingError",
         "ParametersMissingError",
+        "ParameterUnknownError",
         "ReductionError",
         "ReturnsError",
         "ValueNotStorableError",

@@ -45,6 +45,13 @@ EXAMPLES = [
         ]),
         "2 parameters are missing:\n  - Step 's': f() needs parameter 'x'",
     ),
+    (exceptions.ParameterTypeError("p", ["one"]), "cannot run: one. Correct the"),
+    (exceptions.ParameterTypeError("p", ["one", "two"]), "- two\nCorrect the annot"),
+    (exceptions.ParameterUnknownError(["rat"], ["rate"]), "Did you mean 'rate'?"),
+    (
+        exceptions.ParameterUnknownError(["a", "b"], ["rate"]),
+        "No step uses a parameter 'a' (nor 'b').",
+    ),
     (exceptions.BranchingError("x", "'a'", "no list"), "Parameter 'x' is 'a': no"),
     (exceptions.ReductionError("max", "x", "TypeError: no"), "'max' failed on what"),
     (exceptions.BranchFailedError("p.a"), "'p.a' failed: it ended at its fail node"),

@@ -13,7 +13,16 @@ from runnable.graph.composites import (
     node_at,
     tasks_of,
 )
-from runnable.graph.dataflow import Need, provided, unprovided_parameters
+from runnable.graph.dataflow import (
+    Collected,
+    Need,
+    Use,
+    names_known,
+    needs_of,
+    provided,
+    unprovided_parameters,
+    uses,
+)
 from runnable.graph.diff import changes
 from runnable.graph.nodes import (
     FAIL_NODE,
@@ -60,6 +69,7 @@ __all__ = [
     "BranchNames",
     "Caching",
     "CatalogSettings",
+    "Collected",
     "CompositeNode",
     "ConditionalNode",
     "ExecutableNode",
@@ -80,16 +90,20 @@ __all__ = [
     "StubNode",
     "SuccessNode",
     "TaskNode",
+    "Use",
     "Workspace",
     "changes",
     "check_graph",
     "execution_log_name",
     "find_problems",
     "join",
+    "names_known",
+    "needs_of",
     "node_at",
     "parent",
     "provided",
     "shortened_name",
     "tasks_of",
     "unprovided_parameters",
+    "uses",
 ]

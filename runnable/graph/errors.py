@@ -21,6 +21,18 @@ class GraphError(DefinitionError):
         return f"{name} cannot run, for {len(self.findings)} reasons:{lines}"
 
 
+class ParameterTypeError(GraphError):
+    """Steps return what others that use it cannot take, by their annotations."""
+
+    def __str__(self) -> str:
+        advice = (
+            "Correct the annotations; or leave the types unchecked, with "
+            "check_types=False of the pipeline."
+        )
+        joint = "\n" if len(self.findings) > 1 else ". "
+        return f"{super().__str__()}{joint}{advice}"
+
+
 class NodeNotFoundError(DefinitionError):
     """A graph has no node of this name."""
 

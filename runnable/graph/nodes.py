@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, ClassVar, Literal, NamedTuple, Protocol
@@ -32,6 +33,10 @@ class AnyTask(Protocol):
 
     def provides(self) -> Sequence[str]:
         """Return the names of the parameters that it returns."""
+        ...
+
+    def names_taken(self) -> AbstractSet[str] | None:
+        """Return the names of the parameters that it may use; None if any."""
         ...
 
     @property
@@ -231,6 +236,8 @@ class Graph:
     """By name, in the order of their definition."""
     name: str = ""
     description: str = ""
+    check_types: bool = True
+    """Whether its author wants the types of parameters to be checked."""
 
     def node(self, name: str) -> Node:
         """Return a node.

@@ -136,6 +136,23 @@ class Binder:
     def _annotations(self) -> dict[str, Any]:
         return annotations_of(self._function)
 
+    def takes(self) -> dict[str, Any]:
+        """Return the annotations of what may be bound, by name; None if it has none."""
+        return {it.name: self._annotations.get(it.name) for it in self._named}
+
+    def names_taken(self) -> set[str] | None:
+        """Return the names of all parameters that may be bound; None if any may be."""
+        if self._takes_rest:
+            return None
+        names: set[str] = set()
+        for name, annotation in self.takes().items():
+            if _is_namespace(annotation):
+                return None
+            fields = annotation.model_fields if is_model(annotation) else {}
+            aliases = [it.alias for it in fields.values() if it.alias]
+            names.update([name, *fields, *aliases])
+        return names
+
     @property
     def returned(self) -> Any:  # annotations have no common type
         """The annotation of what it returns; None if there is none."""
@@ -225,7 +242,7 @@ class Binder:
             return annotation(**self._rest(offers))
         if parameter.default is not Parameter.empty:
             return _MISSING
-        if _is_model(annotation):
+        if is_model(annotation):
             return self._model_of_several(name, annotation, offers)
         raise self._missing(name, offers)
 
@@ -270,7 +287,7 @@ class Binder:
         if annotation is str and isinstance(offer.text, str):
             return offer.text
         text: object = offer.text
-        if _is_model(annotation) and not _is_one(value, annotation):
+        if is_model(annotation) and not _is_one(value, annotation):
             value, text = {name: value}, {name: text} if text is not None else None
         return self._validated(name, annotation, value, text)
 
@@ -288,7 +305,7 @@ class Binder:
             ) from None  # pydantic's text is in ours
 
     def _make_adapter(self, name: str, annotation: Any) -> TypeAdapter[object]:
-        annotation = _supported(annotation)
+        annotation = supported(annotation)
         try:
             if _has_own_config(annotation):
                 return TypeAdapter(annotation)
@@ -311,20 +328,20 @@ class Binder:
         return adapter
 
 
-def _supported(annotation: Any) -> Any:  # annotations have no common type
+def supported(annotation: Any) -> Any:  # annotations have no common type
     """Replace each `typing.TypedDict`, which pydantic does not read before 3.12."""
     if typing.is_typeddict(annotation) and sys.version_info < (3, 12):
         hints = typing.get_type_hints(annotation, include_extras=True)
         fields: dict[str, Any] = {}
         for name, hint in hints.items():
             needed = name in annotation.__required_keys__
-            plain = _supported(without_need(hint))
+            plain = supported(without_need(hint))
             fields[name] = Required[plain] if needed else NotRequired[plain]
         return TypedDict(annotation.__name__, fields)  # type: ignore[operator]  # made at run time
     arguments = typing.get_args(annotation)
     if not arguments or typing.get_origin(annotation) is Literal:
         return annotation
-    changed = tuple(_supported(it) for it in arguments)
+    changed = tuple(supported(it) for it in arguments)
     if all(a is b for a, b in zip(changed, arguments, strict=True)):
         return annotation
     origin = typing.get_origin(annotation)
@@ -340,13 +357,14 @@ def without_need(hint: Any) -> Any:
     return hint
 
 
-def _is_model(annotation: object) -> TypeGuard[type[BaseModel]]:
+def is_model(annotation: object) -> TypeGuard[type[BaseModel]]:
+    """Return True if an annotation is a pydantic model."""
     return inspect.isclass(annotation) and issubclass(annotation, BaseModel)
 
 
 def _takes_several(annotation: object) -> bool:
     """Return True if an argument may be made of parameters of other names."""
-    return _is_namespace(annotation) or _is_model(annotation)
+    return _is_namespace(annotation) or is_model(annotation)
 
 
 def _is_namespace(annotation: object) -> bool:

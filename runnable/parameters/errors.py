@@ -144,6 +144,21 @@ class FieldMissingError(RunError):
         )
 
 
+class ParameterUnknownError(RunError):
+    """Parameters are given that no step uses."""
+
+    def __init__(self, names: Sequence[str], known: Sequence[str]) -> None:
+        super().__init__(names, known)
+        self.names = names
+        self.known = known
+
+    def __str__(self) -> str:
+        first, *others = self.names
+        also = f" (nor {', '.join(map(repr, others))})" if others else ""
+        hint = did_you_mean(first, self.known)
+        return f"No step uses a parameter {first!r}{also}. {hint}"
+
+
 class ReductionError(RunError):
     """The reducer of a map failed; its exception is the cause."""
 

@@ -67,10 +67,32 @@ def as_reduction(
     )
 
 
+def reducing_function(reduce: Reduce) -> Callable[..., object] | None:
+    """Return the function that its author wrote; None if it is not imported yet.
+
+    Args:
+        reduce: What `as_reduction` returned.
+    """
+    if isinstance(reduce, _Imported):
+        return None
+    return reduce.function if isinstance(reduce, _Spread) else reduce
+
+
 def _spread(function: Callable[..., object]) -> Callable[[list[object]], object]:
     if _takes_list(function):
         return function
-    return lambda values: function(*values)
+    return _Spread(function)
+
+
+class _Spread:
+    """Calls a function with each value as an argument."""
+
+    def __init__(self, function: Callable[..., object]) -> None:
+        self.function = function
+
+    def __call__(self, values: list[object]) -> object:
+        """Reduce values."""
+        return self.function(*values)
 
 
 class _Imported:

@@ -35,13 +35,16 @@ class AnyStep(Protocol):
         ...
 
 
-def assemble(steps: Sequence[AnyStep], name: str, description: str) -> Graph:
+def assemble(
+    steps: Sequence[AnyStep], name: str, description: str, *, check_types: bool
+) -> Graph:
     """Turn steps into a graph.
 
     Args:
         steps: In their order; a step may lead elsewhere.
         name: Of the pipeline.
         description: Of the pipeline.
+        check_types: Whether types of parameters are to be checked.
 
     Raises:
         DefinitionError: If there are none, or they do not fit together; says why.
@@ -63,7 +66,7 @@ def assemble(steps: Sequence[AnyStep], name: str, description: str) -> Graph:
                 findings += _add(nodes, other)
     nodes[SUCCESS_NODE] = SuccessNode(name=SUCCESS_NODE)
     nodes[FAIL_NODE] = FailNode(name=FAIL_NODE)
-    graph = Graph(steps[0].name, nodes, name, description)
+    graph = Graph(steps[0].name, nodes, name, description, check_types)
     check_graph(graph, findings)
     return graph
 

@@ -24,13 +24,14 @@ from runnable.graph import (
     SUCCESS_NODE,
     Graph,
     StepNode,
-    unprovided_parameters,
 )
+from runnable.graph.errors import ParameterTypeError
 from runnable.parameters import shortened
 from runnable.sdk.assembly import assemble
 from runnable.sdk.definition import Definition
 from runnable.sdk.run_options import RunOptions, asked, takes_run_options
 from runnable.sdk.run_request import RunRequest
+from runnable.sdk.type_checks import needs_and_type_findings
 
 if TYPE_CHECKING:
     # Whoever only defines a pipeline needs none of what runs it.
@@ -273,6 +274,9 @@ class Pipeline(AnyPipeline):
     name: str = ""
     description: str = ""
     internal_branch_name: str = ""
+    check_types: bool = True
+    """Whether a pipeline is refused in which a step returns what another one that uses
+    it cannot take, by the annotations of their functions."""
     reference: str = ""
     """A function that returns or executes it, by which other processes find it:
     `package.module:function` or `file.py:function`; found out if empty."""
@@ -284,14 +288,19 @@ class Pipeline(AnyPipeline):
         """Assemble and check the graph; nothing runs that is not sound."""
         super().model_post_init(context)
         self._graph = self._make_graph()
-        needs = unprovided_parameters(self._graph)
+        needs, findings = needs_and_type_findings(self._graph)
+        if findings:
+            texts = [finding.text for finding in findings]
+            raise ParameterTypeError(self._graph.name, texts)
         self._request = RunRequest(
             graph=self._graph, needs=needs, file=self._file(), reference=self.reference
         )
 
     def _make_graph(self) -> Graph:
         steps = cast("Sequence[Step]", self.steps)
-        return assemble(steps, self.name, self.description)
+        return assemble(
+            steps, self.name, self.description, check_types=self.check_types
+        )
 
     def _file(self) -> str:
         """Return the file that describes this pipeline; empty if Python does."""

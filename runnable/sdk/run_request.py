@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-from runnable.graph import Graph, JobNode, Need
+from runnable.graph import Graph, JobNode, Need, names_known
 
 if TYPE_CHECKING:
     # Whoever only defines a pipeline needs none of what runs it.
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from runnable.executor import BaseExecutor
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class RunRequest:
     """Execute this graph: that of a pipeline, or the one step of a job."""
 
@@ -25,6 +26,11 @@ class RunRequest:
     """Location of the definition for another process, if its author gave it."""
     runs_here: bool = False
     """True if this process was launched to run it, so it launches nothing."""
+
+    @cached_property
+    def names_known(self) -> frozenset[str] | None:
+        """The names of the parameters that its steps use or set; None for any."""
+        return names_known(self.graph)
 
     @property
     def job(self) -> JobNode | None:

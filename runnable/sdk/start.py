@@ -43,6 +43,7 @@ from runnable.graph import Graph, Need
 from runnable.parameters.errors import (
     ParameterMissingError,
     ParametersMissingError,
+    ParameterUnknownError,
     ValueNotStorableError,
 )
 from runnable.scope import current_scope, enter_step, find_run, require_run, restore
@@ -263,6 +264,7 @@ def resolved(
     if settings.retry_run_id:
         _check_resumption(request, options, settings.retry_run_id)
     else:
+        _check_names(request, [*options.parameters, *options.written])
         _check_parameters(request.needs, parameters)
     return settings, parameters
 
@@ -421,6 +423,16 @@ def _initial(
         raise ValueNotStorableError(
             error.location, error.kind, error.why, advice
         ) from None
+
+
+def _check_names(request: RunRequest, given: Sequence[object]) -> None:
+    """Refuse parameters that a caller gives and no step uses: a name is misspelt."""
+    known = request.names_known if given else None
+    if known is None:
+        return
+    unknown = [it for it in given if isinstance(it, str) and it not in known]
+    if unknown:
+        raise ParameterUnknownError(unknown, sorted(known))
 
 
 def _check_parameters(

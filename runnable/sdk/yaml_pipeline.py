@@ -45,10 +45,11 @@ from runnable.sdk.pipeline import (
     Step,
 )
 from runnable.sdk.steps import FindPlugin, Stub, Task, settings_of
+from runnable.sdk.type_checks import needs_and_type_findings
 from runnable.system.errors import PipelineFileError
 from runnable.system.yaml_files import Document, Key, read_document
 
-GRAPH_KEYS = ("start_at", "steps", "description", "name")
+GRAPH_KEYS = ("start_at", "steps", "description", "name", "check_types")
 ALWAYS = ("type", *EDGES)
 """Keys of all steps that no class has."""
 _PLACEHOLDERS = {MAP_PLACEHOLDER: "branch", LOOP_PLACEHOLDER: "branch"}
@@ -136,10 +137,19 @@ class _Reader:
             # Errors about a whole graph point at its start; its end nodes are there.
             key = found.edge if len(path) % 2 else "start_at"
             self._note(found.text, *self._places[path], *([key] if key else []))
+        if not self._findings:
+            self._note_types(graph)
         if self._findings:
             (first, place), *others = self._findings
             raise PipelineFileError(first, place, others)
         return graph
+
+    def _note_types(self, graph: Graph) -> None:
+        """Note clashes of types, once everything else is right."""
+        for found in needs_and_type_findings(graph)[1]:
+            path = tuple(_PLACEHOLDERS.get(name, name) for name in found.steps)
+            advice = "`check_types: false` of the graph leaves types unchecked"
+            self._note(f"{found.text} ({advice})", *self._places[path])
 
     def _note(self, problem: str, *keys: Key) -> None:
         self._findings.append((problem, self._document.location(*keys)))
@@ -170,7 +180,14 @@ class _Reader:
             nodes,
             self._text(described, "name", "a graph", at, default=""),
             self._text(described, "description", "a graph", at, default=""),
+            self._flag(described, "check_types", at),
         )
+
+    def _flag(self, content: Mapping[Any, object], key: str, at: Keys) -> bool:
+        value = content.get(key, True)
+        if not isinstance(value, bool):
+            self._note(f"{key!r} of a graph must be true or false", *at, key)
+        return bool(value)
 
     def _mapping(self, content: object, what: str, at: Keys) -> Mapping[Any, object]:
         if isinstance(content, Mapping) and content:

@@ -1,6 +1,7 @@
 """Base class of task types: a command, secrets, returns, and the call to make."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from concurrent.futures import Future
 from functools import cached_property
 from types import MappingProxyType
@@ -10,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, JsonValue
 
 from runnable.errors import RunnableError
 from runnable.parameters import Offer
+from runnable.parameters.value_types import ValueType
 from runnable.scope import StepScope
 from runnable.scope.injection import Provide, inject
 from runnable.tasks.returns import TaskReturns, as_returns
@@ -148,6 +150,22 @@ class BaseTaskType(BaseModel):
         """
         del offers
         return []
+
+    def takes(self) -> Mapping[str, object]:
+        """Return the annotations of its parameters, by name; None if not known."""
+        return {}
+
+    def names_taken(self) -> AbstractSet[str] | None:
+        """Return the names of the parameters that it may use; None if any."""
+        return None
+
+    def gives(self) -> Mapping[str, ValueType | None]:
+        """Return the types of what it returns, by name; None if not known."""
+        return dict.fromkeys(self.provides())
+
+    def type_problems(self) -> Iterator[str]:
+        """Yield what is wrong with the types of what it returns."""
+        yield from ()
 
     def provides(self) -> list[str]:
         """Return the names of the parameters that this task returns."""

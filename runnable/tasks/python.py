@@ -2,14 +2,16 @@
 
 import importlib
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from functools import cached_property
 
 from pydantic import Field, JsonValue
 
 from runnable.errors import DefinitionError, RunnableError, did_you_mean
 from runnable.parameters import Binder, Offer, identity_with_helpers, name_of
-from runnable.parameters.records import may_be_absent, values_of
+from runnable.parameters.records import fields_of, may_be_absent, values_of
+from runnable.parameters.value_types import ValueType, returned_types, type_text
 from runnable.tasks.base import BaseTaskType, Call
 
 
@@ -73,6 +75,43 @@ class PythonTaskType(BaseTaskType):
     def check_given(self, offers: Mapping[str, Offer]) -> list[RunnableError]:
         """Check whether values can become arguments of the function."""
         return [*self.binder.problems(offers)]
+
+    def takes(self) -> Mapping[str, object]:
+        """Return the annotations of the arguments."""
+        return self.binder.takes()
+
+    def names_taken(self) -> AbstractSet[str] | None:
+        """Return the names of what may become an argument, or a part of one."""
+        return self.binder.names_taken()
+
+    def gives(self) -> Mapping[str, ValueType | None]:
+        """Return the types that the annotation of the function names."""
+        names = self.provides()
+        kinds = self._returned() or [None] * len(names)
+        if len(kinds) != len(names):
+            kinds = [None] * len(names)
+        return {
+            it.name: None if kind is None else ValueType(kind, it.kind == "object")
+            for it, kind in zip(self.returns, kinds, strict=True)
+        }
+
+    def type_problems(self) -> Iterator[str]:
+        """Yield that the function returns more or fewer values than are declared."""
+        kinds, names = self._returned(), self.provides()
+        if names and kinds is not None and len(kinds) != len(names):
+            values = f"{len(kinds)} value" + "s" * (len(kinds) != 1)
+            yield (
+                f"{self.command}() returns {type_text(self.binder.returned)}, "
+                f"{values}, and `returns` declares "
+                f"{len(names)}: {', '.join(names)}"
+            )
+
+    def _returned(self) -> Sequence[object] | None:
+        """Return the annotation of each value that it returns; None if not known."""
+        annotation = self.binder.returned
+        if self.returns_record:
+            return [*fields_of(annotation).values()]
+        return returned_types(self.resolved, annotation)
 
     def identity(self) -> JsonValue:
         """Return also what the function is made of."""

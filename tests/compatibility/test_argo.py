@@ -8,13 +8,16 @@ import yaml
 
 from runnable.executor.argo.checks import find_problems
 from tests.support import argo_flows
+from tests.support.used import used_by
 
 
 def written(shape, **config):
     build, usual = argo_flows.SHAPES[shape]
     executor = {"type": "argo", "config": {**copy.deepcopy(usual), **config}}
-    build().execute(
-        services={"pipeline_executor": executor}, parameters=argo_flows.PARAMETERS
+    pipeline = build()
+    pipeline.execute(
+        services={"pipeline_executor": executor},
+        parameters=used_by(pipeline, argo_flows.PARAMETERS),
     )
     return Path("argo-pipeline.yaml").read_text()
 

@@ -18,6 +18,7 @@ from runnable import (
     metric,
     pickled,
 )
+from tests.support.used import used_by
 
 IN_MEMORY = {"run_log_store": {"type": "memory"}, "catalog": {"type": "do-nothing"}}
 
@@ -36,8 +37,9 @@ def mapped(branch, **more):
 
 
 def executed(*steps, **parameters):
-    return Pipeline(steps=list(steps)).execute(
-        parameters=parameters, services=IN_MEMORY
+    pipeline = Pipeline(steps=list(steps))
+    return pipeline.execute(
+        parameters=used_by(pipeline, parameters), services=IN_MEMORY
     )
 
 

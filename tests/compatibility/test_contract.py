@@ -351,7 +351,7 @@ def test_C16_what_branches_set():
 def test_C17_retries(monkeypatch):
     flag, calls = Path("mended"), []
 
-    def first():
+    def first(n):
         calls.append("first")
 
     def second():

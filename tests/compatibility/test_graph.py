@@ -17,6 +17,7 @@ from runnable import (
     load_pipeline,
 )
 from runnable.exceptions import DefinitionError, PipelineFileError
+from tests.support.used import used_by
 
 IN_MEMORY = {"run_log_store": {"type": "memory"}, "catalog": {"type": "do-nothing"}}
 ran: list[str] = []
@@ -66,9 +67,9 @@ def test_D40_D41_failure_paths_of_every_kind(kind):
         "stub": lambda: Stub(catalog=Catalog(put=["no such file"]), **more),
     }[kind]()
     services = {"run_log_store": {"type": "memory"}}
-    run_log = Pipeline(steps=[step]).execute(
-        parameters={"xs": [1], "choice": "a", "done": False}, services=services
-    )
+    pipeline = Pipeline(steps=[step])
+    given = {"xs": [1], "choice": "a", "done": False}
+    run_log = pipeline.execute(parameters=used_by(pipeline, given), services=services)
     assert run_log.status == "SUCCESS"
     assert ran == ["mend"]
 

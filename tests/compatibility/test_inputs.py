@@ -53,7 +53,7 @@ def test_commands_and_ends():
 def test_the_failing_end():
     step = PythonTask(name="s", function=lambda a: 1 / 0)
     with pytest.raises(ExecutionFailedError) as caught:
-        step.as_pipeline().execute(parameters={"a": 1, "b": 2})
+        step.as_pipeline().execute(parameters={"a": 1})
     run_log = caught.value.run_log
     assert inputs(run_log, "s") == {"a"}
     assert inputs(run_log, "fail") == set()
@@ -81,7 +81,7 @@ def test_branches_retries_and_defaults(workspace):
         name="s", function=use, returns=["y"], retries=1, workspace=workspace
     )
     step = Map(name="m", iterate_on="xs", iterate_as="x", branch=step.as_pipeline())
-    run_log = step.as_pipeline().execute(parameters={"xs": [1], "a": 2, "b": 3})
+    run_log = step.as_pipeline().execute(parameters={"xs": [1], "a": 2})
     attempts = run_log.search_step_by_internal_name("m.1.s")[0].attempts
     assert len(attempts) == (2 if workspace == "shared" else 1)
     for attempt in attempts:
@@ -94,7 +94,5 @@ async def test_of_a_run_on_an_event_loop():
         return a
 
     steps = [PythonTask(name="use", function=use)]
-    run_log = await AsyncPipeline(steps=steps).execute_async(
-        parameters={"a": 1, "b": 2}
-    )
+    run_log = await AsyncPipeline(steps=steps).execute_async(parameters={"a": 1})
     assert inputs(run_log, "use") == {"a"}

@@ -22,6 +22,7 @@ from runnable import (
     ShellTask,
     get_run_log,
 )
+from tests.support.used import used_by
 
 IN_MEMORY = {"run_log_store": {"type": "memory"}, "catalog": {"type": "do-nothing"}}
 
@@ -52,8 +53,9 @@ def test_D16_branches_see_the_parameters_around_them(kind):
             name="c", parameter="x", branches={"1": branch}
         ),
     }[kind]()
-    run_log = Pipeline(steps=[one("src", lambda: 1, "x"), step]).execute(
-        parameters={"items": [0]}, services=IN_MEMORY
+    pipeline = Pipeline(steps=[one("src", lambda: 1, "x"), step])
+    run_log = pipeline.execute(
+        parameters=used_by(pipeline, {"items": [0]}), services=IN_MEMORY
     )
     assert run_log.parameters["y"].value == ([2] if kind == "map" else 2)
 

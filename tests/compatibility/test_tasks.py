@@ -17,6 +17,7 @@ from runnable import (
     metric,
     set_stream_queue,
 )
+from tests.support.used import used_by
 
 
 def steps(*more):
@@ -173,7 +174,8 @@ def test_D36_the_reason_of_a_failure_is_recorded_and_told(step, reason):
     events: queue.Queue = queue.Queue()
     set_stream_queue(events)
     with pytest.raises(ExecutionFailedError, match=reason):
-        steps(step()).execute(run_id="r1", parameters={"obj": []})
+        pipeline = steps(step())
+        pipeline.execute(run_id="r1", parameters=used_by(pipeline, {"obj": []}))
     assert reason in get_run_log("r1").steps["s"].attempts[0].message
     told = [event for event in events.queue if event["type"] == "task_error"]
     assert reason in told[0]["error"]

@@ -24,6 +24,7 @@ from runnable.events import listening
 from runnable.exceptions import ExecutionCancelledError
 from runnable.secrets import BaseSecrets
 from tests.support.gates import Gate, container_with, pipeline_of
+from tests.support.used import used_by
 
 
 class Watched:
@@ -127,7 +128,7 @@ def test_the_log_and_the_events_are_the_same(pipeline, tmp_path):
         services = {"run_log_store": store, "secrets": Vault()}
         services["catalog"] = {"type": "do-nothing"}
         with listening(told.append):
-            given = {"run_id": "r1", "parameters": {**GIVEN, "x": 1}}
+            given = {"run_id": "r1", "parameters": used_by(pipeline, {**GIVEN, "x": 1})}
             with contextlib.suppress(ExecutionFailedError):
                 asyncio.run(pipeline.execute_async(**given, services=services))
         records = list(store.read("r1"))

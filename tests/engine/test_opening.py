@@ -17,6 +17,7 @@ from runnable import (
 from runnable.datastore.memory import MemoryRunLogStore
 from runnable.journal import RunFinished, RunState
 from runnable.scope import current_step
+from tests.support.used import used_by
 
 MANY = settings(deadline=None, suppress_health_check=list(HealthCheck), max_examples=80)
 
@@ -132,7 +133,7 @@ def test_every_cut_of_a_failed_run(kind):
     }[kind]
     pipeline = Pipeline(steps=step)
     store = MemoryRunLogStore()
-    given_ = {"xs": [1, 2, 3], "x": 2}
+    given_ = used_by(pipeline, {"xs": [1, 2, 3], "x": 2})
     _, error = executed(pipeline, store, run_id="r1", parameters=given_)
     assert "2 is broken" in str(error)
     records = list(store.read("r1"))

@@ -23,7 +23,7 @@ class Describing(BasePipelineExecutor):
 
 
 def build():
-    task = PythonTask(name="s", function=print)
+    task = PythonTask(name="s", function=lambda x=0: x)
     return Pipeline(steps=[task], reference="flows:build")
 
 

@@ -19,6 +19,7 @@ from runnable import (
     get_run_log,
 )
 from runnable.concurrency import Runs
+from tests.support.used import used_by
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::pytest.PytestUnraisableExceptionWarning"
@@ -99,7 +100,9 @@ def closed_under(make_coroutine):
 async def begin(pipeline, container, tasks=1):
     running = asyncio.ensure_future(
         pipeline.execute_async(
-            run_id="r1", parameters={"xs": [1, 2]}, container=container
+            run_id="r1",
+            parameters=used_by(pipeline, {"xs": [1, 2]}),
+            container=container,
         )
     )
     while len(STARTED) < tasks:

@@ -41,6 +41,7 @@ from runnable.exceptions import (
     SettingsError,
     ValueNotStorableError,
 )
+from tests.support.used import used_by
 
 
 def one():
@@ -648,7 +649,7 @@ class TestFailingStep:
         pipeline = Pipeline(steps=[step])
 
         with pytest.raises(ExecutionFailedError) as caught:
-            pipeline.execute(parameters={"x": "many"})
+            pipeline.execute(parameters=used_by(pipeline, {"x": "many"}))
 
         assert isinstance(caught.value.__cause__, kind)
         assert text in str(caught.value.__cause__)

@@ -18,6 +18,7 @@ from runnable import (
 from runnable.context import get_run_context
 from runnable.datastore.memory import MemoryRunLogStore
 from runnable.exceptions import ParameterMissingError, StreamEndError
+from tests.support.used import used_by
 
 
 async def words(prompt: str):
@@ -284,7 +285,7 @@ async def test_a_slow_consumer_holds_the_generator_up(kind, in_memory):
     store = MemoryRunLogStore()
     stream = pipeline.execute_streaming(
         services={**in_memory, "run_log_store": store},
-        parameters={"xs": [1, 2]},
+        parameters=used_by(pipeline, {"xs": [1, 2]}),
         run_id="r1",
     )
     for _ in range(10):

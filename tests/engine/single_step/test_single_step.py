@@ -44,6 +44,7 @@ from runnable.sdk.single_step import (
     run_single_step,
 )
 from tests.support.gates import wait_until
+from tests.support.used import used_by
 
 COMMAND = ["-m", "runnable.cli"]
 
@@ -53,7 +54,8 @@ class Driver:
 
     def __init__(self, pipeline, services, parameters=PARAMETERS, by_name=False):
         self.by_name = by_name
-        self.options = Options(run_id="r1", services=services, parameters=parameters)
+        given = used_by(pipeline, parameters)
+        self.options = Options(run_id="r1", services=services, parameters=given)
         self.program = pipeline.execute
         self.graph = pipeline.return_dag()
 
