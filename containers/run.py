@@ -100,6 +100,12 @@ class RunContainer(containers.DeclarativeContainer):
     on_run_end: providers.Provider[object] = providers.Object(())
     """Hooks that are called when a run has ended, beside those of its configuration:
     functions, or mappings as in the configuration file."""
+    on_failure: providers.Provider[object] = providers.Object(())
+    """The same, after runs that have failed."""
+    on_success: providers.Provider[object] = providers.Object(())
+    """The same, after runs that have succeeded."""
+    on_step: providers.Provider[object] = providers.Object(())
+    """The same, after each attempt of a step."""
     fork_server: "providers.Provider[ForkServer]" = providers.ThreadSafeSingleton(
         _make_fork_server
     )

@@ -36,6 +36,7 @@ logger = logging.getLogger(__name__)
 
 _PREFIX = "RUNNABLE_"
 _IS_OWN = re.compile(f"{_PREFIX}|{defaults.MUST_BE_NEW}$".encode()).match
+_HOOK_KEYS = ("on_run_end", "on_failure", "on_success", "on_step")
 _DEFAULTS: dict[str, dict[str, str]] = {
     "pipeline_executor": {"type": "local"},
     "job_executor": {"type": "local"},
@@ -110,7 +111,7 @@ class Settings:
                 if environment.get(variable)
             },
             retry_run_id=options.resume or environment.get(defaults.RETRY_RUN_ID, ""),
-            on_run_end=[*hooks, *self._hooks()],
+            hooks=[*hooks, *self._hooks()],
             must_be_new=environment.get(defaults.MUST_BE_NEW) == "true",
             tags=options.tags,
             notes=options.notes,
@@ -136,9 +137,12 @@ class Settings:
         return chosen | _elsewhere(chosen, environment)
 
     def _hooks(self) -> list[object]:
-        provider = self._container.providers.get("on_run_end")
-        described = provider() if provider is not None else ()
-        return _hooks_of(described) if described else []
+        found: list[object] = []
+        for key in _HOOK_KEYS:
+            provider = self._container.providers.get(key)
+            if provider is not None and (described := provider()):
+                found += _hooks_of(described, key)
+        return found
 
     def _overridden(self) -> dict[str, ContextScoped[object]]:
         return {
@@ -239,8 +243,9 @@ def _from_file(
     document = read_document(Path(configuration_file), "configuration file")
     content = _substitute(document.content, named, document.location)
     hooks: list[object] = []
-    for key in [it for it in content if kind_of(it) == "on_run_end"]:
-        hooks += _hooks_of(content.pop(key), partial(document.location, key))
+    for key in [it for it in content if kind_of(it) in _HOOK_KEYS]:
+        place = partial(document.location, key)
+        hooks += _hooks_of(content.pop(key), kind_of(key), place)
     services = _check_kinds(content, document.location)
     places: dict[str, Where] = {
         kind_of(key): partial(document.location, key) for key in content
@@ -248,10 +253,10 @@ def _from_file(
     return services, places, hooks
 
 
-def _hooks_of(described: object, where: Where = nowhere) -> list[object]:
-    from runnable.events.run_end import hooks_of  # most programs have none
+def _hooks_of(described: object, key: str, where: Where = nowhere) -> list[object]:
+    from runnable.events.hooks import hooks_of  # most programs have none
 
-    return [*hooks_of(described, where)]
+    return [*hooks_of(described, key, where)]
 
 
 def _default_file() -> str:

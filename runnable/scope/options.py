@@ -81,8 +81,8 @@ class RunSettings(NamedTuple):
     retry_indicator: str = ""
     code_ids: Mapping[str, str] = MappingProxyType({})
     """What else identifies the code, by kind: the image, the workflow."""
-    on_run_end: Sequence[object] = ()
-    """The `events.run_end.Hook`s that are called at its end."""
+    hooks: Sequence[object] = ()
+    """The `events.hooks.Hook`s that are called when it, or a step of it, has ended."""
     must_be_new: bool = False
     """Whether there must be no run of its id."""
     tags: Mapping[str, str] = MappingProxyType({})

@@ -29,6 +29,7 @@ from runnable.graph.errors import ParameterTypeError
 from runnable.parameters import shortened
 from runnable.sdk.assembly import assemble
 from runnable.sdk.definition import Definition
+from runnable.sdk.hook_settings import HookSettings
 from runnable.sdk.run_options import RunOptions, asked, takes_run_options
 from runnable.sdk.run_request import RunRequest
 from runnable.sdk.type_checks import needs_and_type_findings
@@ -247,7 +248,7 @@ def _as_step(given: object) -> object:
     return make(given)
 
 
-class Pipeline(AnyPipeline):
+class Pipeline(HookSettings, AnyPipeline):
     """Steps that follow each other; a value that any number of runs share.
 
     Each step leads to the next one of the list, unless it names another; the last
@@ -293,7 +294,11 @@ class Pipeline(AnyPipeline):
             texts = [finding.text for finding in findings]
             raise ParameterTypeError(self._graph.name, texts)
         self._request = RunRequest(
-            graph=self._graph, needs=needs, file=self._file(), reference=self.reference
+            graph=self._graph,
+            needs=needs,
+            file=self._file(),
+            reference=self.reference,
+            described_hooks=self.described_hooks(),
         )
 
     def _make_graph(self) -> Graph:

@@ -6,7 +6,7 @@ the items of maps, names choose branches. Declared secrets are asked for, and pa
 of files to get are compared with those of files that steps put.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
 from pydantic import JsonValue
@@ -66,6 +66,7 @@ def find_problems(
         masker = Masker()
         secrets = cast("BaseSecrets", services["secrets"])
         found = [
+            *_of_hooks([*settings.hooks, *request.hooks()]),
             *_of_executor(executor, request.graph),
             *_of_secrets(request.graph, secrets, masker),
             *_of_files(request.graph),
@@ -74,6 +75,18 @@ def find_problems(
         return [masker.text(text) for text in dict.fromkeys(found)]
     finally:
         close_all(made)
+
+
+def _of_hooks(hooks: Sequence[object]) -> Iterator[str]:
+    """Find the functions that are to be called at an end."""
+    from runnable.events.hooks import Hook  # most programs have none
+
+    for hook in hooks:
+        try:
+            if isinstance(hook, Hook):
+                hook.find()
+        except RunnableError as error:
+            yield str(error)
 
 
 def _of_executor(executor: BaseExecutor, graph: Graph) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """Run requests: what `start` executes, a pipeline or a job."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ from runnable.graph import Graph, JobNode, Need, names_known
 if TYPE_CHECKING:
     # Whoever only defines a pipeline needs none of what runs it.
     from runnable.context import RunContext
+    from runnable.events.hooks import Hook
     from runnable.executor import BaseExecutor
 
 
@@ -24,6 +25,8 @@ class RunRequest:
     """The file that describes the pipeline; empty if Python does."""
     reference: str = ""
     """Location of the definition for another process, if its author gave it."""
+    described_hooks: Mapping[str, object] = field(default_factory=dict[str, object])
+    """What is called when it, or a step of it, has ended, by key."""
     runs_here: bool = False
     """True if this process was launched to run it, so it launches nothing."""
 
@@ -51,6 +54,15 @@ class RunRequest:
         from runnable.executor import BaseJobExecutor, BasePipelineExecutor
 
         return BasePipelineExecutor if self.job is None else BaseJobExecutor
+
+    def hooks(self) -> "list[Hook]":
+        """Return what is called when it, or a step of it, has ended."""
+        if not self.described_hooks:
+            return []
+        from runnable.events.hooks import hooks_of
+
+        described = self.described_hooks.items()
+        return [hook for key, it in described for hook in hooks_of(it, key)]
 
     @property
     def digest(self) -> str:

@@ -217,8 +217,10 @@ def prepared(
         ):
             for subscriber in _subscribers(context):
                 context.subscribe(subscriber)
-            if settings.on_run_end and around is None:
-                context.subscribe(_hooks(context, settings))
+            # Those of the configuration are for runs, not for those nested in them.
+            hooks = [*(settings.hooks if around is None else ()), *request.hooks()]
+            if hooks:
+                context.subscribe(_hooks(context, hooks))
             # A service may have ten thousand active runs: keep no more than needed.
             del options, settings, services, around
             yield PreparedRun(request, context, parameters, shared_of_container())
@@ -240,14 +242,14 @@ def _subscribers(context: RunContext) -> Iterator[Subscriber]:
 @inject
 def _hooks(
     context: RunContext,
-    settings: RunSettings,
+    hooks: Sequence[object],
     *,
     threads: Threads = Provide["hook_threads"],
 ) -> Subscriber:
-    from runnable.events.run_end import Hook, RunEndHooks  # most programs have none
+    from runnable.events.hook_calls import HookCalls  # most programs have none
+    from runnable.events.hooks import Hook
 
-    hooks = [it for it in settings.on_run_end if isinstance(it, Hook)]
-    return RunEndHooks(context, hooks, threads)
+    return HookCalls(context, [it for it in hooks if isinstance(it, Hook)], threads)
 
 
 def ports_of(request: RunRequest) -> Mapping[str, type[Service]]:

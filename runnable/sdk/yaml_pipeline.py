@@ -38,6 +38,7 @@ from runnable.graph import (
 from runnable.scope.injection import Provide, inject
 from runnable.sdk.assembly import wrong_name
 from runnable.sdk.errors import SettingsError
+from runnable.sdk.hook_settings import HOOK_KEYS, as_hooks
 from runnable.sdk.pipeline import (
     AnyPipeline,
     GraphPipeline,
@@ -89,8 +90,10 @@ def load_pipeline(file: str | os.PathLike[str]) -> Pipeline:
         9.0
     """
     document = read_document(Path(file), "pipeline file")
-    graph = _Reader(document).read()
+    reader = _Reader(document)
+    graph = reader.read()
     return GraphPipeline(
+        **reader.hooks,
         dag=graph,
         file=os.fspath(file),
         name=graph.name,
@@ -120,6 +123,8 @@ class _Reader:
         self._places: dict[tuple[str, ...], Keys] = {}
         """Locations of the steps in the file, by path."""
         self._import_problems: set[str] = set()
+        self.hooks: dict[str, Any] = {}
+        """What is called when the pipeline, or a step of it, has ended, by key."""
         self._knows_edges = True
         """True if the successors of all steps are known."""
 
@@ -161,10 +166,13 @@ class _Reader:
         if not described:
             self._knows_edges = False
             return Graph("", nodes)
-        for key in described:
-            if key not in GRAPH_KEYS:
-                hint = did_you_mean(str(key), GRAPH_KEYS)
+        known = GRAPH_KEYS if path else (*GRAPH_KEYS, *HOOK_KEYS)
+        for key, value in described.items():
+            if key not in known:
+                hint = did_you_mean(str(key), known)
                 self._note(f"a graph has no key {key!r}. {hint}", *at, key)
+            elif key in HOOK_KEYS:
+                self._add_hooks(key, value, (*at, key))
         steps = self._mapping(described.get("steps"), "the `steps` of a graph", at)
         self._knows_edges &= bool(steps) and "start_at" in described
         for name, step in steps.items():
@@ -188,6 +196,12 @@ class _Reader:
         if not isinstance(value, bool):
             self._note(f"{key!r} of a graph must be true or false", *at, key)
         return bool(value)
+
+    def _add_hooks(self, key: str, described: object, at: Keys) -> None:
+        try:
+            self.hooks[key] = as_hooks(described)
+        except ValueError as error:
+            self._note(f"{key}: {error}", *at)
 
     def _mapping(self, content: object, what: str, at: Keys) -> Mapping[Any, object]:
         if isinstance(content, Mapping) and content:

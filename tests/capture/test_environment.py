@@ -84,7 +84,7 @@ def test_a_patch_of_the_environment_that_outlives_its_step(in_step, monkeypatch)
 
     before = dict(os.environ)
     task = PythonTask(name="s", function=start, secrets=["TOKEN"])
-    task.as_pipeline().execute(run_id="r1", parameters={"p": 1})
+    task.as_pipeline().execute(run_id="r1")
     if in_step:
         PythonTask(name="t", function=stop).as_pipeline().execute(run_id="r2")
     else:

@@ -208,6 +208,7 @@ def test_worker_processes_of_many_runs(unchanged_environment):
             parallelism="process",
         )
         options["services"]["secrets"] = {"type": "do-nothing"}
+        del options["parameters"]["stop"]
         run_log = Pipeline(steps=[step]).execute(**options)
         assert run_log.parameters["seen"].value == [
             [f"tenant-{number}", f"{number}-{it}", f"run-{number}"] for it in range(3)

@@ -1,6 +1,7 @@
 """Hooks that are called when a run has ended."""
 
 import asyncio
+import contextlib
 import json
 import os
 import subprocess
@@ -11,8 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from runnable import Parallel, Pipeline, PythonTask, metric
-from runnable.exceptions import ConfigurationError, ExecutionFailedError
+from runnable import Parallel, Pipeline, PythonTask, load_pipeline, metric
+from runnable.exceptions import (
+    ConfigurationError,
+    ExecutionFailedError,
+    PipelineFileError,
+    SettingsError,
+)
 from runnable.secrets import BaseSecrets
 
 
@@ -260,7 +266,7 @@ def test_a_secret_in_the_reason_is_masked():
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("on_run_end: {webhook: 'http://x'}", "it is a list"),
+        ("on_run_end: 3", "3 is no function, and no list"),
         ("on_run_end:\n  - {}", "give a `webhook`, or a `function`"),
         ("on_run_end:\n  - webhook: ftp://x", "begins with http or https"),
         ("on_run_end:\n  - function: nowhere:hook", "no function 'nowhere:hook'"),
@@ -270,7 +276,10 @@ def test_a_secret_in_the_reason_is_masked():
             'on_run_end:\n  - {webhook: "http://x", headers: {A: "secret\\n"}}',
             "a line end",
         ),
-        ("on_run_end:\n  - {webhook: 'http://x', when: never}", "'failed' or 'all'"),
+        (
+            "on_run_end:\n  - {webhook: 'http://x', when: never}",
+            "'failed', 'succeeded'",
+        ),
     ],
 )
 def test_a_wrong_hook_is_refused_before_the_run_starts(text, problem):
@@ -279,3 +288,214 @@ def test_a_wrong_hook_is_refused_before_the_run_starts(text, problem):
         run(1)
     assert problem in str(caught.value)
     assert "on_run_end" in str(caught.value)
+
+
+TOLD = []
+"""What hooks of this module were called with, by their dotted names."""
+
+
+def tell(ended):
+    TOLD.append(ended)
+
+
+def pipeline_with(*steps, **hooks):
+    made = list(steps) or PIPELINE.steps
+    return Pipeline(name="daily", steps=made, **hooks)
+
+
+@pytest.fixture
+def told():
+    TOLD.clear()
+    yield TOLD
+    TOLD.clear()
+
+
+def ended(pipeline, rows, **more):
+    """Run a pipeline to its end, and wait for its hooks."""
+    with contextlib.suppress(ExecutionFailedError):
+        pipeline.execute(parameters={"rows": rows}, services=MEMORY, **more)
+    wait_for_threads()
+
+
+@pytest.mark.parametrize(
+    ("rows", "called"), [(1, ["success", "step"]), (-1, ["failure", "step"])]
+)
+def test_hooks_of_a_pipeline(rows, called):
+    calls = {"success": [], "failure": [], "step": []}
+    pipeline = pipeline_with(
+        on_success=calls["success"].append,
+        on_failure=[calls["failure"].append],
+        on_step=calls["step"].append,
+    )
+    ended(pipeline, rows, run_id="r1", tags={"team": "risk"})
+    assert sorted(kind for kind, it in calls.items() if it) == sorted(called)
+    (of_run,) = calls["success"] + calls["failure"]
+    assert (of_run.run_id, of_run.pipeline) == ("r1", "daily")
+    assert of_run.tags == {"team": "risk"}
+    steps = [(it.step, it.status, it.attempt) for it in calls["step"]]
+    status = "SUCCESS" if rows > 0 else "FAIL"
+    assert steps[0] == ("count", status, 1)
+    assert calls["step"][0].error == ("" if rows > 0 else "ValueError: no rows")
+    assert 0 <= calls["step"][0].seconds < 60
+
+
+def test_each_attempt_and_each_branch_is_told_in_order():
+    calls, tried = [], []
+
+    def flaky():
+        tried.append(1)
+        if len(tried) == 1:
+            raise ValueError("first try")
+
+    branch = PythonTask(name="flaky", function=flaky, retries=1).as_pipeline()
+    both = Parallel(name="both", branches={"a": branch})
+    pipeline_with(both, on_step=calls.append).execute(services=MEMORY)
+    wait_for_threads()
+    steps = [(it.step, it.status, it.attempt) for it in calls]
+    assert steps[:2] == [("both.a.flaky", "FAIL", 1), ("both.a.flaky", "SUCCESS", 2)]
+    assert ("both", "SUCCESS", 0) in steps
+
+
+def test_many_steps_are_told_one_after_the_other():
+    calls, active = [], []
+
+    def slow(ended):
+        active.append(1)
+        assert len(active) == 1
+        calls.append(ended.step)
+        active.pop()
+
+    steps = [PythonTask(name=f"s{n}", function=lambda: None) for n in range(50)]
+    pipeline_with(*steps, on_step=slow).execute(services=MEMORY)
+    wait_for_threads()
+    assert calls[:50] == [f"s{n}" for n in range(50)]
+
+
+def test_by_name_and_by_coroutine_function(told):
+    async def later(ended):
+        await asyncio.sleep(0)
+        TOLD.append(ended)
+
+    name = f"{__name__}:tell"
+    ended(pipeline_with(on_success=[name, later]), 1)
+    assert [it.status for it in told] == ["SUCCESS", "SUCCESS"]
+
+
+def test_a_webhook_of_a_pipeline(receiver):
+    address = f"http://127.0.0.1:{receiver.server_port}/x"
+    ended(pipeline_with(on_step={"webhook": address}), 1)
+    content, _ = receiver.gate.calls[0]
+    assert (content["step"], content["text"]) == (
+        "count",
+        f"Run {content['run_id']}, step count: SUCCESS",
+    )
+
+
+def test_a_hook_that_fails_changes_nothing(caplog):
+    def broken(ended):
+        raise ValueError("broken hook")
+
+    ended(pipeline_with(on_step=broken, on_success=broken), 1)
+    assert caplog.text.count("broken hook") >= 2
+
+
+def test_hooks_are_those_of_a_run_not_of_a_branch():
+    calls = []
+    inner = pipeline_with(on_success=calls.append, on_step=calls.append)
+    ended(Pipeline(steps=[Parallel(name="p", branches={"a": inner})]), 1)
+    assert calls == []
+
+
+def test_a_nested_run_has_its_own_hooks():
+    calls, outer_calls = [], []
+    inner = pipeline_with(on_success=calls.append)
+
+    def nested():
+        inner.execute(parameters={"rows": 1}, services=MEMORY)
+
+    step = PythonTask(name="outer", function=nested)
+    Pipeline(steps=[step], on_success=outer_calls.append).execute(services=MEMORY)
+    wait_for_threads()
+    assert len(calls) == len(outer_calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("hooks", "problem"),
+    [
+        ({"on_failure": 3}, "on_failure: 3 is no function"),
+        ({"on_failure": PIPELINE}, "is no function"),
+        ({"on_step": [print, None]}, "on_step: None is no function"),
+    ],
+)
+def test_what_cannot_be_called_is_refused_when_the_pipeline_is_built(hooks, problem):
+    with pytest.raises(SettingsError, match=problem):
+        pipeline_with(**hooks)
+
+
+@pytest.mark.parametrize("name", ["nowhere:hook", "hook"])
+def test_a_name_that_names_nothing_is_refused_before_the_run_starts(name):
+    pipeline = pipeline_with(on_success=name)
+    with pytest.raises(ConfigurationError, match=f"on_success: .*{name}"):
+        pipeline.execute(parameters={"rows": 1}, services=MEMORY, run_id="r1")
+
+
+def test_hooks_of_the_configuration(told):
+    name = f"{__name__}:tell"
+    configure(f"on-success: {name}\non_failure: [{name}]\non_step:\n- {name}\n")
+    for rows in (1, -1):
+        with contextlib.suppress(ExecutionFailedError):
+            run(rows)
+        wait_for_threads()
+    kinds = [(type(it).__name__, it.status) for it in told]
+    assert kinds.count(("RunEnded", "SUCCESS")) == 1
+    assert kinds.count(("RunEnded", "FAIL")) == 1
+    assert ("StepEnded", "SUCCESS") in kinds
+    configure(f"on_success:\n- {{function: '{name}', when: all}}\n")
+    with pytest.raises(ConfigurationError, match="the key itself says when"):
+        run(1)
+
+
+def test_hooks_of_a_container():
+    from containers import RunContainer
+
+    container, calls = RunContainer(), []
+    container.on_step.override(calls.append)
+    container.on_success.override([calls.append])
+    run(1, container=container)
+    wait_for_threads()
+    assert {type(it).__name__ for it in calls} == {"StepEnded", "RunEnded"}
+
+
+FILE = """\
+dag:
+  start_at: root
+  on_success: HOOK
+  steps:
+    root: {type: task, command: math.sqrt, returns: [y], next: success}
+"""
+
+
+def test_hooks_of_a_file(told, tmp_path):
+    file = tmp_path / "p.yaml"
+    file.write_text(FILE.replace("HOOK", f"{__name__}:tell"))
+    load_pipeline(file).execute(parameters={"x": 4}, services=MEMORY)
+    wait_for_threads()
+    assert [it.status for it in told] == ["SUCCESS"]
+    file.write_text(FILE.replace("HOOK", "3"))
+    with pytest.raises(PipelineFileError, match=r"p\.yaml:3:3: on_success: 3 is no"):
+        load_pipeline(file)
+
+
+def test_check_finds_hooks_that_are_not_there(tmp_path):
+    file = tmp_path / "p.yaml"
+    file.write_text(FILE.replace("HOOK", "nowhere:hook"))
+    command = [sys.executable, "-m", "runnable.cli", "check", str(file)]
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "RUNNABLE_PRM_x": "4"},
+    )
+    assert done.returncode != 0
+    assert "there is no function 'nowhere:hook'" in done.stdout + done.stderr
