@@ -11,7 +11,7 @@ import json
 import logging
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from string import Template
@@ -77,7 +77,16 @@ class Settings:
         if launcher() is not NOBODY:
             others = launcher().options
             if find_run() is not None:  # a nested run is not what was launched
-                others = others._replace(tag="", written={}, tags={}, notes={})
+                others = others._replace(
+                    tag="",
+                    written={},
+                    tags={},
+                    notes={},
+                    only=(),
+                    from_="",
+                    until="",
+                    inputs_from="",
+                )
             options = completed(options, others)
         configuration_file = (
             options.configuration_file
@@ -115,6 +124,10 @@ class Settings:
             must_be_new=environment.get(defaults.MUST_BE_NEW) == "true",
             tags=options.tags,
             notes=options.notes,
+            only=[options.only] if isinstance(options.only, str) else options.only,
+            from_=options.from_,
+            until=options.until,
+            inputs_from=options.inputs_from,
         )
 
     def _services(
@@ -186,6 +199,9 @@ _TEXTS = {
     "tag": str,
     "log_level": str,
     "resume": str | None,
+    "from_": str,
+    "until": str,
+    "inputs_from": str,
 }
 
 
@@ -222,6 +238,11 @@ def _check_arguments(options: Options) -> None:
             raise ConfigurationError(f"the argument {name!r} must be a mapping")
     _check_tags(options.tags, "tags", _LONGEST_TAG)
     _check_tags(options.notes, "notes", _LONGEST_NOTE)
+    steps = cast("object", options.only)
+    several = cast("Sequence[object]", steps) if isinstance(steps, Sequence) else None
+    if several is None or not all(isinstance(it, str) for it in several):
+        problem = "the argument 'only' must be the name of a step, or a list of names"
+        raise ConfigurationError(problem)
     for name, kind in _TEXTS.items():
         if not isinstance(getattr(options, name), kind):
             raise ConfigurationError(

@@ -36,7 +36,7 @@ The tree of their classes::
     │   ├── SecretValueError
     │   └── RetryValidationError
     └── StoreError                 something kept is missing, present or damaged
-        ├── StoreAccessError
+        ├── StoreAccessError, EarlierInputsError
         ├── RunLogExistsError, RunLogNotFoundError, RunLogDamagedError,
         │   RunLogContinuedError, RunUnderWayError, RunsNotDeletedError
         ├── StepLogNotFoundError, BranchLogNotFoundError, JobLogNotFoundError
@@ -68,6 +68,7 @@ if TYPE_CHECKING:
         AmbiguousRunIdError,
         ArtifactNotFoundError,
         BranchLogNotFoundError,
+        EarlierInputsError,
         EntityNotFoundError,
         JobLogNotFoundError,
         ObjectNotLoadableError,
@@ -149,6 +150,7 @@ __all__ = [
     "CommandCallError",
     "ConfigurationError",
     "DefinitionError",
+    "EarlierInputsError",
     "EngineBusyError",
     "EntityNotFoundError",
     "ExecutionCancelledError",
@@ -207,6 +209,7 @@ _HOMES = {
         "AmbiguousRunIdError",
         "ArtifactNotFoundError",
         "BranchLogNotFoundError",
+        "EarlierInputsError",
         "EntityNotFoundError",
         "JobLogNotFoundError",
         "ObjectNotLoadableError",

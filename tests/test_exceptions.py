@@ -106,6 +106,7 @@ EXAMPLES = [
     (exceptions.JobLogNotFoundError("r1"), "'r1' is not a job"),
     (exceptions.EntityNotFoundError("text"), "text"),
     (exceptions.StoreAccessError("s3://runs", "refused"), "s3://runs cannot be read"),
+    (exceptions.EarlierInputsError("r1", "model"), "kept 'model' in memory only"),
     (exceptions.CatalogError("f.csv", "is missing"), "'f.csv' is missing"),
     (exceptions.ObjectDamagedError("o", "is damaged"), "'o' is damaged"),
 ]

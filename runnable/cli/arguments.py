@@ -59,6 +59,19 @@ Param = Annotated[
         "functions annotate it. It wins over all other sources."
     ),
 ]
+Only = Annotated[
+    list[str] | None,
+    typer.Option(help="Run this step alone; may be given several times."),
+]
+From = Annotated[str, typer.Option("--from", help="Begin with this step.")]
+Until = Annotated[str, typer.Option("--to", help="End after this step.")]
+InputsFrom = Annotated[
+    str,
+    typer.Option(
+        help="The run that has what steps before have returned; or how its id begins, "
+        "or `latest`."
+    ),
+]
 Level = Annotated[
     LogLevel, typer.Option("--log-level", case_sensitive=False, help="What is logged.")
 ]

@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -10,14 +10,18 @@ from runnable import defaults
 from runnable.cli.arguments import (
     AsJson,
     Config,
+    From,
+    InputsFrom,
     Level,
     LogLevel,
     Note,
+    Only,
     Param,
     Parameters,
     Progress,
     RunId,
     Tag,
+    Until,
     Verbose,
     log_at,
     pairs,
@@ -56,6 +60,10 @@ def execute(
     param: Param = None,
     tag: Tag = None,
     note: Note = None,
+    only: Only = None,
+    from_: From = "",
+    until: Until = "",
+    inputs_from: InputsFrom = "",
     progress: Progress = True,
     as_json: AsJson = False,
     verbose: Verbose = False,
@@ -79,6 +87,10 @@ def execute(
             tags=tags,
             notes=pairs("--note", note),
             written=pairs("--param", param),
+            only=only or (),
+            from_=from_,
+            until=until,
+            inputs_from=inputs_from,
         )
         run_definition(importable(definition), options, answer)
 
@@ -131,9 +143,17 @@ def retry(
             tags=tags,
             log_level=log_level.name,
             resume=run_id,
+            **_part_of(recorded),
             progress=progress and not as_json,
         )
         run_definition(reference, options, answer, summarised=True)
+
+
+def _part_of(recorded: "Mapping[str, JsonValue]") -> dict[str, Any]:
+    """Return which part of its pipeline a run runs."""
+    part = recorded.get("part")
+    said = part if isinstance(part, dict) else {}
+    return {name: it for name, it in said.items() if name != "files"}
 
 
 def _definition_of(recorded: "Mapping[str, JsonValue]") -> str | None:

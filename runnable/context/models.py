@@ -132,6 +132,8 @@ class RunContext(BaseModel):
     """What identifies the code besides git: `docker` the image, `argo` the workflow."""
     must_be_new: bool = False
     """Whether there must be no run of its id, although another process may begin it."""
+    part: dict[str, JsonValue] = {}
+    """Which part of its pipeline is run, if it is not the whole."""
     services: SkipValidation[Services]
 
     object_serialisation: bool = True
@@ -276,6 +278,8 @@ class RunContext(BaseModel):
             for name in type(self).model_fields
             if name not in _NOT_RECORDED
         }
+        if self.part:
+            described["part"] = self.part
         for name, service in zip(Services._fields, self.services, strict=True):
             kind = self.executor_kind if name == "executor" else name
             described[kind] = _describe(service)
@@ -319,7 +323,7 @@ class JobContext(RunContext):
 # The first record has the tags and the notes itself.
 _NOT_RECORDED = {
     *("return_objects", "variables", "services", "run_folder"),
-    *("tags", "notes"),
+    *("tags", "notes", "part"),
 }
 
 

@@ -139,6 +139,22 @@ class ArtifactNotFoundError(StoreError, KeyError):
         return f"{self.name!r} {self.problem}"
 
 
+class EarlierInputsError(StoreError):
+    """An earlier run has no longer what another one is to begin with."""
+
+    def __init__(self, run_id: str, name: str) -> None:
+        super().__init__(run_id, name)
+        self.run_id = run_id
+        self.name = name
+
+    def __str__(self) -> str:
+        return (
+            f"Run {self.run_id!r} kept {self.name!r} in memory only, so no other run "
+            "can begin with it. Run the step that returns it as well, or use a catalog "
+            "that stores objects."
+        )
+
+
 class OutputTypeError(StoreError, TypeError):
     """An output of a run is not of the type that was asked for."""
 

@@ -1,5 +1,6 @@
 """The engine: executes the graph of a pipeline, records each step, resumes runs."""
 
+from runnable.engine.earlier_inputs import EarlierInputs, earlier_inputs
 from runnable.engine.environment import Shared, shared_of_container
 from runnable.engine.launching import (
     check_launching,
@@ -31,6 +32,7 @@ from runnable.engine.steps.values import json_parameters
 
 __all__ = [
     "CallInterrupted",
+    "EarlierInputs",
     "InlineRuntime",
     "Iteration",
     "LoopRuntime",
@@ -46,6 +48,7 @@ __all__ = [
     "check_launching",
     "command_of",
     "deletion_record",
+    "earlier_inputs",
     "job_digest",
     "json_parameters",
     "launch_job",

@@ -12,6 +12,7 @@ from runnable.concurrency import Limiter, held_signals
 from runnable.context import PipelineContext, RunContext
 from runnable.datastore import AnyParameter, RunFinished, RunLog
 from runnable.engine.cluster_check import check_cluster
+from runnable.engine.earlier_inputs import EarlierInputs
 from runnable.engine.environment import (
     Recording,
     RunEnvironment,
@@ -27,7 +28,7 @@ from runnable.engine.parameter_scope import Failure, ParameterScope
 from runnable.engine.recorder import UnrecordedError, end_of_run, now
 from runnable.engine.run_graph import run_graph
 from runnable.engine.runtimes import Runtime
-from runnable.errors import ConfigurationError
+from runnable.errors import ConfigurationError, RunnableError
 from runnable.events import Warned
 from runnable.executor import ExecutionOptions
 from runnable.graph import Graph
@@ -48,6 +49,8 @@ async def run(
     context: RunContext,
     shared: Shared,
     options: ExecutionOptions,
+    *,
+    inputs: EarlierInputs | None = None,
 ) -> RunLog:
     """Run a pipeline, or a job, which is a graph of one step.
 
@@ -58,6 +61,7 @@ async def run(
         context: Describes the run; has its services.
         shared: What the runs of the container share.
         options: How the executor wants steps to be run.
+        inputs: What it gets of an earlier run.
 
     Returns:
         The log of the run.
@@ -84,7 +88,7 @@ async def run(
                 env.warn("", conflict)
             _set_conclude(context, partial(_conclude_lost, env))
             with active_run():
-                succeeded = await run_graph(graph, scope, env)
+                succeeded = await _run_steps(inputs, graph, scope, env)
             if env.workers.were_started:
                 # Waits for processes to end: not on an event loop, if it can be helped.
                 await env.off_loop(env.workers.close)
@@ -104,6 +108,22 @@ async def run(
         if problems or not succeeded or run_log is None:
             raise _failed(env, run_log, scope.failure, problems)
         return run_log
+
+
+async def _run_steps(
+    inputs: EarlierInputs | None,
+    graph: Graph,
+    scope: ParameterScope,
+    env: RunEnvironment,
+) -> bool:
+    """Run the steps, with what the run gets of an earlier one."""
+    if inputs is not None:
+        try:
+            await env.off_loop(inputs.bring, env.run_id, env.services.catalog)
+        except (RunnableError, OSError) as error:
+            scope.failure = Failure(graph.start_at, error)
+            return False
+    return await run_graph(graph, scope, env)
 
 
 async def _open(

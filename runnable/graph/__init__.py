@@ -47,6 +47,7 @@ from runnable.graph.nodes import (
     TaskNode,
     Workspace,
 )
+from runnable.graph.parts import WHOLE, Part, part_of, step_alone
 from runnable.graph.paths import (
     BranchNames,
     execution_log_name,
@@ -64,6 +65,7 @@ __all__ = [
     "ONE_ATTEMPT",
     "SUCCESS_NODE",
     "TERMINAL_NAMES",
+    "WHOLE",
     "AnyTask",
     "Backoff",
     "BranchNames",
@@ -84,6 +86,7 @@ __all__ = [
     "Overlap",
     "ParallelNode",
     "Parallelism",
+    "Part",
     "Policy",
     "Reducer",
     "StepNode",
@@ -101,8 +104,10 @@ __all__ = [
     "needs_of",
     "node_at",
     "parent",
+    "part_of",
     "provided",
     "shortened_name",
+    "step_alone",
     "tasks_of",
     "unprovided_parameters",
     "uses",

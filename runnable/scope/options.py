@@ -38,6 +38,14 @@ class Options(NamedTuple):
     """Texts about the run, by key."""
     written: Mapping[str, str] = MappingProxyType({})
     """Parameters as they were written on the command line."""
+    only: Sequence[str] = ()
+    """The names of the steps that are run, if it is not the whole pipeline."""
+    from_: str = ""
+    """The name of the step that is run first."""
+    until: str = ""
+    """The name of the step that is run last."""
+    inputs_from: str = ""
+    """The id of the run that has what the steps before have returned."""
 
 
 def completed(options: Options, others: Options) -> Options:
@@ -87,6 +95,10 @@ class RunSettings(NamedTuple):
     """Whether there must be no run of its id."""
     tags: Mapping[str, str] = MappingProxyType({})
     notes: Mapping[str, str] = MappingProxyType({})
+    only: Sequence[str] = ()
+    from_: str = ""
+    until: str = ""
+    inputs_from: str = ""
 
 
 class SecretLearner(Protocol):

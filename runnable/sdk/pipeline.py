@@ -22,10 +22,13 @@ from runnable.errors import DefinitionError, did_you_mean
 from runnable.graph import (
     FAIL_NODE,
     SUCCESS_NODE,
+    TERMINAL_NAMES,
     Graph,
     StepNode,
+    node_at,
+    step_alone,
 )
-from runnable.graph.errors import ParameterTypeError
+from runnable.graph.errors import NodeNotFoundError, ParameterTypeError
 from runnable.parameters import shortened
 from runnable.sdk.assembly import assemble
 from runnable.sdk.definition import Definition
@@ -319,6 +322,55 @@ class Pipeline(HookSettings, AnyPipeline):
     def return_dag(self) -> Graph:
         """Return the graph of this pipeline."""
         return self._graph
+
+    def run(self, /, **parameters: object) -> "RunLog":
+        """Run this pipeline with parameters; short for `execute(parameters=...)`.
+
+        Args:
+            parameters: JSON values by name.
+
+        Returns:
+            The log of the run.
+
+        Raises:
+            ExecutionFailedError: If the run ended in failure.
+            ParameterUnknownError: If no step uses a parameter of this name.
+
+        Example:
+            >>> from runnable import Pipeline, PythonTask
+            >>> def double(x: int) -> int:
+            ...     return 2 * x
+            >>> step = PythonTask(function=double, returns=["y"])
+            >>> getfixture("monkeypatch").chdir(getfixture("tmp_path"))
+            >>> Pipeline(steps=[step]).run(x=4).outputs["y"]
+            8
+        """
+        return self.execute(parameters=parameters)
+
+    def step(self, path: str) -> "Pipeline":
+        """Return one step of this pipeline, as a pipeline of its own.
+
+        Args:
+            path: The name of the step; of one in a branch, after those of the step and
+                the branch that it is in: `each.item.train`.
+
+        Returns:
+            A pipeline that runs this step alone: `pipeline.step("train").run(rows=5)`,
+            or `.execute(inputs_from="latest")` with what an earlier run has recorded.
+
+        Raises:
+            NodeNotFoundError: If there is no such step.
+        """
+        node = node_at(self._graph, path)
+        if node is None:
+            names = [name for name in self._graph.nodes if name not in TERMINAL_NAMES]
+            raise NodeNotFoundError(path, names)
+        return GraphPipeline(
+            dag=step_alone(self._graph, node),
+            name=self.name,
+            description=self.description,
+            check_types=self.check_types,
+        )
 
     @takes_run_options()
     def execute(self, *earlier: str, **options: Unpack[RunOptions]) -> "RunLog":

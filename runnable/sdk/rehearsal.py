@@ -56,7 +56,7 @@ def find_problems(
         A text for each problem; none if nothing is known to be wrong.
     """
     try:
-        settings, parameters = resolved(request, options, container)
+        request, settings, parameters = resolved(request, options, container)
         services, made = make_services(settings, ports_of(request))
     except RunnableError as error:
         return [str(error)]

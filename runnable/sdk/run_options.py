@@ -3,7 +3,7 @@
 import inspect
 import os
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypedDict, TypeVar
 
 from runnable.errors import did_you_mean
@@ -50,6 +50,13 @@ class RunOptions(TypedDict, total=False):
             resumed keeps the tags and notes that it began with.
         resume: The id of a run that has stopped, to be continued; else
             `RUNNABLE_RETRY_RUN_ID`. What has succeeded is not run again.
+        only: The name of a step, or several: these alone are run, and their failure
+            paths.
+        from_: The name of the step to begin with.
+        until: The name of the step after whose success the run ends.
+        inputs_from: The id of an earlier run of the pipeline, or how it begins, or
+            `latest`: what the steps that are left out have returned there, and the
+            files that they have put, are there. `parameters` win over it.
         progress: Whether to show on standard error, or below the cell of a notebook,
             how far the run is.
         job_id: Of a job; the same as `run_id`.
@@ -67,6 +74,10 @@ class RunOptions(TypedDict, total=False):
     tags: Mapping[str, str] | None
     notes: Mapping[str, str] | None
     resume: str | None
+    only: str | Sequence[str]
+    from_: str
+    until: str
+    inputs_from: str
     progress: bool
     job_id: str
     configuration_file: str

@@ -20,6 +20,7 @@ from runnable.datastore import AnyParameter, RunLog
 from runnable.datastore.errors import RetryValidationError
 from runnable.engine import (
     CallInterrupted,
+    EarlierInputs,
     InlineRuntime,
     LoopRuntime,
     Manifest,
@@ -53,6 +54,12 @@ from runnable.scope.options import Options, RunSettings
 from runnable.scope.service import Service
 from runnable.sdk.caller import reference_of_caller
 from runnable.sdk.loop_cancellation import LoopCancellation
+from runnable.sdk.parts import (
+    check_runs_here,
+    described_part,
+    find_inputs,
+    part_request,
+)
 from runnable.sdk.run_request import RunRequest
 from runnable.sdk.services import (
     PORTS,
@@ -73,6 +80,8 @@ class PreparedRun(NamedTuple):
     context: RunContext
     parameters: Mapping[str, AnyParameter]
     shared: Shared
+    inputs_from: str = ""
+    """The run that has what steps before have returned."""
 
     def start(self, runtime: Runtime) -> Coroutine[Any, Any, RunLog]:
         """Return what runs it to its end, as soon as it has a slot.
@@ -96,12 +105,32 @@ class PreparedRun(NamedTuple):
         return _notifying(running, ended) if ended else running
 
     def _running(self, runtime: Runtime) -> Coroutine[Any, Any, RunLog]:
+        if self.inputs_from and not self.context.is_retry:
+            return self._with_inputs(runtime)
+        return self.executed(runtime)
+
+    async def _with_inputs(self, runtime: Runtime) -> RunLog:
+        """Run with what an earlier run has recorded."""
+        find = partial(find_inputs, self.request, self.context, self.inputs_from)
+        inputs = await runtime.off_loop(find)
+        parameters = {**inputs.parameters, **self.parameters}
+        _check_parameters(self.request.needs, parameters)
+        if inputs.files:
+            self.context.part["files"] = [*inputs.files]
+        complete = self._replace(parameters=parameters)
+        return await complete.executed(runtime, inputs)
+
+    def executed(
+        self, runtime: Runtime, inputs: EarlierInputs | None = None
+    ) -> Coroutine[Any, Any, RunLog]:
+        """Return what runs it, once it is known what it begins with."""
         executor = cast("BaseExecutor", self.context.services.executor)
         options, request = executor.options, self.request
         graph = executor.adapt(request.graph, self.parameters)
         if request.runs_here:
             options = options._replace(launcher=None, cluster=None, renderer=None)
-        running = self._started(graph, options, runtime)
+        check_runs_here(self.context, options)
+        running = self._started(graph, options, runtime, inputs)
         if not (options.shares_journal or options.renderer):
             return running
         return _checked(partial(self._check, executor, graph), runtime, running)
@@ -111,7 +140,11 @@ class PreparedRun(NamedTuple):
         self.context.code_ids = {**self.context.code_ids, **executor.identities()}
 
     def _started(
-        self, graph: Graph, options: ExecutionOptions, runtime: Runtime
+        self,
+        graph: Graph,
+        options: ExecutionOptions,
+        runtime: Runtime,
+        inputs: EarlierInputs | None,
     ) -> Coroutine[Any, Any, RunLog]:
         request = self.request
         if options.renderer is not None:
@@ -125,7 +158,10 @@ class PreparedRun(NamedTuple):
                 job, context = request.job, self.context
                 given = self.parameters
                 return launch_job(options.launcher, job, given, context, runtime)
-        return run(graph, self.parameters, runtime, self.context, self.shared, options)
+        return run(
+            *(graph, self.parameters, runtime, self.context, self.shared, options),
+            inputs=inputs,
+        )
 
     def _find_reference(self) -> None:
         if not self.request.origin["reference"]:
@@ -197,7 +233,7 @@ def prepared(
             are listed.
         RetryValidationError: If a run cannot be resumed.
     """
-    settings, parameters = resolved(request, options, container)
+    request, settings, parameters = resolved(request, options, container)
     run_id = check_run_id(settings.retry_run_id or settings.run_id or make_run_id())
     before, around = current_scope(), get_run_context()
     services, made = make_services(settings, ports_of(request))
@@ -222,8 +258,9 @@ def prepared(
             if hooks:
                 context.subscribe(_hooks(context, hooks))
             # A service may have ten thousand active runs: keep no more than needed.
+            shared, inputs_from = shared_of_container(), settings.inputs_from
             del options, settings, services, around
-            yield PreparedRun(request, context, parameters, shared_of_container())
+            yield PreparedRun(request, context, parameters, shared, inputs_from)
     finally:
         close_all(made)
 
@@ -259,16 +296,19 @@ def ports_of(request: RunRequest) -> Mapping[str, type[Service]]:
 
 def resolved(
     request: RunRequest, options: Options, container: AnyRunContainer | None
-) -> tuple[RunSettings, dict[str, AnyParameter]]:
-    """Resolve the settings of a run, and check whether it can start."""
+) -> tuple[RunRequest, RunSettings, dict[str, AnyParameter]]:
+    """Resolve the settings of a run and what is run, and check whether it can start."""
     settings = _settings(options, container)
     parameters = _initial(settings.parameters, settings.texts)
     if settings.retry_run_id:
         _check_resumption(request, options, settings.retry_run_id)
+        request = part_request(request, settings)
     else:
         _check_names(request, [*options.parameters, *options.written])
-        _check_parameters(request.needs, parameters)
-    return settings, parameters
+        request = part_request(request, settings)
+        if not settings.inputs_from:
+            _check_parameters(request.needs, parameters)
+    return request, settings, parameters
 
 
 def execute(
@@ -402,6 +442,7 @@ def _make_context(
         "variables": settings.variables,
         "code_ids": settings.code_ids,
         "must_be_new": settings.must_be_new,
+        "part": described_part(settings),
         **services,
     })
 

@@ -3,9 +3,11 @@
 Not run: `make types` checks it.
 """
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Annotated, TypedDict, assert_type
+
+from pydantic import JsonValue
 
 from containers import FromRun, OncePerRun, RunContainer, container
 from runnable import (
@@ -40,6 +42,7 @@ from runnable.context import (
 )
 from runnable.datastore import RunLog, StepLog
 from runnable.events import Event, Pause
+from runnable.events.hooks import RunEnded, StepEnded
 from runnable.secrets import BaseSecrets
 
 
@@ -223,3 +226,27 @@ assert_type(log["score"], object)
 assert_type(log.outputs["score"], object)
 assert_type(log.tags, dict[str, str])
 assert_type(PythonJob(function=work, returns=["z"]).execute(run_id="j1"), RunLog)
+
+
+def told(ended: RunEnded) -> None:
+    """Be told of the end of a run."""
+    assert_type(ended.metrics, Mapping[str, JsonValue])
+
+
+async def told_of_step(ended: StepEnded) -> None:
+    """Be told of the end of a step."""
+    assert_type(ended.seconds, float)
+
+
+hooked = Pipeline(
+    steps=[later],
+    on_success=told,
+    on_failure=[told, "package.module:function", {"webhook": "https://x.example"}],
+    on_step=told_of_step,
+    check_types=False,
+)
+assert_type(hooked.run(x=1), RunLog)
+assert_type(hooked.step("later"), Pipeline)
+assert_type(hooked.step("later").execute(inputs_from="latest"), RunLog)
+assert_type(hooked.execute(only=["later"], parameters={"x": 1}), RunLog)
+assert_type(hooked.execute(from_="later", until="later", parameters={"x": 1}), RunLog)

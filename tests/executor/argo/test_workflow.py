@@ -17,6 +17,7 @@ from runnable.executor.argo.checks import find_problems
 from runnable.parameters.packing import unpacked_variables
 from tests.support import argo_flows
 from tests.support.random_pipelines import drawn_pipelines
+from tests.support.used import used_by
 
 GOLDEN = Path(__file__).parent / "golden"
 _BESIDE = Path(__file__).parents[4] / "shared" / "argo"
@@ -26,7 +27,8 @@ SCHEMAS = Path(os.environ.get("RUNNABLE_TEST_ARGO_SCHEMAS", _BESIDE))
 def rendered(pipeline, config, parameters=argo_flows.PARAMETERS, **options):
     """Execute a pipeline with the executor, and return the workflow that it writes."""
     services = {"pipeline_executor": {"type": "argo", "config": config}}
-    log = pipeline.execute(services=services, parameters=parameters, **options)
+    given = used_by(pipeline, parameters)
+    log = pipeline.execute(services=services, parameters=given, **options)
     assert log.status == "CREATED"
     return yaml.safe_load(Path(log.run_config["manifest"]).read_text())
 
@@ -156,10 +158,10 @@ def test_nothing_of_the_run_but_its_parameters_is_in_the_workflow(own, monkeypat
 
 def error(config, pipeline=None, parameters=argo_flows.PARAMETERS, **options):
     services = {"pipeline_executor": {"type": "argo", "config": config}}
+    pipeline = pipeline or argo_flows.sequential()
+    given = used_by(pipeline, parameters)
     with pytest.raises(ConfigurationError) as caught:
-        (pipeline or argo_flows.sequential()).execute(
-            services=services, parameters=parameters, **options
-        )
+        pipeline.execute(services=services, parameters=given, **options)
     assert not Path("argo-pipeline.yaml").exists()
     return str(caught.value)
 
