@@ -10,11 +10,13 @@ from dependency_injector import containers, providers
 from containers.plugins import KINDS, Plugins
 from containers.provenance import Provenance
 from containers.providers import ContextScoped, FromRun
+from containers.service_types import service_of_type
 from containers.settings import Settings
+from containers.validation import FirstRun
 from runnable.concurrency import Heartbeats, Periodic, Runs, Threads
 from runnable.errors import ConfigurationError, did_you_mean
 from runnable.scope import StepScope, current_step, find_run
-from runnable.scope.injection import connect, injection_points
+from runnable.scope.injection import connect, type_of
 
 if TYPE_CHECKING:
     # Any of these modules may define the first marker, and so load this one.
@@ -78,6 +80,7 @@ class RunContainer(containers.DeclarativeContainer):
     make_service = providers.Callable(attrgetter("make_service"), plugins)
     plugin_names = providers.Callable(attrgetter("names"), plugins)
     find_plugin = providers.Callable(attrgetter("find"), plugins)
+    first_run: providers.Provider[FirstRun] = providers.ThreadSafeSingleton(FirstRun)
     settings: providers.Provider[Settings] = providers.Callable(
         lambda *own: Settings(own[0] if own else container_in_force())
     )
@@ -130,16 +133,21 @@ class _Marked(ContextScoped[Any]):
     def __init__(self, service: str) -> None:
         super().__init__()
         self._service = service
+        self._type = type_of(service)
         self._name, *self._attributes = service.split(".")
 
     def _provide(self, args: tuple[object, ...], kwargs: dict[str, object]) -> object:
         # A marker is not overridden itself, but the service that it names.
         del args, kwargs
-        known = container_in_force().providers
-        provider: Any = known.get(self._name)
-        if self._name in KINDS and not isinstance(provider, ContextScoped):
+        inside = container_in_force()
+        known = inside.providers
+        name = self._name
+        if self._type is not None:
+            name = service_of_type(self._type, inside)
+        provider: Any = known.get(name)
+        if name in KINDS and not isinstance(provider, ContextScoped):
             # A run has one service of each kind, wherever it came from.
-            provider = container.providers[self._name]
+            provider = container.providers[name]
         if provider is None:
             hint = did_you_mean(self._name, known)
             problem = f"Provide[{self._service!r}] names no service. {hint}"
@@ -163,28 +171,6 @@ def _wire(module: str, services: list[str]) -> None:
         if service not in _marked.providers:
             _marked.set_provider(service, _Marked(service))
     _marked.wire(modules=[ModuleType(module)])
-
-
-def validate(checked: containers.Container | None = None) -> list[str]:
-    """Find markers that name no service; call it when an application starts.
-
-    Args:
-        checked: The container whose services there are; the default one if None.
-
-    Returns:
-        A sentence for each such marker; none if all is well.
-
-    Example:
-        >>> all("asks for" in sentence for sentence in validate())
-        True
-    """
-    known = (checked or container).providers
-    return [
-        f"{point.module}.{point.function}({point.parameter}) asks for "
-        f"{point.service!r}. {did_you_mean(point.service, known)}"
-        for point in injection_points()
-        if point.service.split(".")[0] not in known
-    ]
 
 
 connect(_wire)

@@ -72,6 +72,8 @@ class Settings:
             ConfigurationError: If the configuration file or one of its keys is wrong.
             ParametersFileError: If the parameters file is.
         """
+        if not self._alone:
+            self._container.first_run().check(self._container)
         environment = {} if self._alone else own_variables()
         _check_arguments(options)
         if launcher() is not NOBODY:

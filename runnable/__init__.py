@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     # The same names as below, where type checkers and editors see them.
     from runnable.exceptions import ExecutionFailedError
     from runnable.report import summarise
-    from runnable.scope.injection import Provide, inject
+    from runnable.scope.injection import Provide, inject, provide
     from runnable.scope.workdir import workdir
     from runnable.sdk import (
         AsyncPipeline,
@@ -82,6 +82,7 @@ __all__ = [
     "load_pipeline",
     "metric",
     "pickled",
+    "provide",
     "runs_to_frame",
     "set_stream_queue",
     "summarise",
@@ -92,7 +93,7 @@ __all__ = [
 
 _HOMES = {
     "runnable.exceptions": ["ExecutionFailedError"],
-    "runnable.scope.injection": ["Provide", "inject"],
+    "runnable.scope.injection": ["Provide", "inject", "provide"],
     "runnable.report": ["summarise"],
     "runnable.scope.workdir": ["workdir"],
     "runnable.sdk": [

@@ -13,7 +13,7 @@ import inspect
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
 
 from runnable.system.wiring_import import import_wiring
 
@@ -50,6 +50,7 @@ else:
 COMPOSITION_ROOT = "containers"
 """The package that wires everything. This module loads it, and does not know it."""
 
+T = TypeVar("T")
 Function = TypeVar("Function", bound=Callable[..., object])
 
 
@@ -60,13 +61,55 @@ class InjectionPoint(NamedTuple):
     function: str
     parameter: str
     service: str
+    """Its name; or that of a type, see `type_of`."""
+    marked: Callable[..., object]
+    """The function itself, as its author wrote it."""
 
+
+_types: dict[str, type] = {}
+"""What services are asked for by their type, by the name that stands for it."""
 
 _points: dict[tuple[str, str, str], InjectionPoint] = {}
 _wire: Callable[[str, list[str]], None] | None = None
 _waiting: list[tuple[Callable[..., object], list[str]]] = []
 # dependency-injector's registry is not made for threads that decorate at once.
 _lock = threading.RLock()
+
+
+def provide(kind: Callable[..., T], name: str = "") -> T:
+    """Mark a keyword-only argument that is to be injected, by the type of the service.
+
+    Args:
+        kind: A class, such as `BaseCatalog`: the service of the container that is one.
+        name: The name of the service, where several are of this class.
+
+    Returns:
+        A marker, which type checkers take for what is injected.
+
+    Raises:
+        TypeError: If it is no class.
+
+    Example:
+        >>> from runnable.catalog import BaseCatalog
+        >>> @inject
+        ... def keep(*, catalog: BaseCatalog = provide(BaseCatalog)) -> str:
+        ...     return catalog.get_summary()["Type"]
+    """
+    if not isinstance(kind, type):
+        raise TypeError(f"provide() needs a class, not {kind!r}")
+    if not name:
+        name = f"{kind.__qualname__.replace('.', '_')}, class {id(kind)}"
+        _types[name] = cast("type[object]", kind)
+    return cast("T", Provide[name])
+
+
+def type_of(service: str) -> type | None:
+    """Return the type that a service is asked for by; None if it is by its name.
+
+    Args:
+        service: What an `InjectionPoint` asks for.
+    """
+    return _types.get(service)
 
 
 def inject(function: Function) -> Function:
@@ -136,7 +179,8 @@ def find_markers(function: Callable[..., object]) -> Iterator[InjectionPoint]:
             )
             raise TypeError(msg)
         service = str(parameter.default.provider)
-        yield InjectionPoint(_module_of(function), function.__qualname__, name, service)
+        module, qualname = _module_of(function), function.__qualname__
+        yield InjectionPoint(module, qualname, name, service, function)
 
 
 def is_marker(value: object) -> bool:

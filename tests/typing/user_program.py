@@ -9,6 +9,7 @@ from typing import Annotated, TypedDict, assert_type
 
 from pydantic import JsonValue
 
+import runnable.containers
 from containers import FromRun, OncePerRun, RunContainer, container
 from runnable import (
     AsyncPipeline,
@@ -30,6 +31,7 @@ from runnable import (
     json,
     metric,
     pickled,
+    provide,
     task,
 )
 from runnable.catalog import BaseCatalog
@@ -250,3 +252,18 @@ assert_type(hooked.step("later"), Pipeline)
 assert_type(hooked.step("later").execute(inputs_from="latest"), RunLog)
 assert_type(hooked.execute(only=["later"], parameters={"x": 1}), RunLog)
 assert_type(hooked.execute(from_="later", until="later", parameters={"x": 1}), RunLog)
+
+
+@inject
+def typed(
+    *,
+    catalog: BaseCatalog = provide(BaseCatalog),
+    vault: BaseSecrets = provide(BaseSecrets, "secrets"),
+) -> None:
+    """Get services by their type."""
+    assert_type(catalog, BaseCatalog)
+    assert_type(vault, BaseSecrets)
+
+
+assert_type(provide(FakeSecrets), FakeSecrets)
+assert_type(runnable.containers.container, RunContainer)
