@@ -12,7 +12,7 @@ FAST := $(addprefix tests/,concurrency containers context events graph journal p
 MEASURED := $(addprefix tests/,containers context contracts datastore engine graph journal \
 	parameters sdk)
 
-.PHONY: help demo test test-fast coverage check lint types layers docs vendor pictures attack bench clean
+.PHONY: help demo test test-fast coverage check lint types layers docs dist vendor pictures attack bench clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -52,6 +52,9 @@ layers: $(READY) ## Contracts between the layers
 
 docs: $(READY) ## Build the documentation; a warning is an error
 	$(BIN)/python -m sphinx -n -W --keep-going -q -b html docs docs/_build/html
+
+dist: ## Build the wheel, and use it in a fresh environment
+	PYTHON=$(PYTHON) .ci/dist
 
 vendor: ## Fetch the scripts of the web page again, by npm
 	.ci/vendor
