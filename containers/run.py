@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from operator import attrgetter
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
+from weakref import WeakSet
 
 from dependency_injector import containers, providers
 
@@ -63,6 +64,20 @@ class RunContainer(containers.DeclarativeContainer):
         >>> app.session
         OncePerRun(dict)
     """
+
+    _instances: ClassVar[WeakSet[containers.Container]] = WeakSet()
+    """Those of all subclasses: each may have been given providers of its own."""
+
+    def __new__(cls, **overriding: Any) -> Self:
+        """Make a container."""
+        made = super().__new__(cls, **overriding)
+        RunContainer._instances.add(cast("containers.Container", made))
+        return made
+
+    @classmethod
+    def instances(cls) -> list[containers.Container]:
+        """Return the containers of this process."""
+        return list(RunContainer._instances)
 
     run_context: "FromRun[PipelineContext | JobContext]" = FromRun()
     run_id: FromRun[str] = FromRun("run_id")

@@ -19,13 +19,18 @@ def declared_types(name: str, provider: object) -> tuple[type, ...]:
     """
     if name in _homes():
         return _homes()[name]
+    if getattr(provider, "overridden", ()):
+        return ()  # whatever its override makes
     made: object = getattr(provider, "provides", None)
     if isinstance(provider, OncePerRun):
         made = provider.factory
     if isinstance(provider, providers.Object):
-        return (type(made),)
+        return () if made is None else (type(made),)
     kind = made if inspect.isclass(made) else _returned(made)
-    return (kind,) if inspect.isclass(kind) else ()
+    # A generator function is annotated with an iterator, and makes what this yields.
+    if inspect.isclass(kind) and kind.__module__ not in {"collections.abc", "typing"}:
+        return (kind,)
+    return ()
 
 
 def _returned(function: object) -> object:

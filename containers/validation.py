@@ -55,7 +55,7 @@ def _problem(point: InjectionPoint, checked: Any) -> str:
 
     declared = () if attributes else declared_types(name, provider)
     wanted = annotations_of(point.marked).get(point.parameter) if declared else None
-    if not declared or not inspect.isclass(wanted):
+    if not declared or not inspect.isclass(wanted) or wanted.__module__ == "typing":
         return ""
     if any(_are_one(wanted, it) for it in declared):
         return ""
@@ -63,6 +63,8 @@ def _problem(point: InjectionPoint, checked: Any) -> str:
 
 
 def _are_one(wanted: type, declared: type) -> bool:
+    if (declared, wanted) in {(int, float), (int, complex), (float, complex)}:
+        return True
     try:
         return issubclass(declared, wanted) or issubclass(wanted, declared)
     except TypeError:
@@ -98,7 +100,7 @@ class FirstRun:
             if point in _answered:
                 continue
             problem = _problem(point, checked)
-            if problem and all(_problem(point, it) for it in _classes()):
+            if problem and all(_problem(point, it) for it in _containers()):
                 wrong.append(f"{_place(point)} asks for {problem}")
             else:
                 _answered.add(point)
@@ -112,10 +114,11 @@ def _place(point: InjectionPoint) -> str:
     return f"{point.module}.{point.function}({point.parameter})"
 
 
-def _classes() -> Iterator[Any]:
-    """Yield the classes of containers that there are."""
+def _containers() -> Iterator[Any]:
+    """Yield the containers that there are, and their classes."""
     from containers.run import RunContainer
 
+    yield from RunContainer.instances()
     waiting: list[type] = [RunContainer]
     while waiting:
         found = waiting.pop()

@@ -153,7 +153,7 @@ def _part_of(recorded: "Mapping[str, JsonValue]") -> dict[str, Any]:
     """Return which part of its pipeline a run runs."""
     part = recorded.get("part")
     said = part if isinstance(part, dict) else {}
-    return {name: it for name, it in said.items() if name != "files"}
+    return {name: it for name, it in said.items() if name not in {"files", "secrets"}}
 
 
 def _definition_of(recorded: "Mapping[str, JsonValue]") -> str | None:

@@ -8,7 +8,7 @@ from runnable.engine.launching import (
     launch_job,
     not_run,
 )
-from runnable.engine.opening import deletion_record
+from runnable.engine.opening import deletion_record, learn_secrets
 from runnable.engine.process_identity import command_of, other_owner, owner_has_crashed
 from runnable.engine.rendering import Manifest, render
 from runnable.engine.run import run
@@ -52,6 +52,7 @@ __all__ = [
     "job_digest",
     "json_parameters",
     "launch_job",
+    "learn_secrets",
     "not_run",
     "other_owner",
     "owner_has_crashed",

@@ -7,7 +7,7 @@ What steps do must be unchanged; how they run may change. `RunState` decides whi
 are run again. Secrets that the run has read are read again, so that they stay masked.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import NamedTuple, cast
 
@@ -16,6 +16,7 @@ from pydantic import JsonValue
 from runnable.context import RunContext
 from runnable.datastore import Journal
 from runnable.datastore.errors import RetryValidationError, RunLogContinuedError
+from runnable.engine.earlier_inputs import secrets_of_part
 from runnable.engine.environment import Shared, is_local
 from runnable.engine.errors import ExecutionFailedError
 from runnable.engine.kept_log import KeptLog
@@ -288,6 +289,21 @@ def read_secrets_again(state: RunState, graph: Graph, context: RunContext) -> li
         node = node_at(graph, step.path)
         if isinstance(node, TaskNode) and isinstance(node.task, BaseTaskType):
             names.update(node.task.secrets)
+    if state.started is not None:
+        names.update(secrets_of_part(state.started))
+    return learn_secrets(names, context)
+
+
+def learn_secrets(names: Iterable[str], context: RunContext) -> list[str]:
+    """Read secrets, so that they are masked in a run.
+
+    Args:
+        names: Theirs.
+        context: Describes the run; has its masker.
+
+    Returns:
+        A sentence for each secret that is gone.
+    """
     gone: list[str] = []
     for name in sorted(names):
         try:

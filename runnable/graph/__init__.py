@@ -47,7 +47,14 @@ from runnable.graph.nodes import (
     TaskNode,
     Workspace,
 )
-from runnable.graph.parts import WHOLE, Part, part_of, step_alone
+from runnable.graph.parts import (
+    WHOLE,
+    Part,
+    Surroundings,
+    part_of,
+    step_alone,
+    surroundings,
+)
 from runnable.graph.paths import (
     BranchNames,
     execution_log_name,
@@ -92,6 +99,7 @@ __all__ = [
     "StepNode",
     "StubNode",
     "SuccessNode",
+    "Surroundings",
     "TaskNode",
     "Use",
     "Workspace",
@@ -108,6 +116,7 @@ __all__ = [
     "provided",
     "shortened_name",
     "step_alone",
+    "surroundings",
     "tasks_of",
     "unprovided_parameters",
     "uses",

@@ -277,7 +277,7 @@ class _Walk:
         found, given = self._branches(node, here, at, scope)
         if isinstance(node, LoopNode):
             # Later iterations find what earlier ones have set, and so does the loop.
-            again = ChainMap({**scope, **_merged(given, scope)})
+            again = ChainMap({**scope, **given})
             found += [
                 use._replace(is_needed=False)
                 for use in self._branches(node, here, at, again)[0]

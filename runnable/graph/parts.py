@@ -6,6 +6,7 @@ does, or the end.
 """
 
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -77,10 +78,38 @@ def step_alone(graph: Graph, node: Node) -> Graph:
         NodeNotFoundError: If it is the end of a graph.
     """
     if not isinstance(node, StepNode):
-        raise NodeNotFoundError(node.name, sorted(graph.nodes))
+        raise NodeNotFoundError(node.name, sorted({*graph.nodes} - {*TERMINAL_NAMES}))
     ends = {name: graph.nodes[name] for name in TERMINAL_NAMES}
     alone = replace(node, next_node=SUCCESS_NODE, on_failure="")
     return replace(graph, start_at=node.name, nodes={node.name: alone, **ends})
+
+
+class Surroundings(NamedTuple):
+    """The steps around those of a part, in the whole pipeline."""
+
+    before: frozenset[str]
+    """Those that no step of the part leads to."""
+    between: frozenset[str]
+    """Those that come after one step of the part, and before another one."""
+
+
+def surroundings(graph: Graph, kept: AbstractSet[str]) -> Surroundings:
+    """Find which steps have run before those of a part, when the whole was run.
+
+    Args:
+        graph: The whole pipeline.
+        kept: The names of the steps of the part.
+    """
+    led_to = frozenset(
+        it for name in kept for it in reachable(replace(graph, start_at=name))
+    )
+    steps = frozenset(graph.nodes) - {*TERMINAL_NAMES} - kept
+    between = {
+        name
+        for name in steps & led_to
+        if not kept.isdisjoint(reachable(replace(graph, start_at=name)))
+    }
+    return Surroundings(steps - led_to, frozenset(between))
 
 
 def _between(graph: Graph, part: Part) -> Graph:

@@ -29,6 +29,8 @@ _JSON_CLASSES: Mapping[str, type] = {
     "object": dict,
     "null": types.NoneType,
 }
+_DECIDING = {"function-before", "function-wrap", "function-plain"}
+"""Kinds of validators of pydantic that see a value before it is checked."""
 _WIDER = {("integer", "number"), ("boolean", "integer"), ("boolean", "number")}
 """Values of the first are values of the second."""
 
@@ -84,9 +86,22 @@ def _schema(
         except Exception:  # noqa: BLE001 - of a class that pydantic does not know
             config = ConfigDict(arbitrary_types_allowed=True)
             adapter = TypeAdapter[object](supported(annotation), config=config)
-        return adapter.json_schema(mode=mode, by_alias=by_alias)
+        schema = adapter.json_schema(mode=mode, by_alias=by_alias)
+        # A validator may take what is not of the type that it makes.
+        return {} if _has_validator(adapter.core_schema) else schema
     except Exception:  # noqa: BLE001 - a type may define what it likes
         return None
+
+
+def _has_validator(schema: object) -> bool:
+    """Return True if a function decides what is accepted, somewhere in a type."""
+    if isinstance(schema, Mapping):
+        parts = cast("Mapping[str, object]", schema)
+        kind = parts.get("type")
+        return kind in _DECIDING or any(map(_has_validator, parts.values()))
+    if isinstance(schema, list | tuple):
+        return any(map(_has_validator, cast("Sequence[object]", schema)))
+    return False
 
 
 def _class_clashes(ours: Schema, wanted: Any) -> bool:
@@ -116,12 +131,19 @@ def _classes(annotation: Any) -> list[type]:
     if annotation is None:
         return [types.NoneType]
     kind = origin or annotation
-    is_known = inspect.isclass(kind) and kind not in {object, Any}
-    return [kind] if is_known and not is_protocol(kind) else []
+    if not inspect.isclass(kind) or kind in {object, Any} or is_protocol(kind):
+        return []
+    # Type checkers know more of these than their base classes say.
+    return [] if kind.__module__ in {"typing", "numpy", "io", "_io"} else [kind]
 
 
 def _is_one(kind: type, wanted: type) -> bool:
-    if (kind, wanted) in {(int, float), (bool, float), (int, complex)}:
+    if (kind, wanted) in {
+        (int, float),
+        (bool, float),
+        (int, complex),
+        (float, complex),
+    }:
         return True
     try:
         return is_protocol(wanted) or issubclass(kind, wanted)

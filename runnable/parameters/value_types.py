@@ -57,10 +57,23 @@ def returned_types(
         >>> returned_types(split, tuple) is None
         True
     """
-    inner = inspect.unwrap(function)
-    if inspect.isgeneratorfunction(inner) or inspect.isasyncgenfunction(inner):
+    # What a decorator returns is not what the function within it is annotated with.
+    if is_decorated(function) or _is_generator(function):
         return None
     return _each(annotation)
+
+
+def is_decorated(function: Callable[..., object]) -> bool:
+    """Return True if a function is one that calls another one, within a decorator.
+
+    Args:
+        function: The function.
+    """
+    return inspect.unwrap(function) is not function
+
+
+def _is_generator(function: Callable[..., object]) -> bool:
+    return inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
 
 
 def _each(annotation: Any) -> Sequence[Any] | None:

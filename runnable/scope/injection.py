@@ -97,6 +97,11 @@ def provide(kind: Callable[..., T], name: str = "") -> T:
     """
     if not isinstance(kind, type):
         raise TypeError(f"provide() needs a class, not {kind!r}")
+    if not name and getattr(kind, "_is_protocol", False):
+        raise TypeError(
+            f"provide() finds no service by a protocol, which {kind.__qualname__} is; "
+            f"name the service: provide({kind.__qualname__}, '...')"
+        )
     if not name:
         name = f"{kind.__qualname__.replace('.', '_')}, class {id(kind)}"
         _types[name] = cast("type[object]", kind)

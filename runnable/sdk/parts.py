@@ -1,19 +1,33 @@
 """Runs of a part of a pipeline, with what an earlier run has recorded."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import replace
 
 from pydantic import JsonValue
 
 from runnable.context import RunContext
-from runnable.engine import EarlierInputs, earlier_inputs
+from runnable.engine import EarlierInputs, earlier_inputs, learn_secrets
 from runnable.errors import ConfigurationError, DefinitionError
 from runnable.executor import ExecutionOptions
-from runnable.graph import WHOLE, Part, needs_of, part_of, uses
+from runnable.graph import (
+    TERMINAL_NAMES,
+    WHOLE,
+    Part,
+    TaskNode,
+    needs_of,
+    part_of,
+    surroundings,
+    tasks_of,
+    uses,
+)
 from runnable.pickler import BasePickler
 from runnable.scope.options import RunSettings
 from runnable.sdk.kept_runs import KeptRuns
 from runnable.sdk.run_request import RunRequest
+from runnable.tasks import BaseTaskType
+
+logger = logging.getLogger(__name__)
 
 
 def part_request(request: RunRequest, settings: RunSettings) -> RunRequest:
@@ -33,7 +47,13 @@ def part_request(request: RunRequest, settings: RunSettings) -> RunRequest:
         problem = "a job is one task; `only`, `from_` and `until` are for pipelines"
         raise DefinitionError(problem)
     graph = part_of(request.graph, part)
-    return replace(request, graph=graph, needs=needs_of(graph, uses(graph)))
+    return replace(
+        request,
+        graph=graph,
+        needs=needs_of(graph, uses(graph)),
+        whole=request.whole or request.graph,
+        kept=request.kept or frozenset(graph.nodes) - {*TERMINAL_NAMES},
+    )
 
 
 def described_part(settings: RunSettings) -> Mapping[str, JsonValue]:
@@ -84,7 +104,18 @@ def find_inputs(request: RunRequest, context: RunContext, text: str) -> EarlierI
         RunLogNotFoundError: If there is no such run.
         EarlierInputsError: If an object was not stored.
     """
+    whole = request.whole or request.graph
+    kept_steps = request.kept or frozenset(whole.nodes) - {*TERMINAL_NAMES}
     services = context.services
     assert isinstance(services.pickler, BasePickler)  # noqa: S101 - it was made as one
     kept = KeptRuns(services.run_log_store, services.catalog, services.pickler)
-    return earlier_inputs(kept.find(text), request.graph, context)
+    around = surroundings(whole, kept_steps)
+    inputs = earlier_inputs(kept.find(text), request.graph, around, context)
+    names = {it for node in tasks_of([whole]) for it in _secrets(node)}
+    for gone in learn_secrets(names | inputs.secrets, context):
+        logger.warning("Run %r: %s", context.run_id, gone)
+    return inputs
+
+
+def _secrets(node: TaskNode) -> list[str]:
+    return node.task.secrets if isinstance(node.task, BaseTaskType) else []

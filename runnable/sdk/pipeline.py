@@ -365,11 +365,15 @@ class Pipeline(HookSettings, AnyPipeline):
         if node is None:
             names = [name for name in self._graph.nodes if name not in TERMINAL_NAMES]
             raise NodeNotFoundError(path, names)
+        from runnable.sdk.graph_pipeline import GraphPipeline  # it is one of these
+
         return GraphPipeline(
             dag=step_alone(self._graph, node),
             name=self.name,
             description=self.description,
             check_types=self.check_types,
+            whole=self._graph,
+            kept=frozenset([path.partition(".")[0]]),
         )
 
     @takes_run_options()
@@ -474,21 +478,6 @@ class Pipeline(HookSettings, AnyPipeline):
         async with contextlib.aclosing(stream.events_of(running)) as events:
             async for event in events:
                 yield event
-
-
-class GraphPipeline(Pipeline):
-    """A pipeline with a ready-made graph, such as that of a file."""
-
-    steps: Sequence[InstanceOf[Step] | Callable[..., object]] = ()
-    dag: SkipValidation[Graph]
-    file: str = ""
-    """The file that describes it, if one does."""
-
-    def _make_graph(self) -> Graph:
-        return self.dag
-
-    def _file(self) -> str:
-        return self.file
 
 
 class AsyncPipeline(Pipeline):

@@ -11,8 +11,6 @@ from contextlib import (
 from functools import partial
 from typing import Any, NamedTuple, cast
 
-from pydantic import JsonValue
-
 from runnable import defaults
 from runnable.concurrency import ActiveRun, Threads
 from runnable.context import RunContext, RunScope, get_run_context
@@ -27,7 +25,6 @@ from runnable.engine import (
     Runtime,
     Shared,
     check_launching,
-    json_parameters,
     launch_job,
     not_run,
     render,
@@ -40,19 +37,18 @@ from runnable.engine.errors import ExecutionCancelledError, ExecutionFailedError
 from runnable.errors import ConfigurationError
 from runnable.events import Subscriber, event_log, listeners, telemetry
 from runnable.executor import BaseExecutor, ExecutionOptions
-from runnable.graph import Graph, Need
-from runnable.parameters.errors import (
-    ParameterMissingError,
-    ParametersMissingError,
-    ParameterUnknownError,
-    ValueNotStorableError,
-)
+from runnable.graph import Graph
 from runnable.scope import current_scope, enter_step, find_run, require_run, restore
 from runnable.scope.injection import Provide, inject
 from runnable.scope.launcher import NOBODY, launcher
 from runnable.scope.options import Options, RunSettings
 from runnable.scope.service import Service
 from runnable.sdk.caller import reference_of_caller
+from runnable.sdk.given_parameters import (
+    check_names,
+    check_parameters,
+    initial_parameters,
+)
 from runnable.sdk.loop_cancellation import LoopCancellation
 from runnable.sdk.parts import (
     check_runs_here,
@@ -114,9 +110,18 @@ class PreparedRun(NamedTuple):
         find = partial(find_inputs, self.request, self.context, self.inputs_from)
         inputs = await runtime.off_loop(find)
         parameters = {**inputs.parameters, **self.parameters}
-        _check_parameters(self.request.needs, parameters)
+        why = f"In run {inputs.run_id!r} it had a secret in it, so it was not recorded."
+        check_parameters(
+            [
+                need._replace(hint=why) if need.name in inputs.lost else need
+                for need in self.request.needs
+            ],
+            parameters,
+        )
         if inputs.files:
             self.context.part["files"] = [*inputs.files]
+        if inputs.secrets:
+            self.context.part["secrets"] = [*sorted(inputs.secrets)]
         complete = self._replace(parameters=parameters)
         return await complete.executed(runtime, inputs)
 
@@ -299,15 +304,15 @@ def resolved(
 ) -> tuple[RunRequest, RunSettings, dict[str, AnyParameter]]:
     """Resolve the settings of a run and what is run, and check whether it can start."""
     settings = _settings(options, container)
-    parameters = _initial(settings.parameters, settings.texts)
+    parameters = initial_parameters(settings.parameters, settings.texts)
     if settings.retry_run_id:
         _check_resumption(request, options, settings.retry_run_id)
         request = part_request(request, settings)
     else:
-        _check_names(request, [*options.parameters, *options.written])
+        check_names(request, [*options.parameters, *options.written])
         request = part_request(request, settings)
         if not settings.inputs_from:
-            _check_parameters(request.needs, parameters)
+            check_parameters(request.needs, parameters)
     return request, settings, parameters
 
 
@@ -454,43 +459,3 @@ def _check_resumption(request: RunRequest, options: Options, run_id: str) -> Non
     if options.run_id and options.run_id != run_id:
         why = f"it keeps its id, and cannot get the run_id {options.run_id!r}"
         raise RetryValidationError(run_id, why)
-
-
-def _initial(
-    values: Mapping[str, object], texts: Mapping[str, JsonValue]
-) -> dict[str, AnyParameter]:
-    try:
-        return json_parameters(values, texts)
-    except ValueNotStorableError as error:
-        advice = "A run starts with JSON values; let its first step make objects."
-        raise ValueNotStorableError(
-            error.location, error.kind, error.why, advice
-        ) from None
-
-
-def _check_names(request: RunRequest, given: Sequence[object]) -> None:
-    """Refuse parameters that a caller gives and no step uses: a name is misspelt."""
-    known = request.names_known if given else None
-    if known is None:
-        return
-    unknown = [it for it in given if isinstance(it, str) and it not in known]
-    if unknown:
-        raise ParameterUnknownError(unknown, sorted(known))
-
-
-def _check_parameters(
-    unprovided: Sequence[Need], parameters: Mapping[str, AnyParameter]
-) -> None:
-    missing = [
-        ParameterMissingError(
-            need.command,
-            need.name,
-            sorted(need.known.union(parameters)),
-            need.step,
-            hint=need.hint,
-        )
-        for need in unprovided
-        if need.name not in parameters
-    ]
-    if missing:
-        raise missing[0] if len(missing) == 1 else ParametersMissingError(missing)

@@ -94,17 +94,19 @@ class _Clashes:
         self._compared: dict[object, bool] = {}
 
     def of(self, use: Use) -> Iterator[TypeFinding]:
-        """Yield what is wrong with a use."""
+        """Yield what is wrong with a use: no source of the parameter is right."""
+        if use.wanted is None or is_field_of(use.wanted, use.name):
+            return
+        kinds = [cast("ValueType | None", source.kind) for source in use.sources]
+        if not all(kind and self._clash(kind, use.wanted) for kind in kinds):
+            return
         for source in use.sources:
-            kind = cast("ValueType | None", source.kind)
-            if kind is None or use.wanted is None or is_field_of(use.wanted, use.name):
-                continue
-            if self._clash(kind, use.wanted):
-                text = (
-                    f"step {use.step!r}: parameter {use.name!r} must be "
-                    f"{type_text(use.wanted)}, but step {source.step!r} returns {kind}"
-                )
-                yield TypeFinding(use.steps, text)
+            text = (
+                f"step {use.step!r}: parameter {use.name!r} must be "
+                f"{type_text(use.wanted)}, but step {source.step!r} returns "
+                f"{source.kind}"
+            )
+            yield TypeFinding(use.steps, text)
 
     def _clash(self, given: ValueType, wanted: object) -> bool:
         try:

@@ -38,10 +38,10 @@ from runnable.graph import (
 from runnable.scope.injection import Provide, inject
 from runnable.sdk.assembly import wrong_name
 from runnable.sdk.errors import SettingsError
+from runnable.sdk.graph_pipeline import GraphPipeline
 from runnable.sdk.hook_settings import HOOK_KEYS, as_hooks
 from runnable.sdk.pipeline import (
     AnyPipeline,
-    GraphPipeline,
     Pipeline,
     Step,
 )

@@ -6,7 +6,8 @@ from dataclasses import replace
 from runnable.errors import DefinitionError, did_you_mean
 from runnable.executor.mocked import MockedExecutor, patched_task
 from runnable.graph import CompositeNode, Graph, Node, TaskNode
-from runnable.sdk.pipeline import GraphPipeline, Pipeline
+from runnable.sdk.graph_pipeline import GraphPipeline
+from runnable.sdk.pipeline import Pipeline
 
 
 def mocked(**functions: Callable[..., object]) -> MockedExecutor:

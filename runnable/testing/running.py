@@ -15,7 +15,8 @@ from runnable.graph import (
     node_at,
 )
 from runnable.graph.errors import NodeNotFoundError
-from runnable.sdk.pipeline import GraphPipeline, Pipeline
+from runnable.sdk.graph_pipeline import GraphPipeline
+from runnable.sdk.pipeline import Pipeline
 
 
 class StepResult(NamedTuple):

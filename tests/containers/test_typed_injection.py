@@ -2,8 +2,9 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 from dependency_injector import providers
@@ -143,6 +144,9 @@ def test_only_classes():
         provide("catalog")
     with pytest.raises(TypeError, match="needs a class"):
         provide(lambda: 1)
+    with pytest.raises(TypeError, match="by a protocol"):
+        provide(HasName)
+    assert provide(HasName, "catalog").provider == "catalog"
 
 
 class TestTheFirstRun:
@@ -202,6 +206,41 @@ class TestTheFirstRun:
         @inject
         def other(*, catalog: "NotImported" = Provide["catalog"]):  # noqa: F821
             return catalog
+
+        assert run(lambda: 1, container=RunContainer()) == 1
+
+    def test_what_is_right_or_not_known_is_let_through(self):
+        def make() -> Iterator:
+            yield Session()
+
+        class Own(RunContainer):
+            made = providers.Factory(Session)
+            seconds = providers.Object(3)
+            placeholder = providers.Object(None)
+            resource = providers.Resource(make)
+
+        @inject
+        def ask(
+            *,
+            made: Any = Provide["made"],
+            seconds: float = Provide["seconds"],
+            later: Session = Provide["placeholder"],
+            resource: Session = Provide["resource"],
+        ):
+            return [made, seconds, later, resource]
+
+        own = Own()
+        own.made.override(providers.Factory(dict))
+        assert run(lambda: 1, container=own) == 1
+        assert [it for it in validate(own) if "test_typed" in it] == []
+
+    def test_knows_the_services_that_a_container_was_given(self):
+        other = RunContainer()
+        other.set_provider("queue", providers.Factory(list))
+
+        @inject
+        def ask(*, queue: list = Provide["queue"]):
+            return queue
 
         assert run(lambda: 1, container=RunContainer()) == 1
 

@@ -301,7 +301,7 @@ def test_a_secret_that_was_returned_is_not_taken():
     services = {"secrets": Vault()}
     pipeline = Pipeline(steps=steps)
     pipeline.execute(run_id="whole", services=services)
-    with pytest.raises(ParameterMissingError, match="'x'"):
+    with pytest.raises(ParameterMissingError, match=r"'x'.*it had a secret in it"):
         pipeline.execute(only="use", inputs_from="whole", services=services)
 
 
@@ -389,3 +389,109 @@ def test_retry_goes_on_with_the_part():
     done = command_line("retry", "part")
     assert done.returncode == 0, done.stderr
     assert list(get_run_log("part").steps) == ["third", "fail", "success"]
+
+
+class TestOnlyWhatWasThere:
+    """A part begins with what its steps were given, not with what came later."""
+
+    def counting(self):
+        def start(n):
+            return n
+
+        def more(x):
+            return x + 1
+
+        steps = [PythonTask(function=start, returns=["x"])]
+        steps += [
+            PythonTask(name=f"more{n}", function=more, returns=["x"]) for n in "12"
+        ]
+        return Pipeline(steps=steps)
+
+    @pytest.mark.parametrize(
+        "part", [{"only": "more1"}, {"from_": "more1", "until": "more1"}]
+    )
+    def test_of_a_step_that_others_follow(self, part):
+        self.counting().execute(run_id="whole", parameters={"n": 1})
+        run_log = self.counting().execute(**part, inputs_from="whole")
+        assert run_log.outputs == {"x": 2}
+        alone = self.counting().step("more1").execute(inputs_from="whole")
+        assert alone.outputs == {"x": 2}
+
+    def test_of_a_step_in_between(self):
+        self.counting().execute(run_id="whole", parameters={"n": 1})
+        part = self.counting().execute(only="more2", inputs_from="whole")
+        assert part.outputs == {"x": 3}
+        # What both are given is what the first one was given.
+        both = self.counting().execute(only=["start", "more2"], inputs_from="whole")
+        assert both.outputs == {"x": 2}
+
+    def test_of_a_step_in_a_branch(self):
+        def each(x, y):
+            return x + y
+
+        branch = PythonTask(function=each, returns=["y"]).as_pipeline()
+        pipeline = Pipeline(
+            steps=[
+                PythonTask(name="y", function=lambda: 100, returns=["y"]),
+                Map(name="m", iterate_on="xs", iterate_as="x", branch=branch),
+            ]
+        )
+        pipeline.execute(run_id="whole", parameters={"xs": [1]})
+        run_log = pipeline.step("m.1.each").execute(
+            inputs_from="whole", parameters={"x": 1}
+        )
+        assert run_log.outputs == {"y": 101}
+
+    def test_a_file_that_was_replaced_later_is_not_what_it_was(self):
+        def write(text):
+            return lambda: Path("a.txt").write_text(text) and None
+
+        def read():
+            return Path("a.txt").read_text()
+
+        def made():
+            get, put = Catalog(get=["a.txt"]), Catalog(put=["a.txt"])
+            return Pipeline(
+                steps=[
+                    PythonTask(name="one", function=write("one"), catalog=put),
+                    PythonTask(function=read, returns=["text"], catalog=get),
+                    PythonTask(name="two", function=write("two!"), catalog=put),
+                ]
+            )
+
+        made().execute(run_id="whole")
+        with pytest.raises(ExecutionFailedError, match=r"a\.txt"):
+            made().execute(only="read", inputs_from="whole")
+
+
+@pytest.mark.parametrize("where", ["error", "output"])
+def test_secrets_in_objects_stay_masked(where):
+    def make():
+        return {"text": "s3cr3t-value"}
+
+    def use(thing):
+        if where == "error":
+            raise ValueError(thing["text"])
+        return str(thing)
+
+    told = []
+    pipeline = Pipeline(
+        steps=[
+            PythonTask(function=make, returns=[pickled("thing")], secrets=["TOKEN"]),
+            PythonTask(function=use, returns=["y"]),
+        ],
+        on_failure=told.append,
+    )
+    services = {"secrets": Vault()}
+    pipeline.execute(run_id="whole", services=services, until="make")
+    for run_id, earlier in (("part", "whole"), ("again", "part")):
+        given = {"run_id": run_id, "inputs_from": earlier, "services": services}
+        try:
+            text = str(pipeline.execute(only="use", **given).parameters)
+        except ExecutionFailedError as error:
+            text = str(error)
+        assert "s3cr3t" not in text
+    kept = [it.read_bytes() for it in Path(".run_log_store").rglob("*") if it.is_file()]
+    assert kept
+    assert not any(b"s3cr3t" in it for it in kept)
+    assert "s3cr3t" not in str(told)

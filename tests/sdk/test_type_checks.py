@@ -1,18 +1,31 @@
 """Values that a step returns and another one cannot use, found when it is built."""
 
 import builtins
+import functools
+import io
 import subprocess
 import sys
 import types
 import typing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, TypedDict, Union, get_args, get_origin
+from typing import (
+    Annotated,
+    Any,
+    BinaryIO,
+    NamedTuple,
+    TextIO,
+    TypedDict,
+    Union,
+    get_args,
+    get_origin,
+)
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel, BeforeValidator, TypeAdapter, model_validator
 
 from runnable import (
     AsyncPythonTask,
@@ -242,8 +255,14 @@ def test_branches():
         name="c", parameter="which", branches={"a": giving(str).as_pipeline()}
     )
     which = giving(str, "which", step="choose")
-    found = findings(giving(float, step="first"), which, chosen, taking(float))
-    assert [it.rpartition("step ")[2] for it in found] == ["'c.a.give' returns str"]
+    # Which of several it is, is not known; it is refused if none can be right.
+    first = giving(float, step="first")
+    assert findings(first, which, chosen, taking(float)) == []
+    found = findings(first, which, chosen, taking(list))
+    assert [it.rpartition("step ")[2] for it in found] == [
+        "'c.a.give' returns str",
+        "'first' returns float",
+    ]
     assert findings(giving(list, "which"), chosen)[0].startswith("step 'c': parameter")
 
 
@@ -335,6 +354,67 @@ def test_later_iterations_find_what_earlier_ones_have_set():
         "step 'l.{x}.grow': parameter 'total' must be int, "
         "but step 'l.{x}.grow' returns str"
     )
+
+
+def text_of(function):
+    @functools.wraps(function)
+    def decorated(*args, **kwargs):
+        return str(function(*args, **kwargs))
+
+    return decorated
+
+
+def split(value):
+    return value.split(",") if isinstance(value, str) else value
+
+
+class Old(TypedDict):
+    old: int
+
+
+class Renamed(BaseModel):
+    new: int
+
+    @model_validator(mode="before")
+    @classmethod
+    def rename(cls, given: Any) -> Any:
+        return {"new": given["old"]} if "old" in given else given
+
+
+def test_decorators_and_validators_may_do_anything():
+    @text_of
+    def number() -> int:
+        return 3
+
+    give = PythonTask(name="give", function=number, returns=["x"])
+    assert findings(give, taking(str)) == []
+    assert findings(PythonTask(name="p", function=number, returns=["x", "y"])) == []
+    words = Annotated[list[str], BeforeValidator(split)]
+    assert findings(giving(str), taking(words)) == []
+    assert findings(giving(Old), taking(Renamed)) == []
+
+
+@pytest.mark.parametrize(
+    ("given_", "wanted"),
+    [
+        (io.StringIO, TextIO),
+        (io.BytesIO, BinaryIO),
+        (np.float32, float),
+        (np.bool_, bool),
+        (float, complex),
+    ],
+)
+def test_objects_that_only_type_checkers_know_to_fit(given_, wanted):
+    assert findings(giving(given_, pickled("x")), taking(wanted)) == []
+
+
+def test_a_placeholder_that_a_branch_replaces():
+    placeholder = giving(None, step="none")
+    choose = giving(str, "which", step="choose")
+    chosen = Conditional(
+        name="c", parameter="which", branches={"a": giving(list[int]).as_pipeline()}
+    )
+    assert findings(placeholder, choose, chosen, taking(list[int])) == []
 
 
 def test_what_is_not_known_is_not_looked_at():
