@@ -216,8 +216,8 @@ class PythonTask(PythonSettings, TaskStep):
 class AsyncPythonTask(AsyncPythonSettings, PythonTask):
     """Calls a coroutine function, or a generator that streams events.
 
-    Each mapping with a `type` that the generator yields is an event for the
-    consumes `execute_streaming`. The one whose type is `stream_end_type` has the values
+    Each mapping with a `type` that the generator yields is an event, which
+    `execute_streaming` yields. The one whose type is `stream_end_type` has the values
     that `returns` declares, by name.
 
     Example:
