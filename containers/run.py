@@ -67,17 +67,33 @@ class RunContainer(containers.DeclarativeContainer):
 
     _instances: ClassVar[WeakSet[containers.Container]] = WeakSet()
     """Those of all subclasses: each may have been given providers of its own."""
+    _seen: ClassVar[set[str]] = set()
+    """What containers of this process have, or had, or have answered."""
 
     def __new__(cls, **overriding: Any) -> Self:
         """Make a container."""
         made = super().__new__(cls, **overriding)
         RunContainer._instances.add(cast("containers.Container", made))
+        RunContainer._seen.update(cls.providers)
         return made
 
     @classmethod
     def instances(cls) -> list[containers.Container]:
         """Return the containers of this process."""
         return list(RunContainer._instances)
+
+    @classmethod
+    def has_seen(cls, service: str) -> bool:
+        """Return True if a container has, or had, a service, or has answered it."""
+        return (
+            service in RunContainer._seen
+            or service.split(".", maxsplit=1)[0] in cls._seen
+        )
+
+    @classmethod
+    def note_answer(cls, service: str) -> None:
+        """Take note of a marker that was answered."""
+        RunContainer._seen.add(service)
 
     run_context: "FromRun[PipelineContext | JobContext]" = FromRun()
     run_id: FromRun[str] = FromRun("run_id")
@@ -169,7 +185,9 @@ class _Marked(ContextScoped[Any]):
             raise ConfigurationError(problem)
         if self._attributes:
             provider = attrgetter(".".join(self._attributes))(provider)
-        return cast("Callable[[], object]", provider)()
+        found = cast("Callable[[], object]", provider)()
+        RunContainer.note_answer(self._service)
+        return found
 
     def copy_for_container(self, memo: dict[int, object]) -> "_Marked":
         del memo

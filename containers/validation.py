@@ -95,9 +95,14 @@ class FirstRun:
         """
         if self._is_over:
             return
+        from containers.run import RunContainer
+
         wrong: list[str] = []
         for point in injection_points():
-            if point in _answered:
+            known_elsewhere = RunContainer.has_seen(point.service) and (
+                point.service.split(".")[0] not in checked.providers
+            )
+            if point in _answered or known_elsewhere:
                 continue
             problem = _problem(point, checked)
             if problem and all(_problem(point, it) for it in _containers()):

@@ -1,5 +1,6 @@
 """Services that are found by their type, and markers that nothing can answer."""
 
+import gc
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -264,3 +265,18 @@ def test_in_another_program(tmp_path):
     assert done.returncode == 2
     assert "work(catalog) asks for 'catalgo'. Did you mean 'catalog'?" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_container_that_is_gone_is_no_reason_to_refuse(only_here):
+    class Local(RunContainer):
+        only_there = providers.Factory(dict)
+
+    @inject
+    def ask(*, there: dict = Provide["only_there"]):
+        return there
+
+    local = Local()
+    assert run(ask, container=local) == {}
+    del Local, local
+    gc.collect()
+    assert run(lambda: 1, container=RunContainer()) == 1
