@@ -8,14 +8,14 @@ whose iterations before the failing one count. A branch reads through to the sco
 its step is in. What types are is for the `Types` that the walk is given.
 """
 
-from collections import ChainMap, Counter
+from collections import ChainMap
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple, Protocol
 
 from runnable.graph.composites import CompositeNode, ConditionalNode, LoopNode, MapNode
 from runnable.graph.nodes import Graph, Node, StepNode, StubNode, TaskNode
 from runnable.graph.paths import join
-from runnable.graph.validation import reachable, successors
+from runnable.graph.validation import in_order
 
 Names = frozenset[str]
 _NO_NAMES: Names = frozenset()
@@ -226,7 +226,7 @@ class _Walk:
         found: dict[str, list[Use]] = {}
         scopes: dict[str, _Scope] = {graph.start_at: {}}
         after: _Scope = {}
-        for name in _in_order(graph):
+        for name in in_order(graph):
             node, scope = graph.nodes[name], scopes.pop(name)
             if not isinstance(node, StepNode):
                 after = scope if node.node_type == "success" else after
@@ -239,10 +239,10 @@ class _Walk:
                 _arrive(scopes, node.on_failure, dict(failed), outside)
             scope.update(given)
             _arrive(scopes, node.next_node, scope, outside)
-        in_order = [use for name in graph.nodes for use in found.get(name, ())]
+        found_uses = [use for name in graph.nodes for use in found.get(name, ())]
         if not graph.check_types:
-            in_order = [use._replace(wanted=None) for use in in_order]
-        return in_order, after
+            found_uses = [use._replace(wanted=None) for use in found_uses]
+        return found_uses, after
 
     def _step(
         self,
@@ -345,20 +345,6 @@ class _Walk:
                 found.append(Use(here, at, name, of_reducer, wanted))
             made[name] = tuple(Source(here, it.result) for _, it in each)
         return found, made
-
-
-def _in_order(graph: Graph) -> Iterator[str]:
-    """Yield the nodes that can be reached, each after all that lead to it."""
-    nodes = reachable(graph)
-    edges = Counter(it for name in nodes for it in successors(graph.nodes[name]))
-    waiting = [graph.start_at]
-    while waiting:
-        name = waiting.pop()
-        yield name
-        for after in successors(graph.nodes[name]):
-            edges[after] -= 1
-            if not edges[after]:
-                waiting.append(after)
 
 
 def _arrive(

@@ -253,6 +253,11 @@ class Graph:
         except KeyError:
             raise NodeNotFoundError(name, list(self.nodes)) from None
 
+    @property
+    def step_names(self) -> frozenset[str]:
+        """The names of its steps: of its nodes but the ends."""
+        return frozenset(self.nodes).difference(TERMINAL_NAMES)
+
     @cached_property
     def described(self) -> SharedJson:
         """The graph as the run log records it."""

@@ -13,14 +13,13 @@ from typing import NamedTuple
 from runnable.errors import DefinitionError
 from runnable.graph.errors import NodeNotFoundError
 from runnable.graph.nodes import (
-    FAIL_NODE,
     SUCCESS_NODE,
     TERMINAL_NAMES,
     Graph,
     Node,
     StepNode,
 )
-from runnable.graph.validation import reachable
+from runnable.graph.validation import in_order, reachable, successors
 
 
 class Part(NamedTuple):
@@ -55,8 +54,8 @@ def part_of(graph: Graph, part: Part) -> Graph:
         problem = "`only` names the steps of a run; `from_` and `until` do so as well"
         raise DefinitionError(f"{problem}: give the one or the others")
     for name in (*part.only, part.first, part.last):
-        if name and (name not in graph.nodes or name in TERMINAL_NAMES):
-            raise NodeNotFoundError(name, sorted({*graph.nodes} - {*TERMINAL_NAMES}))
+        if name and name not in graph.step_names:
+            raise NodeNotFoundError(name, sorted(graph.step_names))
     chosen = _only(graph, part.only) if part.only else _between(graph, part)
     found = set(reachable(chosen))
     nodes = {
@@ -78,7 +77,7 @@ def step_alone(graph: Graph, node: Node) -> Graph:
         NodeNotFoundError: If it is the end of a graph.
     """
     if not isinstance(node, StepNode):
-        raise NodeNotFoundError(node.name, sorted({*graph.nodes} - {*TERMINAL_NAMES}))
+        raise NodeNotFoundError(node.name, sorted(graph.step_names))
     ends = {name: graph.nodes[name] for name in TERMINAL_NAMES}
     alone = replace(node, next_node=SUCCESS_NODE, on_failure="")
     return replace(graph, start_at=node.name, nodes={node.name: alone, **ends})
@@ -100,24 +99,20 @@ def surroundings(graph: Graph, kept: AbstractSet[str]) -> Surroundings:
         graph: The whole pipeline.
         kept: The names of the steps of the part.
     """
-    led_to = frozenset(
-        it for name in kept for it in reachable(replace(graph, start_at=name))
-    )
-    steps = frozenset(graph.nodes) - {*TERMINAL_NAMES} - kept
-    between = {
-        name
-        for name in steps & led_to
-        if not kept.isdisjoint(reachable(replace(graph, start_at=name)))
-    }
-    return Surroundings(steps - led_to, frozenset(between))
+    led_to = frozenset(reachable(graph, kept))
+    leads_there: set[str] = set(kept)
+    for name in reversed(in_order(graph)):
+        if not leads_there.isdisjoint(successors(graph.nodes[name])):
+            leads_there.add(name)
+    others = graph.step_names - kept
+    return Surroundings(others - led_to, others & led_to & leads_there)
 
 
 def _between(graph: Graph, part: Part) -> Graph:
     start = part.first or graph.start_at
     nodes = dict(graph.nodes)
     if part.last:
-        begun = replace(graph, start_at=start)
-        if part.last not in reachable(begun):
+        if part.last not in reachable(graph, [start]):
             raise DefinitionError(f"step {part.last!r} does not come after {start!r}")
         node = nodes[part.last]
         assert isinstance(node, StepNode)  # noqa: S101 - no end has been asked for
@@ -127,18 +122,16 @@ def _between(graph: Graph, part: Part) -> Graph:
 
 def _only(graph: Graph, names: tuple[str, ...]) -> Graph:
     kept = {*names}
-    in_order = [name for name in reachable(graph) if name in kept]
+    chosen = [name for name in reachable(graph) if name in kept]
     nodes = dict(graph.nodes)
-    for name in in_order:
+    for name in chosen:
         node = nodes[name]
         assert isinstance(node, StepNode)  # noqa: S101 - no end has been asked for
-        following = next(it for it in _after(graph, node) if it in kept or _ends(it))
+        following = next(
+            it for it in _after(graph, node) if it in kept or it in TERMINAL_NAMES
+        )
         nodes[name] = replace(node, next_node=following)
-    return replace(graph, start_at=in_order[0], nodes=nodes)
-
-
-def _ends(name: str) -> bool:
-    return name in {SUCCESS_NODE, FAIL_NODE}
+    return replace(graph, start_at=chosen[0], nodes=nodes)
 
 
 def _after(graph: Graph, node: StepNode) -> Iterator[str]:

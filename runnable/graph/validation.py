@@ -1,6 +1,7 @@
 """Find what is wrong with a graph, before anything runs."""
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from runnable.errors import did_you_mean
@@ -132,15 +133,40 @@ def _known_successors(graph: Graph, name: str) -> Iterator[str]:
     return (it for it in successors(graph.nodes[name]) if it in graph.nodes)
 
 
-def reachable(graph: Graph) -> list[str]:
-    """Return the names of the nodes that a run can come to, nearest first."""
-    found = [graph.start_at]
+def reachable(graph: Graph, starts: Iterable[str] = ()) -> list[str]:
+    """Return the names of the nodes that a run can come to, nearest first.
+
+    Args:
+        graph: The graph.
+        starts: Where it may begin; where the graph does, if there are none.
+    """
+    found = [*starts] or [graph.start_at]
     seen = set(found)
     for name in found:
         for after in successors(graph.nodes[name]):
             if after not in seen:
                 seen.add(after)
                 found.append(after)
+    return found
+
+
+def in_order(graph: Graph) -> list[str]:
+    """Return the nodes that can be reached, each after all that lead to it.
+
+    Args:
+        graph: A valid graph.
+    """
+    nodes = reachable(graph)
+    edges = Counter(it for name in nodes for it in successors(graph.nodes[name]))
+    found: list[str] = []
+    waiting = [graph.start_at]
+    while waiting:
+        name = waiting.pop()
+        found.append(name)
+        for after in successors(graph.nodes[name]):
+            edges[after] -= 1
+            if not edges[after]:
+                waiting.append(after)
     return found
 
 

@@ -56,7 +56,7 @@ def clashes(given: ValueType, wanted: Any) -> bool:
     if ours is None:
         return False
     # Fields are found by their aliases, or by their names: either is right.
-    theirs = [_schema(wanted, "validation", by_alias=it) for it in (True, False)]
+    theirs = (_schema(wanted, "validation", by_alias=it) for it in (True, False))
     return all(
         _class_clashes(ours, wanted) if it is None else _Comparison(ours, it).clashes()
         for it in theirs

@@ -11,7 +11,6 @@ from runnable.engine import EarlierInputs, earlier_inputs, learn_secrets
 from runnable.errors import ConfigurationError, DefinitionError
 from runnable.executor import ExecutionOptions
 from runnable.graph import (
-    TERMINAL_NAMES,
     WHOLE,
     Part,
     TaskNode,
@@ -52,7 +51,7 @@ def part_request(request: RunRequest, settings: RunSettings) -> RunRequest:
         graph=graph,
         needs=needs_of(graph, uses(graph)),
         whole=request.whole or request.graph,
-        kept=request.kept or frozenset(graph.nodes) - {*TERMINAL_NAMES},
+        kept=request.kept or graph.step_names,
     )
 
 
@@ -105,7 +104,7 @@ def find_inputs(request: RunRequest, context: RunContext, text: str) -> EarlierI
         EarlierInputsError: If an object was not stored.
     """
     whole = request.whole or request.graph
-    kept_steps = request.kept or frozenset(whole.nodes) - {*TERMINAL_NAMES}
+    kept_steps = request.kept or whole.step_names
     services = context.services
     assert isinstance(services.pickler, BasePickler)  # noqa: S101 - it was made as one
     kept = KeptRuns(services.run_log_store, services.catalog, services.pickler)

@@ -22,7 +22,6 @@ from runnable.errors import DefinitionError, did_you_mean
 from runnable.graph import (
     FAIL_NODE,
     SUCCESS_NODE,
-    TERMINAL_NAMES,
     Graph,
     StepNode,
     node_at,
@@ -363,8 +362,7 @@ class Pipeline(HookSettings, AnyPipeline):
         """
         node = node_at(self._graph, path)
         if node is None:
-            names = [name for name in self._graph.nodes if name not in TERMINAL_NAMES]
-            raise NodeNotFoundError(path, names)
+            raise NodeNotFoundError(path, sorted(self._graph.step_names))
         from runnable.sdk.graph_pipeline import GraphPipeline  # it is one of these
 
         return GraphPipeline(

@@ -307,13 +307,12 @@ def resolved(
     parameters = initial_parameters(settings.parameters, settings.texts)
     if settings.retry_run_id:
         _check_resumption(request, options, settings.retry_run_id)
-        request = part_request(request, settings)
-    else:
-        check_names(request, [*options.parameters, *options.written])
-        request = part_request(request, settings)
-        if not settings.inputs_from:
-            check_parameters(request.needs, parameters)
-    return request, settings, parameters
+        return part_request(request, settings), settings, parameters
+    check_names(request, [*options.parameters, *options.written])
+    part = part_request(request, settings)
+    if not settings.inputs_from:
+        check_parameters(part.needs, parameters)
+    return part, settings, parameters
 
 
 def execute(
