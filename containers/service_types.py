@@ -1,5 +1,6 @@
 """Which service of a container is of a type."""
 
+import functools
 import inspect
 import typing
 from collections.abc import Iterator
@@ -17,8 +18,8 @@ def declared_types(name: str, provider: object) -> tuple[type, ...]:
         name: Of the service.
         provider: Makes it.
     """
-    if name in _homes():
-        return _homes()[name]
+    if (known := _homes().get(name)) is not None:
+        return known
     if getattr(provider, "overridden", ()):
         return ()  # whatever its override makes
     made: object = getattr(provider, "provides", None)
@@ -40,6 +41,7 @@ def _returned(function: object) -> object:
         return None  # a name that only type checkers know
 
 
+@functools.cache
 def _homes() -> dict[str, tuple[type, ...]]:
     """Return the classes of the services that each run has, by name."""
     # Imported when asked for: any of these modules may be what loads the container.

@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 
 _PREFIX = "RUNNABLE_"
 _IS_OWN = re.compile(f"{_PREFIX}|{defaults.MUST_BE_NEW}$".encode()).match
-_HOOK_KEYS = ("on_run_end", "on_failure", "on_success", "on_step")
+_HOOK_KEYS = ("on_run_end", *defaults.HOOK_KEYS)
 _DEFAULTS: dict[str, dict[str, str]] = {
     "pipeline_executor": {"type": "local"},
     "job_executor": {"type": "local"},

@@ -55,3 +55,7 @@ if not TYPE_CHECKING:  # a checker reports names that are not there
 
     def __getattr__(name: str) -> object:
         return earlier_name(__name__, name)
+
+
+HOOK_KEYS = ("on_failure", "on_success", "on_step")
+"""What a pipeline and a configuration may have called at an end."""

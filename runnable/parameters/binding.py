@@ -78,6 +78,15 @@ def _resolve_one_by_one(function: Callable[..., object]) -> dict[str, Any]:
     return resolved
 
 
+def is_decorated(function: Callable[..., object]) -> bool:
+    """Return True if a function is one that calls another one, within a decorator.
+
+    Args:
+        function: The function.
+    """
+    return inspect.unwrap(function) is not function
+
+
 def annotations_of(function: Callable[..., object]) -> dict[str, Any]:
     """Return the annotations of a function, as far as they can be resolved.
 
@@ -169,7 +178,7 @@ class Binder:
     @property
     def hint(self) -> str:
         """How to hide a parameter that the caller of the function does not give."""
-        if inspect.unwrap(self._function) is self._function or self._is_generic:
+        if not is_decorated(self._function) or self._is_generic:
             return ""
         return (
             "These are the parameters of the function within a decorator "

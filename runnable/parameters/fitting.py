@@ -14,9 +14,10 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Union, cast
 
 from pydantic import ConfigDict, TypeAdapter
+from typing_extensions import is_protocol
 
 from runnable.parameters.binding import is_model, supported
-from runnable.parameters.value_types import ValueType, is_protocol
+from runnable.parameters.value_types import ValueType
 
 Schema = Mapping[str, Any]
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Union
 
 from runnable.parameters.binding import annotations_of
-from runnable.parameters.reducers import Reduce, reducing_function
+from runnable.parameters.reducers import Reduce, reducing_function, takes_list
 from runnable.parameters.value_types import ValueType
 
 _LISTS = (list, tuple, set, frozenset, Sequence)
@@ -75,9 +75,14 @@ def _of_function(
         parameters = [*inspect.signature(function).parameters.values()]
     except ValueError:
         return None, None, made
-    any_number = [it for it in parameters if it.kind is it.VAR_POSITIONAL]
-    needed = [it for it in parameters if it.default is it.empty]
-    if len(needed) == 1 and not any_number:
-        return _list_of(kind), annotations.get(needed[0].name), made
-    first = (any_number or needed or parameters)[:1]
+    positional = [
+        it
+        for it in parameters
+        if it.kind in {it.POSITIONAL_ONLY, it.POSITIONAL_OR_KEYWORD, it.VAR_POSITIONAL}
+    ]
+    if takes_list(function):
+        (needed,) = (it for it in positional if it.default is it.empty)
+        return _list_of(kind), annotations.get(needed.name), made
+    # Any number of values come after those that have a name.
+    first = sorted(positional, key=lambda it: it.kind is not it.VAR_POSITIONAL)[:1]
     return kind, annotations.get(first[0].name) if first else None, made

@@ -79,7 +79,7 @@ def reducing_function(reduce: Reduce) -> Callable[..., object] | None:
 
 
 def _spread(function: Callable[..., object]) -> Callable[[list[object]], object]:
-    if _takes_list(function):
+    if takes_list(function):
         return function
     return _Spread(function)
 
@@ -106,8 +106,12 @@ class _Imported:
         return _spread(_import(self._dotted))(values)
 
 
-def _takes_list(function: Callable[..., object]) -> bool:
-    """Return True if one argument is all that a function needs, and not any number."""
+def takes_list(function: Callable[..., object]) -> bool:
+    """Return True if one argument is all that a function needs, and not any number.
+
+    Args:
+        function: A reducer.
+    """
     try:
         parameters = inspect.signature(function).parameters.values()
     except ValueError:

@@ -4,8 +4,11 @@ import inspect
 import types
 import typing
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, NamedTuple, Protocol, Union
+from typing import Annotated, Any, NamedTuple, Union
 
+from typing_extensions import is_protocol
+
+from runnable.parameters.binding import is_decorated
 from runnable.parameters.records import fields_of
 
 _WRAPPERS = ("Coroutine", "Awaitable", "Generator", "Iterator", "AsyncIterator")
@@ -63,15 +66,6 @@ def returned_types(
     return _each(annotation)
 
 
-def is_decorated(function: Callable[..., object]) -> bool:
-    """Return True if a function is one that calls another one, within a decorator.
-
-    Args:
-        function: The function.
-    """
-    return inspect.unwrap(function) is not function
-
-
 def _is_generator(function: Callable[..., object]) -> bool:
     return inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
 
@@ -111,16 +105,3 @@ def _may_be_tuple(kind: type) -> bool:
         return issubclass(tuple, kind) or issubclass(kind, tuple)
     except TypeError:  # of a class that is none, such as a TypedDict
         return False
-
-
-def is_protocol(kind: type) -> bool:
-    """Return True if a class is a protocol, which says nothing about instances.
-
-    Args:
-        kind: Any class.
-
-    Example:
-        >>> is_protocol(int)
-        False
-    """
-    return Protocol in kind.__bases__

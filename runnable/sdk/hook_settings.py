@@ -5,9 +5,8 @@ from typing import Annotated, Any, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
+from runnable.defaults import HOOK_KEYS
 from runnable.parameters import shortened
-
-HOOK_KEYS = ("on_failure", "on_success", "on_step")
 
 AnyHook = Callable[..., object] | str | Mapping[str, Any]
 

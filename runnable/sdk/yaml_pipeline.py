@@ -15,7 +15,7 @@ from typing import Any, cast, get_args
 
 from pydantic import BaseModel, SkipValidation, ValidationError
 
-from runnable.defaults import LOOP_PLACEHOLDER, MAP_PLACEHOLDER
+from runnable.defaults import HOOK_KEYS, LOOP_PLACEHOLDER, MAP_PLACEHOLDER
 from runnable.errors import (
     DefinitionError,
     RunnableError,
@@ -39,7 +39,7 @@ from runnable.scope.injection import Provide, inject
 from runnable.sdk.assembly import wrong_name
 from runnable.sdk.errors import SettingsError
 from runnable.sdk.graph_pipeline import GraphPipeline
-from runnable.sdk.hook_settings import HOOK_KEYS, as_hooks
+from runnable.sdk.hook_settings import as_hooks
 from runnable.sdk.pipeline import (
     AnyPipeline,
     Pipeline,
