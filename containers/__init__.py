@@ -11,9 +11,8 @@ import_wiring()  # before dependency-injector does so itself
 
 from containers.diagram import graph  # noqa: E402
 from containers.providers import FromRun, OncePerRun  # noqa: E402
-from containers.run import RunContainer, container  # noqa: E402
+from containers.run import RunContainer, container, validate  # noqa: E402
 from containers.settings import Settings  # noqa: E402
-from containers.validation import validate  # noqa: E402
 
 __all__ = [
     "FromRun",

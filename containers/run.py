@@ -3,17 +3,17 @@
 from collections.abc import Callable
 from operator import attrgetter
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
-from weakref import WeakSet
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from dependency_injector import containers, providers
 
+from containers.known import KNOWN
 from containers.plugins import KINDS, Plugins
 from containers.provenance import Provenance
 from containers.providers import ContextScoped, FromRun
 from containers.service_types import service_of_type
 from containers.settings import Settings
-from containers.validation import FirstRun
+from containers.validation import FirstRun, find_problems
 from runnable.concurrency import Heartbeats, Periodic, Runs, Threads
 from runnable.errors import ConfigurationError, did_you_mean
 from runnable.scope import StepScope, current_step, find_run
@@ -65,35 +65,11 @@ class RunContainer(containers.DeclarativeContainer):
         OncePerRun(dict)
     """
 
-    _instances: ClassVar[WeakSet[containers.Container]] = WeakSet()
-    """Those of all subclasses: each may have been given providers of its own."""
-    _seen: ClassVar[set[str]] = set()
-    """What containers of this process have, or had, or have answered."""
-
     def __new__(cls, **overriding: Any) -> Self:
         """Make a container."""
         made = super().__new__(cls, **overriding)
-        RunContainer._instances.add(cast("containers.Container", made))
-        RunContainer._seen.update(cls.providers)
+        KNOWN.add(cast("containers.DynamicContainer", made))
         return made
-
-    @classmethod
-    def instances(cls) -> list[containers.Container]:
-        """Return the containers of this process."""
-        return list(RunContainer._instances)
-
-    @classmethod
-    def has_seen(cls, service: str) -> bool:
-        """Return True if a container has, or had, a service, or has answered it."""
-        return (
-            service in RunContainer._seen
-            or service.split(".", maxsplit=1)[0] in cls._seen
-        )
-
-    @classmethod
-    def note_answer(cls, service: str) -> None:
-        """Take note of a marker that was answered."""
-        RunContainer._seen.add(service)
 
     run_context: "FromRun[PipelineContext | JobContext]" = FromRun()
     run_id: FromRun[str] = FromRun("run_id")
@@ -151,6 +127,24 @@ class RunContainer(containers.DeclarativeContainer):
 container = RunContainer()
 
 
+def validate(checked: containers.Container | None = None) -> list[str]:
+    """Find markers that name no service, or one of another type than is annotated.
+
+    It is done by itself before the first run of a container.
+
+    Args:
+        checked: The container whose services there are; the default one if None.
+
+    Returns:
+        A sentence for each such marker; none if all is well.
+
+    Example:
+        >>> all("asks for" in sentence for sentence in validate())
+        True
+    """
+    return [*find_problems(checked or container)]
+
+
 def container_in_force() -> containers.Container:
     """Return the container of the current run; the default one outside a run."""
     run = find_run()
@@ -186,7 +180,7 @@ class _Marked(ContextScoped[Any]):
         if self._attributes:
             provider = attrgetter(".".join(self._attributes))(provider)
         found = cast("Callable[[], object]", provider)()
-        RunContainer.note_answer(self._service)
+        KNOWN.note_answer(self._service)
         return found
 
     def copy_for_container(self, memo: dict[int, object]) -> "_Marked":

@@ -6,32 +6,21 @@ from typing import Any
 
 from dependency_injector import containers
 
+from containers.known import KNOWN
 from containers.service_types import declared_types, service_of_type
 from runnable.errors import ConfigurationError, did_you_mean
 from runnable.scope.injection import InjectionPoint, injection_points, type_of
 
 
-def validate(checked: containers.Container | None = None) -> list[str]:
+def find_problems(checked: containers.Container) -> Iterator[str]:
     """Find markers that name no service, or one of another type than is annotated.
 
-    It is done by itself before the first run of a container.
-
     Args:
-        checked: The container whose services there are; the default one if None.
+        checked: The container whose services there are.
 
-    Returns:
-        A sentence for each such marker; none if all is well.
-
-    Example:
-        >>> all("asks for" in sentence for sentence in validate())
-        True
+    Yields:
+        A sentence for each such marker.
     """
-    from containers.run import container
-
-    return [*_problems(checked or container)]
-
-
-def _problems(checked: containers.Container) -> Iterator[str]:
     for point in injection_points():
         problem = _problem(point, checked)
         if problem:
@@ -71,11 +60,6 @@ def _are_one(wanted: type, declared: type) -> bool:
         return True  # a protocol
 
 
-_answered: set[InjectionPoint] = set()
-"""Markers that some container of this process answers: a program may make a container
-for each request, and has to find out only once."""
-
-
 class FirstRun:
     """Validates a container before the first of its runs."""
 
@@ -95,20 +79,18 @@ class FirstRun:
         """
         if self._is_over:
             return
-        from containers.run import RunContainer
-
         wrong: list[str] = []
         for point in injection_points():
-            known_elsewhere = RunContainer.has_seen(point.service) and (
+            known_elsewhere = KNOWN.has_had(point.service) and (
                 point.service.split(".")[0] not in checked.providers
             )
-            if point in _answered or known_elsewhere:
+            if point in KNOWN.answered or known_elsewhere:
                 continue
             problem = _problem(point, checked)
-            if problem and all(_problem(point, it) for it in _containers()):
+            if problem and all(_problem(point, it) for it in KNOWN.everyone()):
                 wrong.append(f"{_place(point)} asks for {problem}")
             else:
-                _answered.add(point)
+                KNOWN.answered.add(point)
         if wrong:
             lines = "".join(f"\n  - {it}" for it in wrong)
             raise ConfigurationError(f"arguments that nothing can fill:{lines}")
@@ -117,15 +99,3 @@ class FirstRun:
 
 def _place(point: InjectionPoint) -> str:
     return f"{point.module}.{point.function}({point.parameter})"
-
-
-def _containers() -> Iterator[Any]:
-    """Yield the containers that there are, and their classes."""
-    from containers.run import RunContainer
-
-    yield from RunContainer.instances()
-    waiting: list[type] = [RunContainer]
-    while waiting:
-        found = waiting.pop()
-        yield found
-        waiting += found.__subclasses__()

@@ -26,7 +26,8 @@ from runnable.graph import (
     StepNode,
 )
 from runnable.parameters import as_reduction
-from runnable.sdk.pipeline import AnyPipeline, Step
+from runnable.sdk.any_pipeline import AnyPipeline
+from runnable.sdk.pipeline import Step
 
 
 def _is_pipeline(value: object) -> object:

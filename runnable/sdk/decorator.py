@@ -11,7 +11,7 @@ from runnable.sdk.steps import AsyncPythonTask, PythonTask
 
 if TYPE_CHECKING:
     from runnable.graph import Backoff, Caching, Interrupt, Workspace
-    from runnable.sdk.pipeline import AnyPipeline
+    from runnable.sdk.any_pipeline import AnyPipeline
     from runnable.sdk.task_options import Catalog
     from runnable.tasks import TaskReturns
 

@@ -7,6 +7,7 @@ turned into a pipeline of its own), so they are in one module.
 import abc
 import contextlib
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Self, Unpack, cast
 
 from pydantic import (
@@ -29,6 +30,7 @@ from runnable.graph import (
 )
 from runnable.graph.errors import NodeNotFoundError, ParameterTypeError
 from runnable.parameters import shortened
+from runnable.sdk.any_pipeline import AnyPipeline
 from runnable.sdk.assembly import assemble
 from runnable.sdk.definition import Definition
 from runnable.sdk.hook_settings import HookSettings
@@ -39,73 +41,10 @@ from runnable.sdk.type_checks import needs_and_type_findings
 if TYPE_CHECKING:
     # Whoever only defines a pipeline needs none of what runs it.
     from runnable.datastore import RunLog
-    from runnable.pictures import Chart
 
 
 MAKE_STEP = "__runnable_step__"
 """The attribute of a function that makes its step; see `runnable.task`."""
-
-
-class AnyPipeline(Definition, abc.ABC):
-    """Base class of pipelines; breaks the cycle between `Step` and `Pipeline`."""
-
-    model_config = ConfigDict(
-        extra="forbid", arbitrary_types_allowed=True, defer_build=True
-    )
-
-    @abc.abstractmethod
-    def return_dag(self) -> Graph:
-        """Return the graph of this pipeline."""
-
-    def to_svg(self, *, parameters: bool = False) -> str:
-        """Draw the pipeline as SVG; notebooks show it by themselves.
-
-        Args:
-            parameters: Whether steps show which parameters they set.
-
-        Example:
-            >>> from runnable import Pipeline, Stub
-            >>> Pipeline(steps=[Stub(name="load")]).to_svg().startswith("<svg")
-            True
-        """
-        from runnable.pictures import as_svg
-
-        return as_svg(self._chart(), parameters=parameters)
-
-    def to_mermaid(self) -> str:
-        """Write the pipeline as a Mermaid flowchart.
-
-        Example:
-            >>> from runnable import Pipeline, Stub
-            >>> print(Pipeline(steps=[Stub(name="a"), Stub(name="b")]).to_mermaid())
-            flowchart TD
-                n1["a"]
-                n2["b"]
-                n1 --> n2
-        """
-        from runnable.pictures import as_mermaid
-
-        return as_mermaid(self._chart())
-
-    def to_dot(self) -> str:
-        """Write the pipeline in the language of Graphviz.
-
-        Example:
-            >>> from runnable import Pipeline, Stub
-            >>> Pipeline(steps=[Stub(name="load")]).to_dot().splitlines()[0]
-            'digraph pipeline {'
-        """
-        from runnable.pictures import as_dot
-
-        return as_dot(self._chart())
-
-    def _chart(self) -> "Chart":
-        from runnable.pictures import chart_of
-
-        return chart_of(self.return_dag().described)
-
-    def _repr_html_(self) -> str:
-        return self.to_svg()
 
 
 class Step(Definition, abc.ABC):
@@ -363,8 +302,6 @@ class Pipeline(HookSettings, AnyPipeline):
         node = node_at(self._graph, path)
         if node is None:
             raise NodeNotFoundError(path, sorted(self._graph.step_names))
-        from runnable.sdk.graph_pipeline import GraphPipeline  # it is one of these
-
         return GraphPipeline(
             dag=step_alone(self._graph, node),
             name=self.name,
@@ -484,3 +421,28 @@ class AsyncPipeline(Pipeline):
     Kept as a name for pipelines that are run with `execute_streaming` or
     `execute_async`.
     """
+
+
+class GraphPipeline(Pipeline):
+    """A pipeline with a ready-made graph, such as that of a file."""
+
+    steps: Sequence[InstanceOf[Step] | Callable[..., object]] = ()
+    dag: SkipValidation[Graph]
+    file: str = ""
+    """The file that describes it, if one does."""
+
+    whole: SkipValidation[Graph | None] = None
+    """That of the pipeline which it is a part of, if it is one."""
+    kept: frozenset[str] = frozenset()
+    """The names of the steps of that pipeline that it has, or is in."""
+
+    def model_post_init(self, context: object, /) -> None:
+        """Assemble and check the graph."""
+        super().model_post_init(context)
+        self._request = replace(self._request, whole=self.whole, kept=self.kept)
+
+    def _make_graph(self) -> Graph:
+        return self.dag
+
+    def _file(self) -> str:
+        return self.file

@@ -36,12 +36,12 @@ from runnable.graph import (
     find_problems,
 )
 from runnable.scope.injection import Provide, inject
+from runnable.sdk.any_pipeline import AnyPipeline
 from runnable.sdk.assembly import wrong_name
 from runnable.sdk.errors import SettingsError
-from runnable.sdk.graph_pipeline import GraphPipeline
 from runnable.sdk.hook_settings import as_hooks
 from runnable.sdk.pipeline import (
-    AnyPipeline,
+    GraphPipeline,
     Pipeline,
     Step,
 )

@@ -6,8 +6,7 @@ from dataclasses import replace
 from runnable.errors import DefinitionError, did_you_mean
 from runnable.executor.mocked import MockedExecutor, patched_task
 from runnable.graph import CompositeNode, Graph, Node, TaskNode
-from runnable.sdk.graph_pipeline import GraphPipeline
-from runnable.sdk.pipeline import Pipeline
+from runnable.sdk.pipeline import GraphPipeline, Pipeline
 
 
 def mocked(**functions: Callable[..., object]) -> MockedExecutor:

@@ -15,8 +15,7 @@ from runnable.graph import (
     node_at,
 )
 from runnable.graph.errors import NodeNotFoundError
-from runnable.sdk.graph_pipeline import GraphPipeline
-from runnable.sdk.pipeline import Pipeline
+from runnable.sdk.pipeline import GraphPipeline, Pipeline
 
 
 class StepResult(NamedTuple):
