@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from string import Template
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from dependency_injector.containers import Container
 from pydantic import BaseModel, JsonValue
@@ -23,13 +23,22 @@ from pydantic import BaseModel, JsonValue
 from containers.plugins import KINDS
 from containers.providers import ContextScoped
 from runnable import defaults
+from runnable.concurrency import checked_limits
 from runnable.errors import ConfigurationError, did_you_mean
 from runnable.parameters.packing import unpacked_variables
 from runnable.parameters.sources import WrittenValues, read_parameters_file
 from runnable.parameters.values import json_or_text, shortened
 from runnable.scope import current_step, find_run
 from runnable.scope.launcher import NOBODY, launcher
-from runnable.scope.options import Options, RunSettings, Where, completed, nowhere
+from runnable.scope.options import (
+    NO_LIMITS,
+    NamedLimits,
+    Options,
+    RunSettings,
+    Where,
+    completed,
+    nowhere,
+)
 from runnable.system.yaml_files import read_document
 
 logger = logging.getLogger(__name__)
@@ -99,7 +108,7 @@ class Settings:
             defaults.RUNNABLE_PARAMETERS_FILE, ""
         )
         named = _named(environment, defaults.VARIABLE_PREFIX)
-        from_file, locations, hooks = _from_file(configuration_file, named)
+        from_file, locations, hooks, limits = _from_file(configuration_file, named)
         given = _check_kinds(options.services, lambda _: "services")
         overridden = self._overridden()
         values, texts = _parameters(parameters_file, options, environment)
@@ -123,6 +132,7 @@ class Settings:
             },
             retry_run_id=options.resume or environment.get(defaults.RETRY_RUN_ID, ""),
             hooks=[*hooks, *self._hooks()],
+            limits=limits,
             must_be_new=environment.get(defaults.MUST_BE_NEW) == "true",
             tags=options.tags,
             notes=options.notes,
@@ -257,23 +267,54 @@ def _check_arguments(options: Options) -> None:
         raise RetryValidationError("", "an empty text is no run id; None begins a run")
 
 
-def _from_file(
-    configuration_file: str, named: Mapping[str, str]
-) -> tuple[dict[str, object], dict[str, Where], list[object]]:
-    """Return the services of a file, where in it they stand, by kind, and its hooks."""
+class _FromFile(NamedTuple):
+    """What a configuration file says."""
+
+    services: dict[str, object]
+    places: dict[str, Where]
+    """Where in the file the services stand, by kind."""
+    hooks: list[object]
+    limits: NamedLimits
+
+
+def _from_file(configuration_file: str, named: Mapping[str, str]) -> _FromFile:
     if not configuration_file:
-        return {}, {}, []
+        return _FromFile({}, {}, [], NO_LIMITS)
     document = read_document(Path(configuration_file), "configuration file")
     content = _substitute(document.content, named, document.location)
     hooks: list[object] = []
     for key in [it for it in content if kind_of(it) in _HOOK_KEYS]:
         place = partial(document.location, key)
         hooks += _hooks_of(content.pop(key), kind_of(key), place)
+    limits = _limits(content, document.location)
     services = _check_kinds(content, document.location)
     places: dict[str, Where] = {
         kind_of(key): partial(document.location, key) for key in content
     }
-    return services, places, hooks
+    return _FromFile(services, places, hooks, limits)
+
+
+def _limits(content: dict[Any, Any], place_of: Callable[[Any], str]) -> NamedLimits:
+    """Take the limits out of a configuration file."""
+    limits, folder = NO_LIMITS
+    for key in [it for it in content if kind_of(it) in {"limits", "limits_folder"}]:
+        value = content.pop(key)
+        try:
+            if kind_of(key) == "limits":
+                limits = checked_limits(value)
+            else:
+                folder = _folder(value)
+        except ValueError as error:
+            raise ConfigurationError(f"{key}: {error}", place_of(key)) from None
+    if folder and not limits:
+        raise ConfigurationError("limits-folder: there are no limits to share")
+    return NamedLimits(limits, folder)
+
+
+def _folder(value: object) -> str:
+    if not value or not isinstance(value, str):
+        raise ValueError(f"the path of a folder is text: {value!r}")
+    return value
 
 
 def _hooks_of(described: object, key: str, where: Where = nowhere) -> list[object]:

@@ -2,18 +2,26 @@
 
 from runnable.concurrency.active_runs import ActiveRun, Runs
 from runnable.concurrency.heartbeat import Heartbeats
-from runnable.concurrency.limits import Limiter
+from runnable.concurrency.limits import ONE, Limiter
+from runnable.concurrency.machine_limits import MachineLimiter
+from runnable.concurrency.named_limits import checked_limits
 from runnable.concurrency.periodic import Periodic
+from runnable.concurrency.queueing import ANY, Wants
 from runnable.concurrency.signals import held_signals
 from runnable.concurrency.threads import Threads, call_later
 
 __all__ = [
+    "ANY",
+    "ONE",
     "ActiveRun",
     "Heartbeats",
     "Limiter",
+    "MachineLimiter",
     "Periodic",
     "Runs",
     "Threads",
+    "Wants",
     "call_later",
+    "checked_limits",
     "held_signals",
 ]

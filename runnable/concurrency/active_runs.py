@@ -3,15 +3,19 @@
 A run that is nested in another one shares its slot, so no run ever waits for itself.
 """
 
+import os
 import threading
 import time
 from collections.abc import Callable, Generator
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import get_args
 
 from runnable.concurrency.errors import EngineBusyError
 from runnable.concurrency.limits import Limiter, WhenBusy
+from runnable.concurrency.named_limits import StepLimits
+from runnable.concurrency.queueing import ANY, Wants
 from runnable.graph import Interrupt
 from runnable.scope import Run
 
@@ -57,6 +61,14 @@ class Runs:
         interrupt: What happens to functions in threads that are to end, unless their
             task says otherwise: an exception is raised in them (`raise`), or they are
             left to end by themselves (`abandon`).
+        limits: How many slots there are for tasks that name what they take, by name:
+            `{"gpu": 1, "api": 5}` for `PythonTask(..., limits=["gpu"])`.
+        limits_folder: A folder through which processes of this machine share these
+            limits; they are of this process alone if None.
+
+    Raises:
+        ValueError: If a limit is less than 1, or a name is empty.
+        ConfigurationError: If the folder cannot be used.
 
     Example:
         >>> from dependency_injector import providers
@@ -73,12 +85,15 @@ class Runs:
         max_steps: int | None = None,
         when_busy: WhenBusy = "wait",
         interrupt: Interrupt = "raise",
+        limits: Wants = MappingProxyType({}),
+        limits_folder: str | os.PathLike[str] | None = None,
     ) -> None:
         if interrupt not in get_args(Interrupt):
             raise ValueError(f"interrupt is {interrupt!r}: it is 'raise' or 'abandon'")
         self.interrupt: Interrupt = interrupt
-        self.run_limit = Limiter(max_runs, "runs", when_busy)
-        self.step_limit = Limiter(max_steps, "steps", "wait")
+        in_all: Wants = {} if max_runs is None else {ANY: max_runs}
+        self.run_limit = Limiter(in_all, "runs", when_busy)
+        self.step_limits = StepLimits(max_steps, limits, limits_folder)
         self._lock = threading.RLock()
         self._active: set[ActiveRun] = set()
         self._closed = False

@@ -27,7 +27,8 @@ from runnable.engine.single_step.single_step import (
     SingleStep,
     SingleStepResult,
 )
-from runnable.engine.slots import with_slot
+from runnable.engine.slots import with_slots
+from runnable.engine.step_limits import limit_problems
 from runnable.engine.steps.values import json_parameters
 
 __all__ = [
@@ -53,6 +54,7 @@ __all__ = [
     "json_parameters",
     "launch_job",
     "learn_secrets",
+    "limit_problems",
     "not_run",
     "other_owner",
     "owner_has_crashed",
@@ -60,5 +62,5 @@ __all__ = [
     "run",
     "run_by_hand",
     "shared_of_container",
-    "with_slot",
+    "with_slots",
 ]

@@ -112,8 +112,8 @@ def _environment(
         runtime or InlineRuntime(),
         Recording(journal, chunk.state, holds=True),
         options=common.options,
-        # The run holds one place for everything that is done here.
-        step_limit=Limiter(1, "steps", "wait") if common.has_limit else None,
+        # The run holds these slots for everything that is done here.
+        limiters=(Limiter(chunk.slots, "tasks", "wait"),) if chunk.slots else (),
     )
     env.console = observer.console
     return env

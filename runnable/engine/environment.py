@@ -35,6 +35,7 @@ from runnable.journal import (
 )
 from runnable.scope import find_run
 from runnable.scope.injection import Provide, inject
+from runnable.scope.options import NamedLimits
 from runnable.secrets import Masker
 
 logger = logging.getLogger(__name__)
@@ -121,6 +122,22 @@ class Shared(NamedTuple):
     """The files that active runs use in shared folders."""
     periodic: Periodic
     """Saves what steps print, while they run."""
+    limiters: tuple[Limiter, ...]
+    """Where tasks ask for slots."""
+
+    def limited_by(self, configured: NamedLimits) -> "Shared":
+        """Return the same, with the limits of a configuration file.
+
+        Args:
+            configured: The limits.
+
+        Raises:
+            ConfigurationError: If their folder cannot be used.
+        """
+        if not configured.limits:
+            return self
+        limiters = self.active_runs.step_limits.limiters(configured)
+        return self._replace(limiters=limiters)
 
 
 @inject
@@ -145,6 +162,7 @@ def shared_of_container(
         fork_server,
         files_in_use,
         periodic,
+        runs.step_limits.limiters(),
     )
 
 
@@ -169,8 +187,8 @@ class RunEnvironment:
     """Loads the stored objects of the run."""
     objects: dict[str, object] | None
     """Objects by key, in a run that keeps them in memory."""
-    step_limit: Limiter | None
-    """Limits how many tasks are active at once, if anything does."""
+    limiters: tuple[Limiter, ...]
+    """Where tasks ask for slots; empty if nothing is limited."""
     interrupt: Interrupt
     """How functions in threads are interrupted, unless a task chooses."""
     steps_apart: bool
@@ -298,7 +316,7 @@ def build_environment(
     recording: Recording,
     *,
     options: ExecutionOptions = DEFAULT_OPTIONS,
-    step_limit: Limiter | None = None,
+    limiters: tuple[Limiter, ...] = (),
     steps_apart: bool = False,
     shared: Shared | None = None,
 ) -> RunEnvironment:
@@ -309,7 +327,7 @@ def build_environment(
         runtime: How functions are called.
         recording: What it is recorded in.
         options: How the executor wants steps to be run.
-        step_limit: Limits how many tasks are active at once.
+        limiters: Where tasks ask for slots.
         steps_apart: Whether other steps run in other processes.
         shared: What all runs of the container share; a worker process has none.
     """
@@ -319,7 +337,7 @@ def build_environment(
     records = kept.copy if kept is not None else None
     run = find_run()
     if run is not None and run.context is context:
-        run.state, run.step_limit = state, step_limit
+        run.state, run.limiters = state, limiters
     return RunEnvironment(
         context=context,
         services=services,
@@ -336,7 +354,7 @@ def build_environment(
             context.run_id, services.catalog, services.pickler, in_memory
         ),
         objects=None if stores_objects else in_memory,
-        step_limit=step_limit,
+        limiters=limiters,
         interrupt=shared.active_runs.interrupt if shared is not None else "raise",
         steps_apart=steps_apart,
         is_recorded_here=is_local(services.run_log_store),

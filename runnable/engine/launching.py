@@ -8,6 +8,7 @@ the reason that the launcher reports.
 
 import hashlib
 import json
+import logging
 import sys
 from collections.abc import Mapping
 from functools import partial
@@ -21,12 +22,14 @@ from runnable.context import RunContext
 from runnable.datastore import RunLog
 from runnable.datastore.errors import RunLogNotFoundError
 from runnable.engine.declared_secrets import secrets_of
-from runnable.engine.environment import RunEnvironment
+from runnable.engine.environment import RunEnvironment, Shared
 from runnable.engine.errors import ExecutionFailedError
 from runnable.engine.parameter_scope import Failure, ParameterScope
 from runnable.engine.run_folder import is_needed
 from runnable.engine.runtimes import Runtime
 from runnable.engine.secret_values import hidden_names, masked
+from runnable.engine.slots import with_slots
+from runnable.engine.step_limits import check_limits, limiters_of, slots_of
 from runnable.errors import ConfigurationError, RunError
 from runnable.events import Launched
 from runnable.executor import (
@@ -74,6 +77,7 @@ async def launch_step(
         scope.failure = Failure(path, RunError(step.message))
 
 
+logger = logging.getLogger(__name__)
 _NO_VARIABLES: Mapping[str, str] = MappingProxyType({})
 
 
@@ -83,6 +87,7 @@ async def launch_job(
     parameters: Mapping[str, AnyParameter],
     context: RunContext,
     runtime: Runtime,
+    shared: Shared,
 ) -> RunLog:
     """Have a job run somewhere else; its process starts the run and ends it.
 
@@ -92,6 +97,7 @@ async def launch_job(
         parameters: Those that it starts with.
         context: Describes the run.
         runtime: How to wait for its end.
+        shared: What the runs of the container share.
 
     Returns:
         The log of the run.
@@ -99,8 +105,12 @@ async def launch_job(
     Raises:
         ExecutionFailedError: If it failed.
     """
+    if scarce := check_limits(Graph(node.name, {node.name: node}), shared, context):
+        logger.warning("Run %r: %s", context.run_id, scarce)
     variables = _variables_of(parameters, context)
-    report = await _launch(launcher, node, context, runtime, variables=variables)
+    launch = partial(_launch, launcher, node, context, runtime, variables=variables)
+    limiters, wants = limiters_of(shared, context), slots_of(node.policy)
+    report = await with_slots(limiters, wants, runtime, launch)
     if report.instead:
         return not_run(context, report.instead)
     try:

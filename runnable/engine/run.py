@@ -8,7 +8,7 @@ from typing import ParamSpec
 
 from runnable import defaults
 from runnable.capture import active_run
-from runnable.concurrency import Limiter, held_signals
+from runnable.concurrency import held_signals
 from runnable.context import PipelineContext, RunContext
 from runnable.datastore import AnyParameter, RunFinished, RunLog
 from runnable.engine.cluster_check import check_cluster
@@ -28,6 +28,7 @@ from runnable.engine.parameter_scope import Failure, ParameterScope
 from runnable.engine.recorder import UnrecordedError, end_of_run, now
 from runnable.engine.run_graph import run_graph
 from runnable.engine.runtimes import Runtime
+from runnable.engine.step_limits import check_limits, limiters_of
 from runnable.errors import ConfigurationError, RunnableError
 from runnable.events import Warned
 from runnable.executor import ExecutionOptions
@@ -70,8 +71,10 @@ async def run(
         ExecutionFailedError: If the run ended in failure.
         RunLogExistsError: If the run id has been used.
         RetryValidationError: If a run cannot be resumed.
+        ConfigurationError: If a step takes what no limit has.
     """
     store, run_id = context.services.run_log_store, context.run_id
+    scarce = check_limits(graph, shared, context)
     with (
         RunLease(store, shared.heartbeats, run_id, exclusive=context.is_retry) as lease,
         shared.files_in_use.used_by(context, graph, options.workspace) as conflict,
@@ -84,8 +87,8 @@ async def run(
         status, succeeded = defaults.CANCELLED, False
         try:
             _notify_opened(opened, env)
-            if conflict:
-                env.warn("", conflict)
+            for warning in filter(None, (conflict, scarce)):
+                env.warn("", warning)
             _set_conclude(context, partial(_conclude_lost, env))
             with active_run():
                 succeeded = await _run_steps(inputs, graph, scope, env)
@@ -168,7 +171,7 @@ async def _open(
         runtime,
         Recording(opened.journal, opened.state, kept, holds),
         options=options,
-        step_limit=step_limit(shared, context),
+        limiters=limiters_of(shared, context),
         shared=shared,
     )
     return opened, env
@@ -184,23 +187,6 @@ def _check_store_is_shared(context: RunContext) -> None:
             "file-system, sqlite or another one, with `durability: process`"
         )
         raise ConfigurationError(problem)
-
-
-def step_limit(shared: Shared, context: RunContext) -> Limiter | None:
-    """Return the limit of active tasks; a nested run shares the slot of its step.
-
-    Args:
-        shared: What the runs of the container share.
-        context: Describes the run.
-    """
-    limit, run = shared.active_runs.step_limit, context.run
-    outer = run.outer if run is not None else None
-    if run is not None and outer is not None and outer.container is run.container:
-        step = run.before.step
-        if isinstance(outer.step_limit, Limiter) and step is not None:
-            return outer.step_limit.nested((id(outer), step.path, step.attempt))
-        return None
-    return limit if limit.limit is not None else None
 
 
 def _notify_opened(opened: OpenedRun, env: RunEnvironment) -> None:

@@ -11,8 +11,8 @@ when its start is written, and all that was sent before. Output and events come 
 way. The script that runs is not imported again; what it defines
 travels by value.
 
-A worker holds one place of the run's limit of active tasks from its start to its end,
-and runs one task at a time then.
+A chunk holds the slots of its most demanding step from its start to its end: one, and
+those that steps take by name. Its tasks share them there.
 """
 
 import tempfile
@@ -24,6 +24,7 @@ from functools import partial
 from typing import Protocol
 
 from runnable import defaults
+from runnable.concurrency import Wants
 from runnable.datastore import BranchFinished, StepFinished, StepStarted
 from runnable.engine.chunks import ChunkSize, Progress, StopRemote, path_of
 from runnable.engine.cluster_client import ClusterCarrier
@@ -36,10 +37,11 @@ from runnable.engine.recorder import now
 from runnable.engine.replaced_files import close_dead_attempts
 from runnable.engine.retry import wait_before_retry
 from runnable.engine.run_folder import is_needed
-from runnable.engine.slots import with_slot
+from runnable.engine.slots import with_slots
+from runnable.engine.step_limits import ONE_TASK
 from runnable.engine.workers.pickling import dumps
 from runnable.engine.workers.protocol import Assignment, Chunk, Common, Done
-from runnable.graph import FailNode, Graph, Overlap, TaskNode, parent
+from runnable.graph import FailNode, Graph, Overlap, TaskNode, most, parent
 from runnable.journal import RunNode, StoredObject
 from runnable.scope import find_run
 from runnable.system.working_directory import working_directory
@@ -202,7 +204,8 @@ class _Remote:
             paths = [it.scope.path for it in left]
             state = env.state.excerpt(parent(first.scope.path), paths)
         sent = [it._replace(scope=_sent(it.scope, folder)) for it in left]
-        return Chunk(sent, objects, state, env.masker.known, folder)
+        slots = _slots_of([it.work for it in left], env)
+        return Chunk(sent, objects, state, env.masker.known, folder, slots)
 
     def _pickle_common(self, progress: Progress) -> bytes:
         with self._lock:
@@ -218,7 +221,6 @@ class _Remote:
                     self._env.context,
                     _container_class(progress.name),
                     options._replace(overlap=overlap, cluster=None),
-                    self._env.step_limit is not None,
                 )
                 self._common = _dump(common, progress)
             return self._common
@@ -248,11 +250,9 @@ class RemoteBranches(_Remote):
 
         progress, env = Progress(branches, take), self._env
         await env.flush()
-        if env.step_limit is None:
-            await self._run(progress)
-        else:
-            action = partial(self._run, progress)
-            await with_slot(env.step_limit, env.runtime, action)
+        wants = _slots_of([it.work for it in branches], env)
+        action = partial(self._run, progress)
+        await with_slots(env.limiters, wants, env.runtime, action)
         progress.report_to(size)
 
 
@@ -287,6 +287,16 @@ def _sent(scope: ParameterScope, folder: str) -> ParameterScope:
         here = str(working_directory() or "")
         scope.environment = {**scope.environment, defaults.CALLER_DIRECTORY: here}
     return scope
+
+
+def _slots_of(works: Sequence[Graph | TaskNode], env: RunEnvironment) -> Wants:
+    """Return the slots that are held while some work is done, one after the other."""
+    left = most([ONE_TASK, *map(_limits_of, works)])
+    return most(it.part_of(left) for it in env.limiters)
+
+
+def _limits_of(work: Graph | TaskNode) -> Wants:
+    return work.limits if isinstance(work, Graph) else work.limits()
 
 
 def _objects_for(scope: ParameterScope, env: RunEnvironment) -> dict[str, object]:

@@ -46,6 +46,7 @@ from runnable.graph.nodes import (
     SuccessNode,
     TaskNode,
     Workspace,
+    most,
 )
 from runnable.graph.parts import (
     WHOLE,
@@ -108,6 +109,7 @@ __all__ = [
     "execution_log_name",
     "find_problems",
     "join",
+    "most",
     "names_known",
     "needs_of",
     "node_at",

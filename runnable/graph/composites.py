@@ -7,7 +7,7 @@ from typing import ClassVar, Literal, NamedTuple
 from pydantic import JsonValue
 
 from runnable.defaults import LOOP_PLACEHOLDER, MAP_PLACEHOLDER
-from runnable.graph.nodes import Graph, Node, StepNode, TaskNode, Workspace
+from runnable.graph.nodes import Graph, Node, StepNode, TaskNode, Workspace, most
 from runnable.graph.paths import BranchNames
 
 Parallelism = Literal["thread", "process", "none"]
@@ -49,6 +49,10 @@ class CompositeNode(StepNode):
         """Yield what the steps of its branches get and put."""
         for graph in self.branches.values():
             yield from graph.file_patterns
+
+    def limits(self) -> Mapping[str, int]:
+        """Return how many slots of limits one of its steps takes, at most, by name."""
+        return most(graph.limits for graph in self.branches.values())
 
     def asks(self) -> tuple[str, ...]:
         """Return the names of the parameters that the node itself needs."""

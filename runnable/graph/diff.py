@@ -7,6 +7,7 @@ from pydantic import JsonValue
 _FREE = frozenset({
     "description",
     "max_attempts",
+    "limits",
     "retry_delay",
     "timeout_seconds",
     "workspace",

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -81,6 +81,10 @@ class Node:
         """Yield the patterns of files that it gets and puts, and where it works."""
         yield from ()
 
+    def limits(self) -> Mapping[str, int]:
+        """Return how many slots of limits it takes, at most, by name."""
+        return {}
+
     def describe(self) -> dict[str, JsonValue]:
         """Return what the run log records of the node."""
         return {"node_type": self.node_type, "name": self.name}
@@ -137,6 +141,8 @@ class Policy(NamedTuple):
     cache: Caching = False
     interrupt: Interrupt | None = None
     """The container's choice if None."""
+    limits: tuple[tuple[str, int], ...] = ()
+    """The limits that it counts towards, and how many slots of each it takes."""
 
     def describe(self) -> dict[str, JsonValue]:
         """Return what the run log has: the number, and the rest if it is set."""
@@ -151,6 +157,8 @@ class Policy(NamedTuple):
             described["cache"] = True
         if self.interrupt is not None:
             described["interrupt"] = self.interrupt
+        if self.limits:
+            described["limits"] = {**dict(self.limits)}
         return described
 
 
@@ -193,6 +201,10 @@ class ExecutableNode(StepNode):
             "catalog": self.catalog.describe() if self.catalog else None,
             **self.policy.describe(),
         }
+
+    def limits(self) -> Mapping[str, int]:
+        """Return how many slots of limits it takes, by name."""
+        return dict(self.policy.limits)
 
     def file_patterns(self) -> Iterator[tuple[str, Workspace | None]]:
         """Yield what it gets and puts."""
@@ -274,7 +286,25 @@ class Graph:
         return tuple(it for node in self.nodes.values() for it in node.file_patterns())
 
     @cached_property
+    def limits(self) -> Mapping[str, int]:
+        """How many slots of limits one of its steps takes, at most, by name."""
+        return most(node.limits() for node in self.nodes.values())
+
+    @cached_property
     def hash(self) -> str:
         """SHA-1 over the canonical JSON of `described`, 40 hexadecimal digits."""
         text = json.dumps(self.described, sort_keys=True)
         return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def most(numbers: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """Return the largest of some numbers, by name.
+
+    Example:
+        >>> most([{"gpu": 1}, {"gpu": 2, "api": 1}])
+        {'gpu': 2, 'api': 1}
+    """
+    largest: dict[str, int] = {}
+    for it in numbers:
+        largest |= {name: max(it[name], largest.get(name, 0)) for name in it}
+    return largest

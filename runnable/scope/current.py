@@ -75,6 +75,8 @@ class StepScope(NamedTuple):
     folder: str = ""
     """The folder of the run, if the step works there; empty for the working
     directory."""
+    limits: tuple[tuple[str, int], ...] = ()
+    """The limits by name that it counts towards, and how many slots it holds."""
 
 
 def _steady_clock() -> Callable[[], float]:
@@ -112,8 +114,8 @@ class Run:
     """The number of the thread that started it."""
     state: "RunState | None" = None
     """The state of its records, once it has started."""
-    step_limit: object | None = None
-    """The `Limiter` of its tasks, which runs that are nested in it share."""
+    limiters: tuple[object, ...] = ()
+    """The `Limiter`s of its tasks, which runs that are nested in it share."""
     clock_offset: float = field(default_factory=lambda: time.time() - steady_seconds())
     """To be added to `steady_seconds` for the time of day."""
     conclude: Callable[[], object] | None = None

@@ -67,6 +67,18 @@ def completed(options: Options, others: Options) -> Options:
     )
 
 
+class NamedLimits(NamedTuple):
+    """How many slots there are for tasks that name what they take."""
+
+    limits: Mapping[str, int] = MappingProxyType({})
+    """By name."""
+    folder: str = ""
+    """Through which processes of a machine share them; empty for this process alone."""
+
+
+NO_LIMITS = NamedLimits()
+
+
 class RunSettings(NamedTuple):
     """The effective settings of a run, from arguments, environment and files."""
 
@@ -93,6 +105,8 @@ class RunSettings(NamedTuple):
     """The `events.hooks.Hook`s that are called when it, or a step of it, has ended."""
     must_be_new: bool = False
     """Whether there must be no run of its id."""
+    limits: NamedLimits = NO_LIMITS
+    """Those of the configuration file."""
     tags: Mapping[str, str] = MappingProxyType({})
     notes: Mapping[str, str] = MappingProxyType({})
     only: Sequence[str] = ()

@@ -31,6 +31,7 @@ class TaskOptions(TypedDict, total=False):
     workspace: "Workspace | None"
     interrupt: "Interrupt | None"
     cache: "Caching"
+    limits: "str | Sequence[str] | Mapping[str, int]"
     overrides: dict[str, str]
     next_node: str
     terminate_with_success: bool

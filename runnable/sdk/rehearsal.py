@@ -13,7 +13,7 @@ from pydantic import JsonValue
 
 from runnable.catalog.patterns import may_overlap
 from runnable.datastore import AnyParameter
-from runnable.engine import json_parameters
+from runnable.engine import json_parameters, limit_problems, shared_of_container
 from runnable.engine.fan_out.fan_out import ParallelFanOut, fan_out
 from runnable.engine.parameter_scope import ParameterScope
 from runnable.errors import RunnableError
@@ -31,7 +31,7 @@ from runnable.graph import (
 )
 from runnable.journal import JsonParameter
 from runnable.parameters import Offer
-from runnable.scope.options import Options
+from runnable.scope.options import NamedLimits, Options
 from runnable.sdk.run_request import RunRequest
 from runnable.sdk.services import AnyRunContainer, close_all, make_services
 from runnable.sdk.start import ports_of, resolved
@@ -68,6 +68,7 @@ def find_problems(
         found = [
             *_of_hooks([*settings.hooks, *request.hooks()]),
             *_of_executor(executor, request.graph),
+            *_of_limits(request.graph, settings.limits, container),
             *_of_secrets(request.graph, secrets, masker),
             *_of_files(request.graph),
             *_of_values(request.graph, parameters, masker),
@@ -87,6 +88,14 @@ def _of_hooks(hooks: Sequence[object]) -> Iterator[str]:
                 hook.find()
         except RunnableError as error:
             yield str(error)
+
+
+def _of_limits(
+    graph: Graph, configured: NamedLimits, container: AnyRunContainer | None
+) -> Iterator[str]:
+    runs = container.runs() if container else shared_of_container().active_runs
+    limits = {**configured.limits, **runs.step_limits.named}
+    return limit_problems(graph, limits, {}) if limits else iter(())
 
 
 def _of_executor(executor: BaseExecutor, graph: Graph) -> Iterator[str]:

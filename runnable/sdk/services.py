@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from typing import Protocol, cast
 
 from runnable.catalog import BaseCatalog
+from runnable.concurrency import Runs
 from runnable.context.models import MakeService
 from runnable.datastore import BaseRunLogStore
 from runnable.errors import ConfigurationError
@@ -36,6 +37,11 @@ class AnyRunContainer(Protocol):
     @property
     def settings(self) -> Callable[..., ResolveSettings]:
         """Makes the settings of a run, given a container."""
+        ...
+
+    @property
+    def runs(self) -> Callable[[], Runs]:
+        """Returns the active runs, and their limits."""
         ...
 
 

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, NamedTuple, cast
 
 from runnable import defaults
-from runnable.concurrency import ActiveRun, Threads
+from runnable.concurrency import ONE, ActiveRun, Threads
 from runnable.context import RunContext, RunScope, get_run_context
 from runnable.datastore import AnyParameter, RunLog
 from runnable.datastore.errors import RetryValidationError
@@ -31,7 +31,7 @@ from runnable.engine import (
     run,
     run_by_hand,
     shared_of_container,
-    with_slot,
+    with_slots,
 )
 from runnable.engine.errors import ExecutionCancelledError, ExecutionFailedError
 from runnable.errors import ConfigurationError
@@ -88,7 +88,7 @@ class PreparedRun(NamedTuple):
         limit = self.shared.active_runs.run_limit
         if self.shared.active_runs.has_slot(self.context.run):
             return self._start(runtime)
-        return with_slot(limit, runtime, lambda: self._start(runtime))
+        return with_slots((limit,), ONE, runtime, lambda: self._start(runtime))
 
     def _start(self, runtime: Runtime) -> Coroutine[Any, Any, RunLog]:
         run, program = self.context.run, launcher()
@@ -160,9 +160,9 @@ class PreparedRun(NamedTuple):
             self._find_reference()
             check_launching(self.context, graph, options)
             if request.job is not None:
-                job, context = request.job, self.context
-                given = self.parameters
-                return launch_job(options.launcher, job, given, context, runtime)
+                job, given = request.job, self.parameters
+                common = (self.context, runtime, self.shared)
+                return launch_job(options.launcher, job, given, *common)
         return run(
             *(graph, self.parameters, runtime, self.context, self.shared, options),
             inputs=inputs,
@@ -263,7 +263,8 @@ def prepared(
             if hooks:
                 context.subscribe(_hooks(context, hooks))
             # A service may have ten thousand active runs: keep no more than needed.
-            shared, inputs_from = shared_of_container(), settings.inputs_from
+            shared = shared_of_container().limited_by(settings.limits)
+            inputs_from = settings.inputs_from
             del options, settings, services, around
             yield PreparedRun(request, context, parameters, shared, inputs_from)
     finally:

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from runnable import AsyncPythonTask, Map, Pipeline, PythonTask, get_run_log
-from runnable.concurrency import Limiter
+from runnable.concurrency import ANY, Limiter
 from runnable.datastore.memory import MemoryRunLogStore
 from runnable.exceptions import EngineBusyError, ExecutionCancelledError
 from tests.support.gates import IN_MEMORY, Gate, container_with, pipeline_of, wait_until
@@ -199,7 +199,7 @@ def test_shutdown(cancel):
 
 
 def test_first_come_first_served():
-    turns = Limiter(1, "runs", "wait")
+    turns = Limiter({ANY: 1}, "runs", "wait")
     turns.acquire()
     places = [turns.acquire() for _ in range(3)]
     turns.give_up(places[1])
@@ -210,4 +210,4 @@ def test_first_come_first_served():
     turns.release()
     assert turns.acquire() is None
     with pytest.raises(ValueError, match="must be 1 or more"):
-        Limiter(0, "runs", "wait")
+        Limiter({ANY: 0}, "runs", "wait")

@@ -10,7 +10,7 @@ from dependency_injector import providers
 
 from containers import RunContainer
 from runnable import Map, Parallel, PythonTask
-from runnable.concurrency import Limiter, Runs
+from runnable.concurrency import ANY, ONE, Limiter, Runs
 
 
 class OneAtOnce(RunContainer):
@@ -94,10 +94,10 @@ def test_tasks_of_nested_runs_count(parallelism, in_memory, importable):
 
 
 def test_slots_are_back_when_nested_runs_have_ended():
-    limiter = Limiter(2, "steps", "wait")
+    limiter = Limiter({ANY: 2}, "tasks", "wait")
     assert limiter.acquire() is None  # of the step
-    nested = limiter.nested("step")
-    assert nested is limiter.nested("step")
+    nested = limiter.nested("step", ONE)
+    assert nested is limiter.nested("step", ONE)
     assert [nested.acquire(), nested.acquire()] == [None, None]
     third = nested.acquire()
     other = limiter.acquire()

@@ -207,7 +207,13 @@ def split(rows: list[int]) -> Split:
     return {"train": rows, "score": 0.5}
 
 
-@task(returns=["y"], retries=2, timeout_seconds=1.0, retry_delay=Backoff(initial=1.0))
+@task(
+    returns=["y"],
+    retries=2,
+    timeout_seconds=1.0,
+    retry_delay=Backoff(initial=1.0),
+    limits={"gpu": 1},
+)
 def later(x: int) -> int:
     """Stay a function."""
     return x + 1
@@ -215,6 +221,7 @@ def later(x: int) -> int:
 
 assert_type(split([1]), Split)
 assert_type(later(1), int)
+PythonTask(function=work, limits=["gpu", "api"])
 log = Pipeline(steps=[split, later, PythonTask(function=work, returns=["z"])]).execute(
     parameters={"rows": [1], "x": 1},
     config=Config("c.yaml", parameters_file="p.yaml"),

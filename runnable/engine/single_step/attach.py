@@ -32,7 +32,7 @@ from runnable.engine.opening import (
 from runnable.engine.process_identity import owner_of_step, this_process
 from runnable.engine.recorder import UnrecordedError, now
 from runnable.engine.replaced_files import close_dead_attempts
-from runnable.engine.run import step_limit, unwrapped
+from runnable.engine.run import unwrapped
 from runnable.engine.runtimes import Runtime
 from runnable.engine.single_step.address import (
     Address,
@@ -182,13 +182,13 @@ def _environment(
     shared: Shared,
     options: ExecutionOptions,
 ) -> RunEnvironment:
-    # The step runs here, whatever the executor does with those of a whole run.
+    # The step runs here, whatever the executor does with those of a whole run; who has
+    # launched it holds its slots.
     return build_environment(
         context,
         runtime,
         Recording(journal, state),
         options=options._replace(launcher=None, cluster=None),
-        step_limit=step_limit(shared, context),
         shared=shared,
         steps_apart=True,
     )

@@ -24,7 +24,8 @@ from runnable.engine.parameter_scope import Failure, ParameterScope
 from runnable.engine.recorder import UnrecordedError, now
 from runnable.engine.retry import is_worth_another_try, wait_before_retry
 from runnable.engine.secret_values import hidden_names, mask_own_errors, masked
-from runnable.engine.slots import with_slot
+from runnable.engine.slots import with_slots
+from runnable.engine.step_limits import slots_of
 from runnable.engine.steps.attempt import Attempt
 from runnable.engine.steps.caching import remember
 from runnable.engine.steps.files import close_attempt, keep_log
@@ -65,7 +66,7 @@ async def run_step(
             attempt.folder = env.run_folder.path()
         body = partial(run_executable, node, attempt, scope, env)
         # A place for each attempt: it is free while this step waits for the next one.
-        if env.step_limit is None:
+        if not env.limiters:
             await run_attempt(node, attempt, scope, env, body)
         else:
             action = partial(run_attempt, node, attempt, scope, env, body)
@@ -100,13 +101,14 @@ async def _limited(
     action: Callable[[], Awaitable[None]],
     attempt: Attempt | None = None,
 ) -> None:
-    """Run a step as soon as one more task may be active."""
-    if not isinstance(node, TaskNode) or env.step_limit is None:
+    """Run a step as soon as there are slots for one more task of its kind."""
+    if not isinstance(node, TaskNode) or not env.limiters:
         await action()
     else:
         abandoned = attempt.abandoned if attempt is not None else ()
         await env.flush()
-        await with_slot(env.step_limit, env.runtime, action, abandoned)
+        wants = slots_of(node.policy)
+        await with_slots(env.limiters, wants, env.runtime, action, abandoned)
 
 
 def _is_elsewhere(node: TaskNode, env: RunEnvironment) -> bool:

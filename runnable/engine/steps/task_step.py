@@ -61,6 +61,8 @@ async def _run_task(
         kind = type(task).__qualname__
         raise DefinitionError(f"step {node.name!r} runs a {kind}, not a BaseTaskType")
     step = await _step_scope(task, attempt, scope, env)
+    if node.policy.limits:
+        step = step._replace(limits=node.policy.limits)
     yielded = Yielded(attempt.path, env.masker, env.recorder.notify)
     offers = Offers(scope, env.loader, attempt.read)
     outer = enter_step(step)

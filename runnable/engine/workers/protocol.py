@@ -26,8 +26,6 @@ class Common(NamedTuple):
     container: type[object] | None
     """The class of the container that answers the run's markers, unless the default."""
     options: ExecutionOptions
-    has_limit: bool
-    """True if the run holds one slot of its step limit for this work."""
 
 
 class Assignment(NamedTuple):
@@ -51,6 +49,8 @@ class Chunk(NamedTuple):
     """Values that are masked already."""
     folder: str = ""
     """The working directory, if it is not that of the worker."""
+    slots: Mapping[str, int] = {}
+    """The slots that the run holds for it, by the names of limits."""
 
 
 class Beginning(NamedTuple):

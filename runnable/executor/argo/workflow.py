@@ -230,6 +230,13 @@ class _Workflow:
             self._composite(node, place, name, path)
             return
         task = node.task if isinstance(node, TaskNode) else None
+        if limits := node.limits():
+            logger.warning(
+                "step %r takes %s: Argo does not hold the limits of runnable; give "
+                "the workflow its own, such as a mutex or a semaphore",
+                path,
+                ", ".join(map(repr, limits)),
+            )
         override = node.overrides.get(NAME, "")
         template = self._containers.step(name, path, place, task, override)
         self._templates.append(template)

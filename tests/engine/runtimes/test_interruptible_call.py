@@ -104,7 +104,7 @@ def test_the_place_of_an_abandoned_task_is_free_when_it_has_ended(colour):
     step = PythonTask(name="s", function=holding, timeout_seconds=0.1)
     with pytest.raises(ExecutionFailedError):
         execute(step.as_pipeline(), colour, container=app)
-    limit = app.runs().step_limit
+    limit = app.runs().step_limits.limiters()[0]
     place = limit.acquire()
     assert place is not None, "it is still taken"
     holding.go_on.set()

@@ -1,0 +1,95 @@
+"""The limits of tasks: how many there are at once, in all and by name."""
+
+import os
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import cast
+from weakref import WeakValueDictionary
+
+from runnable.concurrency.limits import Limiter
+from runnable.concurrency.machine_limits import MachineLimiter
+from runnable.concurrency.queueing import ANY, Wants
+from runnable.scope.options import NO_LIMITS, NamedLimits
+
+_Key = tuple[frozenset[tuple[str, int]], str]
+
+
+def checked_limits(given: object) -> dict[str, int]:
+    """Return limits by name, if they are any.
+
+    Args:
+        given: What a user has written.
+
+    Raises:
+        ValueError: If they are not numbers from 1 by name.
+
+    Example:
+        >>> checked_limits({"gpu": 1})
+        {'gpu': 1}
+    """
+    if not isinstance(given, Mapping):
+        raise ValueError(f"limits are numbers by name, such as {{'gpu': 1}}: {given!r}")  # noqa: TRY004 - as of the others
+    limits = cast("Mapping[object, object]", given)
+    for name, number in limits.items():
+        if not isinstance(name, str) or not name:
+            raise ValueError(f"the name of a limit is text: {name!r}")
+        if not isinstance(number, int) or isinstance(number, bool) or number < 1:
+            raise ValueError(f"the limit {name!r} is a number from 1: {number!r}")
+    return cast("dict[str, int]", {**limits})
+
+
+class StepLimits:
+    """The limits of the tasks of a container.
+
+    Args:
+        max_steps: How many tasks are active at once; any number if None.
+        limits: How many slots there are for those that name what they take.
+        folder: Where processes share these.
+
+    Raises:
+        ValueError: If a limit is less than 1.
+        ConfigurationError: If the folder cannot be used.
+    """
+
+    def __init__(
+        self,
+        max_steps: int | None = None,
+        limits: Wants = NO_LIMITS.limits,
+        folder: str | os.PathLike[str] | None = None,
+    ) -> None:
+        self.named = checked_limits(limits)
+        in_all: Wants = {} if max_steps is None else {ANY: max_steps}
+        self._own: tuple[Limiter, ...] = ()
+        if self.named or in_all:
+            named = NamedLimits(self.named, "" if folder is None else str(folder))
+            self._own = (_limiter(in_all, named),)
+        self._lock = threading.Lock()
+        self._configured: WeakValueDictionary[_Key, Limiter] = WeakValueDictionary()
+
+    def limiters(self, configured: NamedLimits = NO_LIMITS) -> tuple[Limiter, ...]:
+        """Return where a task asks for its slots, one after the other.
+
+        Args:
+            configured: The limits of a configuration file; those of the container win.
+
+        Raises:
+            ConfigurationError: If the folder cannot be used.
+        """
+        limits, folder = configured
+        more = {name: it for name, it in limits.items() if name not in self.named}
+        if not more:
+            return self._own
+        key = frozenset(more.items()), folder
+        with self._lock:
+            limiter = self._configured.get(key)
+            if limiter is None:
+                limiter = _limiter({}, NamedLimits(more, folder))
+                self._configured[key] = limiter
+        return (*self._own, limiter)
+
+
+def _limiter(in_all: Wants, named: NamedLimits) -> Limiter:
+    limits, folder = named
+    of_machine = MachineLimiter(limits, Path(folder)) if folder and limits else None
+    return Limiter({**in_all, **limits}, "tasks", "wait", of_machine)
