@@ -23,8 +23,8 @@ from pydantic import BaseModel, JsonValue
 from containers.plugins import KINDS
 from containers.providers import ContextScoped
 from runnable import defaults
-from runnable.concurrency import checked_limits
 from runnable.errors import ConfigurationError, did_you_mean
+from runnable.graph import checked_limits
 from runnable.parameters.packing import unpacked_variables
 from runnable.parameters.sources import WrittenValues, read_parameters_file
 from runnable.parameters.values import json_or_text, shortened

@@ -4,7 +4,6 @@ from runnable.concurrency.active_runs import ActiveRun, Runs
 from runnable.concurrency.heartbeat import Heartbeats
 from runnable.concurrency.limits import ONE, Limiter
 from runnable.concurrency.machine_limits import MachineLimiter
-from runnable.concurrency.named_limits import checked_limits
 from runnable.concurrency.periodic import Periodic
 from runnable.concurrency.queueing import ANY, Wants
 from runnable.concurrency.signals import held_signals
@@ -22,6 +21,5 @@ __all__ = [
     "Threads",
     "Wants",
     "call_later",
-    "checked_limits",
     "held_signals",
 ]

@@ -2,41 +2,16 @@
 
 import os
 import threading
-from collections.abc import Mapping
 from pathlib import Path
-from typing import cast
 from weakref import WeakValueDictionary
 
 from runnable.concurrency.limits import Limiter
 from runnable.concurrency.machine_limits import MachineLimiter
 from runnable.concurrency.queueing import ANY, Wants
+from runnable.graph import checked_limits
 from runnable.scope.options import NO_LIMITS, NamedLimits
 
 _Key = tuple[frozenset[tuple[str, int]], str]
-
-
-def checked_limits(given: object) -> dict[str, int]:
-    """Return limits by name, if they are any.
-
-    Args:
-        given: What a user has written.
-
-    Raises:
-        ValueError: If they are not numbers from 1 by name.
-
-    Example:
-        >>> checked_limits({"gpu": 1})
-        {'gpu': 1}
-    """
-    if not isinstance(given, Mapping):
-        raise ValueError(f"limits are numbers by name, such as {{'gpu': 1}}: {given!r}")  # noqa: TRY004 - as of the others
-    limits = cast("Mapping[object, object]", given)
-    for name, number in limits.items():
-        if not isinstance(name, str) or not name:
-            raise ValueError(f"the name of a limit is text: {name!r}")
-        if not isinstance(number, int) or isinstance(number, bool) or number < 1:
-            raise ValueError(f"the limit {name!r} is a number from 1: {number!r}")
-    return cast("dict[str, int]", {**limits})
 
 
 class StepLimits:

@@ -24,6 +24,7 @@ from runnable.graph.dataflow import (
     uses,
 )
 from runnable.graph.diff import changes
+from runnable.graph.limits import checked_limits, most, taken
 from runnable.graph.nodes import (
     FAIL_NODE,
     NO_FILES,
@@ -46,7 +47,6 @@ from runnable.graph.nodes import (
     SuccessNode,
     TaskNode,
     Workspace,
-    most,
 )
 from runnable.graph.parts import (
     WHOLE,
@@ -106,6 +106,7 @@ __all__ = [
     "Workspace",
     "changes",
     "check_graph",
+    "checked_limits",
     "execution_log_name",
     "find_problems",
     "join",
@@ -119,6 +120,7 @@ __all__ = [
     "shortened_name",
     "step_alone",
     "surroundings",
+    "taken",
     "tasks_of",
     "unprovided_parameters",
     "uses",

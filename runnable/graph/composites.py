@@ -7,7 +7,8 @@ from typing import ClassVar, Literal, NamedTuple
 from pydantic import JsonValue
 
 from runnable.defaults import LOOP_PLACEHOLDER, MAP_PLACEHOLDER
-from runnable.graph.nodes import Graph, Node, StepNode, TaskNode, Workspace, most
+from runnable.graph.limits import most
+from runnable.graph.nodes import Graph, Node, StepNode, TaskNode, Workspace
 from runnable.graph.paths import BranchNames
 
 Parallelism = Literal["thread", "process", "none"]

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,6 +11,7 @@ from typing import Annotated, ClassVar, Literal, NamedTuple, Protocol
 from pydantic import Field, JsonValue
 
 from runnable.graph.errors import NodeNotFoundError
+from runnable.graph.limits import most
 from runnable.graph.shared_json import SharedJson
 
 SUCCESS_NODE = "success"
@@ -295,16 +296,3 @@ class Graph:
         """SHA-1 over the canonical JSON of `described`, 40 hexadecimal digits."""
         text = json.dumps(self.described, sort_keys=True)
         return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
-
-
-def most(numbers: Iterable[Mapping[str, int]]) -> dict[str, int]:
-    """Return the largest of some numbers, by name.
-
-    Example:
-        >>> most([{"gpu": 1}, {"gpu": 2, "api": 1}])
-        {'gpu': 2, 'api': 1}
-    """
-    largest: dict[str, int] = {}
-    for it in numbers:
-        largest |= {name: max(it[name], largest.get(name, 0)) for name in it}
-    return largest

@@ -1,14 +1,14 @@
 """The settings of each kind of task, for steps and jobs alike."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
+    PlainValidator,
     PositiveInt,
     field_validator,
 )
@@ -21,6 +21,7 @@ from runnable.graph import (
     Interrupt,
     Policy,
     Workspace,
+    taken,
 )
 from runnable.sdk.definition import Definition
 from runnable.tasks import (
@@ -57,15 +58,6 @@ class Catalog(BaseModel):
         return CatalogSettings(tuple(self.get), tuple(self.put), self.store_copy)
 
 
-def _as_limits(given: object) -> object:
-    """Turn names of limits into numbers by name: one of each."""
-    if isinstance(given, str):
-        return {given: 1}
-    if isinstance(given, Sequence):
-        return dict.fromkeys(cast("Sequence[str]", given), 1)
-    return given
-
-
 class TaskSettings(Definition):
     """The settings that every task has, as a step and as a job."""
 
@@ -96,7 +88,9 @@ class TaskSettings(Definition):
     """Reuse earlier results if the task would do the same again: the source of
     its function, what it is given and the files that it gets are the same. A function
     gets the same arguments as the task's, and makes the key from them."""
-    limits: Annotated[Mapping[str, PositiveInt], BeforeValidator(_as_limits)] = {}
+    limits: Annotated[
+        Mapping[str, PositiveInt] | Sequence[str] | str, PlainValidator(taken)
+    ] = {}
     """What the task takes that is scarce, and how much of it, while it is tried:
     `["gpu"]`, or `{"gpu": 2}`. The container or the configuration says how much there
     is; tasks wait, first come first served."""
@@ -120,7 +114,7 @@ class TaskSettings(Definition):
             workspace=self.workspace,
             cache=self.cache,
             interrupt=self.interrupt,
-            limits=tuple(sorted(self.limits.items())),
+            limits=tuple(sorted(taken(self.limits).items())),
         )
 
     def make_task(self) -> BaseTaskType:

@@ -278,7 +278,7 @@ def test_limits_that_are_none(limits, problem):
 
 
 def test_wrong_settings_of_a_task():
-    for wrong in ({"gpu": 0}, {"gpu": "x"}, 3):
+    for wrong in ({"gpu": 0}, {"gpu": "x"}, 3, [3], [["gpu"]], ""):
         with pytest.raises(Exception, match="limits"):
             PythonTask(function=alone, limits=wrong)
 
