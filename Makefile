@@ -12,7 +12,7 @@ FAST := $(addprefix tests/,concurrency containers context events graph journal p
 MEASURED := $(addprefix tests/,containers context contracts datastore engine graph journal \
 	parameters sdk)
 
-.PHONY: help demo test test-fast coverage check lint types layers docs dist vendor pictures attack bench clean
+.PHONY: help demo test test-fast coverage check lint types layers versions newest docs dist vendor pictures attack bench clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -37,7 +37,7 @@ test-fast: $(READY) ## Run the tests that need no server, in less than a minute
 coverage: $(READY) ## Run the tests of the core; fail if they leave too much of it out
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(MEASURED) --cov
 
-check: lint types layers docs test ## Everything that CI checks
+check: lint types layers docs test newest ## Everything that CI checks
 
 lint: $(READY) ## Format and lint
 	$(BIN)/ruff format --check .
@@ -49,6 +49,12 @@ types: $(READY) ## Type checks
 
 layers: $(READY) ## Contracts between the layers
 	$(BIN)/lint-imports --no-logo
+
+versions: ## The quick tests and the wheel, with each version of Python that is here
+	.ci/versions $(FAST)
+
+newest: ## The same with one of them
+	VERSIONS=3.13 .ci/versions $(FAST)
 
 docs: $(READY) ## Build the documentation; a warning is an error
 	$(BIN)/python -m sphinx -n -W --keep-going -q -b html docs docs/_build/html
