@@ -19,8 +19,7 @@ help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 12
 
 $(READY): pyproject.toml .ci/constraints.txt
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint .ci/constraints.txt --editable '.[dev]'
+	.ci/environment $(PYTHON) $(VENV) --constraint .ci/constraints.txt --editable '.[dev]'
 	touch $(READY)
 
 demo: $(READY) ## Run the main job: a tracked pipeline on real clinical data

@@ -2,27 +2,32 @@
 
 Theory of operation. A caller asks a `Limiter` for slots, and gets all of them at once,
 or gets a future to wait for, or is refused. Who waits is admitted first come, first
-served: nobody gets a slot of a name that somebody before is waiting for, and those who
-want other names go ahead. Since all slots of a limiter are granted at once, two callers
-never wait for each other.
+served, by name: see `queueing`. Since all slots of a limiter are granted at once, two
+callers never wait for each other.
 
 Tasks of runs that are nested in a step share the slots of that step, so no run waits
 for itself; more of them take slots that are free.
 """
 
+import itertools
 import threading
 from collections import Counter
 from collections.abc import MutableMapping
 from concurrent.futures import Future
+from operator import itemgetter
 from typing import Literal, get_args
 from weakref import WeakValueDictionary
 
 from runnable.concurrency.errors import EngineBusyError
 from runnable.concurrency.machine_limits import MachineLimiter
-from runnable.concurrency.queueing import ANY, Wants, grant
+from runnable.concurrency.queueing import ANY, Wants, next_admitted
 
 WhenBusy = Literal["wait", "refuse"]
 ONE: Wants = {ANY: 1}
+_Kind = tuple[tuple[str, int], ...]
+"""What somebody wants."""
+_Caller = tuple[Future[None] | None, Wants]
+"""Who wants slots; None for who does not wait yet."""
 
 
 class Limiter:
@@ -65,9 +70,10 @@ class Limiter:
         # Reentrant: a finalizer run by the garbage collector may call release().
         self._lock = threading.RLock()
         self._inside: Counter[str] = Counter()
-        self._waiting: dict[Future[None], Wants] = {}
-        self._wanted: Counter[str] = Counter()
-        """How many callers wait for each name."""
+        self._waiting: dict[_Kind, dict[Future[None], int]] = {}
+        """Who waits and when they came, by what they want: who is not the first of
+        those who want the same is not the next one either."""
+        self._numbers = itertools.count()
         self._nested: WeakValueDictionary[object, NestedLimiter] | None = None
 
     @property
@@ -98,20 +104,33 @@ class Limiter:
     def acquire_free(self, wants: Wants = ONE) -> bool:
         """Take slots if they are free and nobody waits for them; never wait."""
         with self._lock:
-            is_wanted = any(self._wanted[name] for name in wants)
-            return not is_wanted and self._admit(wants)
+            mine = (None, wants)
+            found = self._next(*self._first_of_each(), mine)
+            return found is mine and self._admit(wants)
+
+    def _next(self, *waiting: _Caller) -> _Caller | None:
+        callers = [(caller, caller[1]) for caller in waiting]
+        return next_admitted(callers, lambda _, wants: self._fits(wants))
 
     def lend(self, wants: Wants) -> bool:
         """Take slots that are free, unless other processes have to be asked as well."""
-        if self.of_machine is not None and self.of_machine.part_of(wants):
-            return False
-        return self.acquire_free(wants)
+        return self._lends(wants) and self.acquire_free(wants)
+
+    def could_lend(self, wants: Wants) -> bool:
+        """Return whether there are so many free slots, at this moment."""
+        with self._lock:
+            return self._lends(wants) and self._fits(wants)
+
+    def _lends(self, wants: Wants) -> bool:
+        return self.of_machine is None or not self.of_machine.part_of(wants)
+
+    def _fits(self, wants: Wants) -> bool:
+        inside, limits = self._inside, self.limits
+        return all(inside[name] + it <= limits[name] for name, it in wants.items())
 
     def _admit(self, wants: Wants) -> bool:
-        inside, limits = self._inside, self.limits
-        if any(inside[name] + count > limits[name] for name, count in wants.items()):
-            return False
-        inside.update(wants)
+        """Take slots that fit."""
+        self._inside.update(wants)
         return True
 
     def _leave(self, wants: Wants) -> None:
@@ -138,8 +157,8 @@ class Limiter:
             if self.acquire_free(wants):
                 return None
             if self._when_busy == "wait":
-                self._waiting[slot] = wants
-                self._wanted.update(wants.keys())
+                same = self._waiting.setdefault(_kind(wants), {})
+                same[slot] = next(self._numbers)
                 return slot
         raise EngineBusyError(self._what, self.limit or 0)
 
@@ -147,23 +166,43 @@ class Limiter:
         """Give back slots; the callers that have waited longest get them."""
         with self._lock:
             self._leave(wants)
-            granted = self._grant(wants)
+            granted = self._grant()
             self._settle()
         for slot in granted:
             slot.set_result(None)
 
-    def _grant(self, freed: Wants) -> list[Future[None]]:
+    def _first_of_each(self) -> list[_Caller]:
+        """Return who came first of those who want the same, in their order."""
         if not self._waiting:
             return []
-        admitted = grant(
-            self._waiting.items(), lambda _, wants: self._admit(wants), freed
-        )
-        for slot in admitted:
-            self._forget(slot)
-        return admitted
+        first = [
+            (number, slot, dict(kind))
+            for kind, same in self._waiting.items()
+            for slot, number in itertools.islice(same.items(), 1)
+        ]
+        first.sort(key=itemgetter(0))
+        return [(slot, wants) for _, slot, wants in first]
 
-    def _forget(self, slot: Future[None]) -> None:
-        self._wanted.subtract(self._waiting.pop(slot).keys())
+    def _grant(self) -> list[Future[None]]:
+        granted: list[Future[None]] = []
+        while self._waiting:
+            found = self._next(*self._first_of_each())
+            if found is None or not self._admit(found[1]):
+                break
+            slot, wants = found
+            assert slot is not None  # noqa: S101 - all of these wait
+            self._forget(slot, wants)
+            granted.append(slot)
+        return granted
+
+    def _forget(self, slot: Future[None], wants: Wants) -> bool:
+        """Let somebody wait no more; return whether they did."""
+        kind = _kind(wants)
+        same = self._waiting.get(kind, {})
+        waited = same.pop(slot, None) is not None
+        if waited and not same:
+            del self._waiting[kind]
+        return waited
 
     def give_up(self, slot: Future[None], wants: Wants = ONE) -> None:
         """Stop waiting; slots that were just granted are released.
@@ -172,16 +211,17 @@ class Limiter:
             slot: The future that `acquire` returned.
             wants: What was asked for.
         """
-        granted: list[Future[None]] = []
         with self._lock:
-            waits = slot in self._waiting
-            if waits:
-                self._forget(slot)
-                granted = self._grant(wants)  # to whom it was in the way
+            waited = self._forget(slot, wants)
+            granted = self._grant() if waited else []  # those whom it was in the way of
         for it in granted:
             it.set_result(None)
-        if not waits:
+        if not waited:
             self.release(wants)
+
+
+def _kind(wants: Wants) -> _Kind:
+    return tuple(sorted(wants.items()))
 
 
 class NestedLimiter(Limiter):
@@ -198,14 +238,20 @@ class NestedLimiter(Limiter):
         self._more: Counter[str] = Counter()
         """The slots that were taken beside those of the step."""
 
+    def _missing(self, wants: Wants) -> Counter[str]:
+        """Return the slots that would have to be taken beside those that are here."""
+        return self._inside + Counter(wants) - Counter(self.limits) - self._more
+
+    def _fits(self, wants: Wants) -> bool:
+        missing = self._missing(wants)
+        return not missing or self._outer.could_lend(missing)
+
     def _admit(self, wants: Wants) -> bool:
-        inside = self._inside + Counter(wants)
-        missing = inside - Counter(self.limits) - self._more
+        missing = self._missing(wants)
         if missing and not self._outer.lend(missing):
             return False
         self._more += missing
-        self._inside = inside
-        return True
+        return super()._admit(wants)
 
     def _settle(self) -> None:
         surplus = self._more - (self._inside - Counter(self.limits))

@@ -20,7 +20,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import IO, TypedDict, cast
 
-from runnable.concurrency.queueing import Wants, grant
+from runnable.concurrency.queueing import Wants, next_admitted
 from runnable.errors import ConfigurationError
 
 if sys.platform == "win32":
@@ -242,16 +242,19 @@ def _grant(entries: list[_Entry]) -> None:
     inside: Counter[str] = Counter()
     for entry in entries:
         if entry["holds"]:
-            inside.update(entry["wants"])
+            inside.update(found["wants"])
 
-    def admit(entry: _Entry, wants: Wants) -> bool:
-        if any(inside[it] + wants[it] > entry["limits"][it] for it in wants):
-            return False
-        inside.update(wants)
-        entry["holds"] = True
-        return True
+    def fits(entry: _Entry, wants: Wants) -> bool:
+        limits = entry["limits"]
+        return all(inside[name] + it <= limits[name] for name, it in wants.items())
 
-    grant([(it, it["wants"]) for it in entries if not it["holds"]], admit)
+    while True:
+        waiting = [(it, it["wants"]) for it in entries if not it["holds"]]
+        found = next_admitted(waiting, fits)
+        if found is None:
+            return
+        inside.update(found["wants"])
+        found["holds"] = True
 
 
 def _parsed(text: str, file: Path) -> list[_Entry]:

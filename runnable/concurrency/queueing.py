@@ -10,39 +10,36 @@ ANY = ""
 K = TypeVar("K")
 
 
-def grant(
-    waiting: Iterable[tuple[K, Wants]],
-    admit: Callable[[K, Wants], bool],
-    freed: Iterable[str] | None = None,
-) -> list[K]:
-    """Admit whom there is room for, in the order in which they came.
+def next_admitted(
+    waiting: Iterable[tuple[K, Wants]], fits: Callable[[K, Wants], bool]
+) -> K | None:
+    """Return who is admitted next.
+
+    Nobody is overtaken by name: what somebody waits for, nobody behind gets. A slot
+    that everything counts towards is kept for somebody only if nothing else is missing.
 
     Args:
-        waiting: Who waits, and for what.
-        admit: Takes the slots, or returns False if there is no room.
-        freed: The names of slots that were released: nobody else can be admitted now.
+        waiting: Who waits, and for what, in the order in which they came.
+        fits: Returns True if there are so many slots for one of them.
 
     Returns:
-        Those who were admitted.
+        The first for whom there is room; None if there is none.
 
     Example:
-        >>> free = {"gpu": 1, "api": 1}
-        >>> def admit(who, wants):
-        ...     fits = all(free[name] >= count for name, count in wants.items())
-        ...     free.update((name, free[name] - wants[name]) for name in wants if fits)
-        ...     return fits
-        >>> a, b, c = ("a", {"gpu": 2}), ("b", {"gpu": 1}), ("c", {"api": 1})
-        >>> grant([a, b, c], admit)
-        ['c']
+        >>> free = {ANY: 1, "gpu": 0}
+        >>> def fits(_, wants):
+        ...     return all(free[name] >= count for name, count in wants.items())
+        >>> next_admitted([("train", {ANY: 1, "gpu": 1}), ("load", {ANY: 1})], fits)
+        'load'
+        >>> free = {ANY: 0, "gpu": 1}
+        >>> next_admitted([("train", {ANY: 1, "gpu": 1}), ("eval", {"gpu": 1})], fits)
     """
-    admitted: list[K] = []
-    blocked: set[str] = set()
-    left = None if freed is None else set(freed)
+    kept: set[str] = set()
     for key, wants in waiting:
-        if blocked.isdisjoint(wants) and admit(key, wants):
-            admitted.append(key)
-            continue
-        blocked.update(wants)
-        if left is not None and left <= blocked:
-            break
-    return admitted
+        if kept.isdisjoint(wants) and fits(key, wants):
+            return key
+        named = {name: it for name, it in wants.items() if name != ANY}
+        if ANY in wants and kept.isdisjoint(named) and fits(key, named):
+            kept.add(ANY)
+        kept.update(named)
+    return None

@@ -152,11 +152,13 @@ def test_runs_on_an_event_loop_share_them(in_memory):
 def test_tasks_that_wait_are_in_nobody_s_way(in_memory):
     """Who waits for the GPU takes none of the places of other tasks."""
     release, others = threading.Event(), threading.Semaphore(0)
+    begun = threading.Event()
 
     class App(RunContainer):
         runs = providers.ThreadSafeSingleton(Runs, max_steps=2, limits={"gpu": 1})
 
     def train():
+        begun.set()
         assert release.wait(60)
 
     def prepare():
@@ -174,6 +176,10 @@ def test_tasks_that_wait_are_in_nobody_s_way(in_memory):
     )
     training.start()
     try:
+        assert begun.wait(60)
+        (limiter,) = app.runs().step_limits.limiters()
+        while not limiter._waiting:  # nothing else tells that somebody waits
+            time.sleep(0.01)
         for _ in range(3):
             pipeline = PythonTask(function=prepare).as_pipeline()
             pipeline.execute(services=in_memory, container=app)
