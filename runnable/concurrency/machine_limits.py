@@ -242,7 +242,7 @@ def _grant(entries: list[_Entry]) -> None:
     inside: Counter[str] = Counter()
     for entry in entries:
         if entry["holds"]:
-            inside.update(found["wants"])
+            inside.update(entry["wants"])
 
     def fits(entry: _Entry, wants: Wants) -> bool:
         limits = entry["limits"]
