@@ -12,7 +12,7 @@ FAST := $(addprefix tests/,concurrency containers context events graph journal p
 MEASURED := $(addprefix tests/,containers context contracts datastore engine graph journal \
 	parameters sdk)
 
-.PHONY: help demo test test-fast coverage check lint types layers versions newest docs dist vendor pictures attack bench clean
+.PHONY: help demo test test-fast coverage check lint types layers versions newest peers docs dist vendor pictures attack bench clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -36,7 +36,7 @@ test-fast: $(READY) ## Run the tests that need no server, in less than a minute
 coverage: $(READY) ## Run the tests of the core; fail if they leave too much of it out
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(MEASURED) --cov
 
-check: lint types layers docs test newest ## Everything that CI checks
+check: lint types layers docs peers test newest ## Everything that CI checks
 
 lint: $(READY) ## Format and lint
 	$(BIN)/ruff format --check .
@@ -51,6 +51,9 @@ layers: $(READY) ## Contracts between the layers
 
 versions: ## The quick tests and the wheel, with each version of Python that is here
 	.ci/versions $(FAST)
+
+peers: ## Environments for the libraries that the documentation compares with
+	.ci/peers
 
 newest: ## The same with one of them
 	VERSIONS=3.13 .ci/versions $(FAST)
