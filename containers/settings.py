@@ -46,6 +46,7 @@ logger = logging.getLogger(__name__)
 _PREFIX = "RUNNABLE_"
 _IS_OWN = re.compile(f"{_PREFIX}|{defaults.MUST_BE_NEW}$".encode()).match
 _HOOK_KEYS = ("on_run_end", *defaults.HOOK_KEYS)
+_LIMIT_KEYS = ("limits", "limits_folder")
 _DEFAULTS: dict[str, dict[str, str]] = {
     "pipeline_executor": {"type": "local"},
     "job_executor": {"type": "local"},
@@ -297,7 +298,7 @@ def _from_file(configuration_file: str, named: Mapping[str, str]) -> _FromFile:
 def _limits(content: dict[Any, Any], place_of: Callable[[Any], str]) -> NamedLimits:
     """Take the limits out of a configuration file."""
     limits, folder = NO_LIMITS
-    for key in [it for it in content if kind_of(it) in {"limits", "limits_folder"}]:
+    for key in [it for it in content if kind_of(it) in _LIMIT_KEYS]:
         value = content.pop(key)
         try:
             if kind_of(key) == "limits":
@@ -376,7 +377,8 @@ def _check_kinds(
             )
             raise ConfigurationError(problem, place)
         if kind not in KINDS:
-            problem = f"unknown key {str(key)!r}. {did_you_mean(kind, KINDS)}"
+            known = [*KINDS, *_HOOK_KEYS, *_LIMIT_KEYS]
+            problem = f"unknown key {str(key)!r}. {did_you_mean(kind, known)}"
             raise ConfigurationError(problem, place)
         if isinstance(value, str | type | None):
             problem = (

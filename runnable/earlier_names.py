@@ -7,7 +7,7 @@ a warning that says what to import instead.
 import importlib
 import warnings
 
-_MOVED = {
+MOVED = {
     "runnable.telemetry": {
         "OTEL_AVAILABLE": "runnable:OTEL_AVAILABLE",
         "get_stream_queue": "runnable:get_stream_queue",
@@ -38,6 +38,20 @@ _MOVED = {
         "BaseTraversal": "runnable.sdk:Step",
     },
 }
+"""Where the names of a module are now."""
+
+GONE = {
+    "extensions": "ports are in `runnable`; see how-to/plugins",
+    "runnable.nodes": "`runnable.graph` describes steps, the engine runs them",
+    "runnable.gantt": "use `runnable timeline`, or `runnable.report`",
+    "runnable.entrypoints": "use `load_pipeline(file).execute(...)`, or the commands",
+    "runnable.utils": "helpers without a promise; use the standard library",
+    "runnable.graph.create_graph": "use `load_pipeline(file).return_dag()`",
+    "runnable.graph.search_node_by_internal_name": "use `runnable.graph.node_at`",
+    "runnable.graph.search_branch_by_internal_name": "use `runnable.graph.node_at`",
+    "runnable.tasks.create_task": "a plugin adds a kind of task; see how-to/plugins",
+}
+"""What has no other place, and what to use instead."""
 
 
 def earlier_name(module: str, name: str) -> object:
@@ -59,7 +73,7 @@ def earlier_name(module: str, name: str) -> object:
         >>> print(seen[0].message)
         runnable.pickler.NativePickler is now runnable.pickler.native.NativePickler
     """
-    home = _MOVED.get(module, {}).get(name)
+    home = MOVED.get(module, {}).get(name)
     if home is None:
         raise AttributeError(f"module {module!r} has no attribute {name!r}")
     where, _, now = home.partition(":")

@@ -30,6 +30,7 @@ COMMANDS = {
         "inspect:config_app",
         "Show the effective settings and their sources.",
     ),
+    "migrate": ("inspect:migrate", "Find what has to change in a project of 0.50."),
     "plugins": ("inspect:plugins", "List installed services, tasks and steps."),
     "schema": ("inspect:schema", "Print the JSON schema of pipeline files."),
     # For orchestrators that run steps in processes of their own.

@@ -1,11 +1,12 @@
-"""Commands that show what there is: `config show`, `plugins` and `schema`."""
+"""Commands that look: `config show`, `plugins`, `schema` and `migrate`."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from runnable.cli.arguments import AsJson, Config, Parameters, Verbose, commands
-from runnable.cli.outcome import told_to_the_shell
+from runnable.cli.outcome import Exit, FailedError, told_to_the_shell
 from runnable.cli.tables import table
 
 if TYPE_CHECKING:
@@ -75,3 +76,30 @@ def schema(
         from runnable.sdk.yaml_schema import pipeline_schema
 
         answer.give(event_schema() if events else pipeline_schema())
+
+
+def migrate(
+    folder: Annotated[
+        str, typer.Argument(help="Its Python, YAML and requirements files are read.")
+    ],
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """Find what has to change in a project that was written for version 0.50.
+
+    Python files are read, not run. The functions of YAML pipelines are imported: call
+    it where you execute them.
+    """
+    with told_to_the_shell(as_json=as_json, verbose=verbose) as answer:
+        from runnable.sdk.migration import migration_findings
+
+        place = Path(folder)
+        if not place.is_dir():
+            raise FailedError(f"{folder!r} is no folder")
+        found = [*migration_findings(place)]
+        answer.give([{"place": it.place, "text": it.text} for it in found])
+        for it in found:
+            answer.say(str(it))
+        if found:
+            raise FailedError(f"{len(found)} to change", Exit.FAILED)
+        answer.say("Nothing has to change.")

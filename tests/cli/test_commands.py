@@ -239,6 +239,20 @@ def test_secrets_of_services_are_masked():
     assert "***" in finished.stdout
 
 
+def test_a_project_of_0_50_is_looked_at(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "flow.py").write_text("import runnable.nodes\n")
+    done = runnable("migrate", ".")
+    assert done.returncode == 1
+    assert done.stdout.startswith("flow.py:1: runnable.nodes is gone")
+    assert done.stderr == "runnable: 1 to change\n"
+    (tmp_path / "flow.py").write_text("import runnable\n")
+    assert runnable("migrate", ".").stdout == "Nothing has to change.\n"
+    refused = runnable("migrate", "nowhere")
+    assert refused.returncode == 2
+    assert "is no folder" in refused.stderr
+
+
 def test_installed_plugins_are_listed():
     listed = json.loads(runnable("plugins", "--json").stdout)
     known = {(it["kind"], it["name"]) for it in listed}
