@@ -2,9 +2,16 @@
 
 # Now, as a program would: autodoc imports with `TYPE_CHECKING` set, which what
 # dependency-injector looks for, such as FastAPI, does not survive.
+import sys
+from pathlib import Path
+
 import pydantic
 
 import runnable
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+import generated  # noqa: E402 - of this folder
 
 project = "runnable"
 author = "the authors of runnable"
@@ -38,3 +45,4 @@ def _build_models(kind: type[pydantic.BaseModel]) -> None:
 for name in runnable.__all__:
     getattr(runnable, name)
 _build_models(pydantic.BaseModel)
+generated.write(HERE / "reference" / "generated")

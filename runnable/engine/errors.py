@@ -8,6 +8,17 @@ class ExecutionFailedError(RunError):
     """A run ended in failure.
 
     The exception of the step that failed, if there was one, is the `__cause__`.
+
+    Example:
+        >>> from runnable import PythonTask
+        >>> in_memory = {"run_log_store": {"type": "memory"},
+        ...              "catalog": {"type": "do-nothing"}}
+        >>> step = PythonTask(name="divide", function=lambda: 1 / 0)
+        >>> try:
+        ...     step.as_pipeline().execute(run_id="r1", services=in_memory)
+        ... except ExecutionFailedError as error:
+        ...     print(error.run_id, type(error.__cause__).__name__)
+        r1 ZeroDivisionError
     """
 
     def __init__(

@@ -109,7 +109,14 @@ NO_FILES = CatalogSettings()
 
 
 class Backoff(NamedTuple):
-    """How long to wait before a step is tried again, in seconds."""
+    """How long to wait before a step is tried again, in seconds.
+
+    Example:
+        >>> from runnable import PythonTask
+        >>> often = Backoff(initial=0.5, factor=2, maximum=60, jitter=0.1)
+        >>> PythonTask(function=print, retries=5, retry_delay=often).retries
+        5
+    """
 
     initial: Annotated[float, Field(ge=0)] = 0.0
     """Before the second try."""

@@ -78,6 +78,7 @@ class _Named(CompositeStep):
     """A step whose branches have names."""
 
     branches: Mapping[str, Branch]
+    """Pipelines by name; the names are parts of paths in the run log."""
 
     @field_validator("branches")
     @classmethod
@@ -209,6 +210,7 @@ class Map(_Overlapping):
     """
 
     branch: Branch
+    """The pipeline that is run each time."""
     iterate_on: str
     """The parameter that is the list; its items are any JSON values."""
     iterate_as: str
@@ -264,7 +266,9 @@ class Loop(CompositeStep):
     """
 
     branch: Branch
+    """The pipeline that is run each time."""
     max_iterations: int = Field(ge=1)
+    """It ends after so many in any case."""
     break_on: str
     """The parameter that ends the loop after the iteration in which it is True."""
     index_as: str

@@ -420,6 +420,14 @@ class AsyncPipeline(Pipeline):
 
     Kept as a name for pipelines that are run with `execute_streaming` or
     `execute_async`.
+
+    Example:
+        >>> from runnable import AsyncPythonTask
+        >>> async def answer():
+        ...     return 42
+        >>> step = AsyncPythonTask(function=answer, returns=["x"])
+        >>> AsyncPipeline(steps=[step]).return_dag().start_at
+        'answer'
     """
 
 

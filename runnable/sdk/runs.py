@@ -196,6 +196,18 @@ def delete_runs(
         RunUnderWayError: If a run of a given id is active.
         RunsNotDeletedError: If some could not be deleted; all others are.
         ConfigurationError: If the configuration is wrong.
+
+    Example:
+        >>> from runnable import PythonTask
+        >>> getfixture("monkeypatch").chdir(getfixture("tmp_path"))
+        >>> pipeline = PythonTask(name="s", function=print).as_pipeline()
+        >>> for number in range(3):
+        ...     _ = pipeline.execute(run_id=f"run {number}")
+        <BLANKLINE>
+        <BLANKLINE>
+        <BLANKLINE>
+        >>> sorted(delete_runs(keep=1))
+        ['run 0', 'run 1']
     """
     if isinstance(run_ids, str):
         run_ids = [run_ids]

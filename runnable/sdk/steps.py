@@ -37,6 +37,7 @@ class Stub(Step):
     model_config = ConfigDict(extra="ignore")
 
     catalog: Catalog | None = None
+    """The files that it gets and puts, as a task would."""
 
     def make_node(self, next_node: str, on_failure: str) -> StepNode:
         """Make the node that stands for this step in a graph."""
@@ -265,7 +266,14 @@ class NotebookTask(NotebookSettings, TaskStep):
 
 
 class Success(BaseModel):
-    """Describes the node at which a pipeline succeeds; every pipeline has one."""
+    """Describes the node at which a pipeline succeeds; every pipeline has one.
+
+    Pipelines of 0.50 may name it; in others it is added.
+
+    Example:
+        >>> Success().name
+        'success'
+    """
 
     model_config = ConfigDict(extra="forbid", defer_build=True)
 
@@ -273,7 +281,14 @@ class Success(BaseModel):
 
 
 class Fail(BaseModel):
-    """Describes the node at which a pipeline fails; every pipeline has one."""
+    """Describes the node at which a pipeline fails; every pipeline has one.
+
+    Pipelines of 0.50 may name it; in others it is added.
+
+    Example:
+        >>> Fail().name
+        'fail'
+    """
 
     model_config = ConfigDict(extra="forbid", defer_build=True)
 

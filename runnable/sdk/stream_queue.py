@@ -51,7 +51,16 @@ def set_stream_queue(queue: EventQueue | None) -> None:
 
 
 def get_stream_queue() -> EventQueue | None:
-    """Return the queue that `set_stream_queue` has set in this context, if any."""
+    """Return the queue that `set_stream_queue` has set in this context, if any.
+
+    Example:
+        >>> import queue
+        >>> events = queue.Queue()
+        >>> set_stream_queue(events)
+        >>> get_stream_queue() is events
+        True
+        >>> set_stream_queue(None)
+    """
     return current_scope().stream_queue
 
 

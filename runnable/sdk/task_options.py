@@ -64,6 +64,7 @@ class TaskSettings(Definition):
     model_config = ConfigDict(arbitrary_types_allowed=True, defer_build=True)
 
     catalog: Catalog | None = None
+    """The files that it gets before it runs, and puts afterwards."""
     returns: Annotated[Sequence[str | TaskReturns], AfterValidator(as_returns)] = []
     """Names of what the task returns, or `json`, `pickled` and `metric` of them."""
     secrets: list[str] = []
@@ -162,6 +163,7 @@ class AsyncPythonSettings(PythonSettings):
     """Calls a coroutine function, or a generator."""
 
     stream_end_type: str = "done"
+    """The `type` of the event that has what a generator returns."""
 
     def make_task(self) -> BaseTaskType:
         """Make the task that calls the function."""

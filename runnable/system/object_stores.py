@@ -186,8 +186,11 @@ class S3Place(BaseModel):
     endpoint_url: Endpoint = None
     """Another server than Amazon's, such as `http://localhost:9002`."""
     region: str = "us-east-1"
+    """Where the bucket is."""
     aws_access_key_id: SecretStr | None = None
+    """Of the credentials; those of the environment or of the machine if None."""
     aws_secret_access_key: SecretStr | None = None
+    """The secret of that key."""
 
     _bucket: Objects | None = PrivateAttr(default=None)
 

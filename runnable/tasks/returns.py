@@ -17,6 +17,7 @@ class TaskReturns(BaseModel):
 
     name: str
     kind: Kind = "json"
+    """Whether it is JSON, a metric, or an object that is pickled."""
 
 
 def json(name: str) -> TaskReturns:

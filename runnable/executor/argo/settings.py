@@ -200,9 +200,11 @@ class ArgoSettings(Strict):
     defaults: StepSettings
     """The settings of all pods."""
     argo_workflow: WorkflowSettings
+    """The workflow itself: its name, service account, time limits."""
     pvc_for_runnable: str = ""
     """The claim that every pod has mounted at `/tmp`, where the stores are."""
     custom_volumes: list[CustomVolume] = []
+    """Volumes of the cluster that every pod has mounted."""
     expose_parameters_as_inputs: bool = True
     """Whether parameters that are texts, numbers, booleans or null are arguments of the
     workflow."""
@@ -217,8 +219,11 @@ class ArgoSettings(Strict):
     )
     """The Secret whose keys are the secrets that tasks declare; pods refer to it."""
     output_file: str = Field(default="argo-pipeline.yaml", min_length=1)
+    """Where the workflow is written."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
+    """What the pods log."""
     cron_schedule: Schedule | None = None
+    """When it is started; a CronWorkflow is written then."""
     mock: bool = False
     """Accepted, as in version 0.50, and not used."""
 

@@ -34,11 +34,14 @@ class KubernetesExecutor(LocalOptions, PodSettings, BasePipelineExecutor):
 
     service_name: str = "kubernetes"
     namespace: str = "default"
+    """Of the Jobs."""
     config_path: str = ""
     """The configuration of `kubectl`; that of the pod this process is in, or the usual
     one, if empty."""
     stores_on_host: bool = False
+    """Whether pods mount the stores from their node, which then is this machine."""
     stores_claim: str = ""
+    """The claim that has the folders `run_logs` and `catalog`."""
     auto_remove: bool = True
     """Whether a Job is deleted when it has ended."""
 

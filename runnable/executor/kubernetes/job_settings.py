@@ -147,10 +147,12 @@ class JobSettings(Strict):
     """The settings of the executors."""
 
     job_spec: JobSpec
+    """The Job, as Kubernetes describes it."""
     config_path: str = ""
     """The configuration of `kubectl`; that of the pod this process is in, or the usual
     one, if empty."""
     namespace: str = "default"
+    """Of the Job."""
     schedule: str = ""
     """Five fields of cron, such as `0 3 * * *`: the job is not run now, but then."""
     timezone: str = ""

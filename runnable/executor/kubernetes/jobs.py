@@ -91,7 +91,9 @@ class MiniKubernetesJobExecutor(_KubernetesJobs):
 
     service_name: str = "mini-k8s-job"
     mini_k8s_run_log_location: str = "/volume/run_logs/"
+    """The folder of the node with the run logs."""
     mini_k8s_catalog_location: str = "/volume/catalog/"
+    """The folder of the node with the catalog."""
 
     _pull_policy: ClassVar[str] = "Never"
 

@@ -81,12 +81,15 @@ class PodSettings(BaseModel):
     image: str = Field(min_length=1)
     """The image; it has this library, the code of the pipeline and what that needs."""
     image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
+    """When the node fetches the image."""
     env: dict[str, str] = {}
     """Variables of the process; everyone who sees the pod sees them."""
     secret_from_k8s: str = ""
     """The Secret whose keys are the secrets that tasks declare; pods refer to it."""
     resources: Resources = Resources()
+    """What a container asks for, and its limits."""
     node_selector: dict[str, str] = {}
+    """Labels that the node must have."""
     tolerations: list[dict[str, JsonValue]] = []
     """As a pod has them, in Kubernetes' own spelling."""
     volumes: list[dict[str, JsonValue]] = []
@@ -96,6 +99,7 @@ class PodSettings(BaseModel):
     working_dir: str = ""
     """Where the process works; as the image has it if empty."""
     service_account_name: str = "default"
+    """As whom the pods run."""
     active_deadline_seconds: int = Field(default=7200, ge=1)
     """How long a step may take, waiting for a node included."""
     ttl_seconds_after_finished: int = Field(default=86400, ge=0)
