@@ -269,7 +269,7 @@ def _check_arguments(options: Options) -> None:
 
 
 class _FromFile(NamedTuple):
-    """What a configuration file says."""
+    """The content of a configuration file."""
 
     services: dict[str, object]
     places: dict[str, Where]

@@ -58,4 +58,4 @@ if not TYPE_CHECKING:  # a checker reports names that are not there
 
 
 HOOK_KEYS = ("on_failure", "on_success", "on_step")
-"""What a pipeline and a configuration may have called at an end."""
+"""Keys of hooks in pipelines and configurations."""

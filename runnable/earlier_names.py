@@ -51,7 +51,7 @@ GONE = {
     "runnable.graph.search_branch_by_internal_name": "use `runnable.graph.node_at`",
     "runnable.tasks.create_task": "a plugin adds a kind of task; see how-to/plugins",
 }
-"""What has no other place, and what to use instead."""
+"""Names that are gone, and their replacement."""
 
 
 def earlier_name(module: str, name: str) -> object:

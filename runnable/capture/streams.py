@@ -35,7 +35,7 @@ class Streams(Protocol):
 
 
 _WRAPPERS: list[Callable[[TextIO], TextIO]] = []
-"""What stands between the proxies and the streams, such as a display."""
+"""Layers between the proxies and the streams, such as a display."""
 
 
 def _passed_to(stream: TextIO) -> TextIO:

@@ -114,4 +114,4 @@ _FORMATS = {
     ".mmd": _mermaid,
     ".dot": _dot,
 }
-"""What draws a chart, by the suffix of the file."""
+"""The drawing functions, by the suffix of the file."""

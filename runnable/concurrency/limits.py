@@ -25,9 +25,9 @@ from runnable.concurrency.queueing import ANY, Wants, next_admitted
 WhenBusy = Literal["wait", "refuse"]
 ONE: Wants = {ANY: 1}
 _Kind = tuple[tuple[str, int], ...]
-"""What somebody wants."""
+"""Slots by name, sorted, as a key."""
 _Caller = tuple[Future[None] | None, Wants]
-"""Who wants slots; None for who does not wait yet."""
+"""A caller and its wants; None in place of one that does not wait yet."""
 
 
 class Limiter:

@@ -46,7 +46,7 @@ _POLL_SECONDS = 0.05
 
 
 class _Entry(TypedDict):
-    """What one caller has, or waits for."""
+    """The slots that one caller holds or waits for."""
 
     owner: str
     """The name of the file that its process has locked."""

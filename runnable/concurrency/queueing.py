@@ -1,4 +1,4 @@
-"""Who is admitted next, of those who wait for slots of several limits."""
+"""Choose the next caller among those that wait for slots of several limits."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar

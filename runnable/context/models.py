@@ -129,7 +129,7 @@ class RunContext(BaseModel):
     is_retry: bool = False
     retry_indicator: str = ""
     code_ids: dict[str, str] = {}
-    """What identifies the code besides git: `docker` the image, `argo` the workflow."""
+    """Identities of the code besides git: `docker` the image, `argo` the workflow."""
     must_be_new: bool = False
     """Whether there must be no run of its id, although another process may begin it."""
     part: dict[str, JsonValue] = {}

@@ -20,7 +20,7 @@ from runnable.journal import Record, RunFinished, RunStarted
 ROOT = "RunLog"
 """The name of the piece that has the run and its steps."""
 BRANCH = "BranchLog-"
-"""What the names of the other pieces begin with; the path of the branch follows."""
+"""Prefix of the names of the other pieces; the path of the branch follows."""
 
 
 def is_piece(name: str) -> bool:

@@ -1,4 +1,4 @@
-"""What is kept of steps and branches, while they are active and afterwards.
+"""Entries of a run log for steps and branches, active and ended.
 
 A map may have a hundred thousand branches, and ten thousand runs may be active at once:
 as models, their logs would take gigabytes, through which the garbage collector would
@@ -26,7 +26,7 @@ Packed = dict[str, Any]
 
 
 class AttemptEntry(NamedTuple):
-    """What is kept of an attempt."""
+    """The entry of an attempt."""
 
     number: int
     start: str
@@ -78,7 +78,7 @@ def _packed(entries: Mapping[str, bytes | Entry]) -> dict[str, bytes]:
 
 @dataclass(slots=True, eq=False)
 class StepEntry(_Entry):
-    """What is kept of a step; its parts may be packed already."""
+    """The entry of a step; its parts may be packed already."""
 
     name: str
     path: str
@@ -101,7 +101,7 @@ class StepEntry(_Entry):
 
 @dataclass(slots=True, eq=False)
 class BranchEntry(_Entry):
-    """What is kept of a branch, or of the run; its steps may be packed already."""
+    """The entry of a branch, or of the run; its steps may be packed already."""
 
     path: str
     status: str = defaults.PROCESSING

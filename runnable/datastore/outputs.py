@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class Outputs(Mapping[str, object]):
-    """What the steps of a run have returned, as it is at the end of the run.
+    """The values that the steps of a run returned, as of the end of the run.
 
     Objects are loaded from the catalog each time they are looked up; a listing of names
     loads none.

@@ -27,7 +27,7 @@ _SHOWN = 3
 
 
 class OfRun(NamedTuple):
-    """What is the same for all logs of a run."""
+    """Values that all logs of a run share."""
 
     codes: list[list[dict[str, Any]]]
     """Its code identities as JSON values: at its start, and whenever it was resumed."""

@@ -27,7 +27,7 @@ _NESTED = ("parameters", "outputs", "files", "code")
 _KINDS = tuple(KINDS.values())
 
 _Ways = list[tuple[int, Callable[[Any], object]]]
-"""What is done to fields that hold more than JSON, by position."""
+"""Conversions of fields that hold more than JSON, by position."""
 
 
 def _positions(kind: type[Record], ways: dict[str, Callable[[Any], object]]) -> _Ways:

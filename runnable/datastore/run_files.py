@@ -1,4 +1,4 @@
-"""What the catalog keeps of a run, for its readers: files, objects, execution logs."""
+"""Reading the files, objects and execution logs that the catalog keeps of a run."""
 
 import shutil
 from collections.abc import Generator, Iterable, Iterator, Sequence
@@ -107,7 +107,7 @@ class RunFile:
 
 
 class ExecutionLog(NamedTuple):
-    """What one attempt of a step has printed."""
+    """The output of one attempt of a step."""
 
     step: str
     """The path of the step."""

@@ -80,7 +80,7 @@ class RunLog(Model):
 
     @property
     def outputs(self) -> Outputs:
-        """What the steps have returned, by name, as it is at the end of the run.
+        """The values that steps returned, by name, as of the end of the run.
 
         Values are plain Python values; an object is loaded when it is looked up.
 

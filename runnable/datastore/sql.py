@@ -88,7 +88,7 @@ class SqlRunLogStore(BaseRunLogStore, abc.ABC):
     """The faults that a record survives: a kill of this process; with `disk`, also a
     power failure of the database's machine."""
     advice: ClassVar[str] = ""
-    """What to check if the database cannot be used; that of servers if empty."""
+    """Advice if the database cannot be used; that of servers if empty."""
     _opened: sa.Engine | None = PrivateAttr(default=None)
     _lock: Any = PrivateAttr(default_factory=threading.Lock)
 

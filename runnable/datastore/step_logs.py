@@ -48,7 +48,7 @@ class StepAttempt(Model):
     """The error, in one line; empty if there was none."""
     traceback: str = ""
     input_parameters: dict[str, Parameter] = {}
-    """What the task was given; empty until the attempt has ended."""
+    """The inputs of the task; empty until the attempt has ended."""
     output_parameters: dict[str, Parameter] = {}
     user_defined_metrics: dict[str, Parameter] = {}
     retry_indicator: str = ""

@@ -92,7 +92,7 @@ class StopRemote:
 
 
 class Progress:
-    """What is left of a chunk while another process runs it.
+    """The assignments of a chunk that another process still has to run.
 
     Args:
         chunk: The branches, or one step.
@@ -109,7 +109,7 @@ class Progress:
         self.has_started = False
         """Whether something of the first one that is left is recorded."""
         self.raised: BaseException | None = None
-        """What interrupts the run itself."""
+        """An exception that interrupts the run itself."""
         self._began = time.monotonic()
         self._count = 0
 

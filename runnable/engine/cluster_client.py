@@ -119,7 +119,7 @@ class ClusterCarrier:
 
 
 class _Recorded:
-    """What a worker has recorded of a chunk; applied to the state of the run."""
+    """Records of a chunk, from a worker; applied to the state of the run."""
 
     def __init__(self, progress: Progress, env: RunEnvironment) -> None:
         self.started: set[str] = set()

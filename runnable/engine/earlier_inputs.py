@@ -27,7 +27,7 @@ from runnable.journal import RunStarted, StepFinished, StoredObject
 
 
 class EarlierInputs(NamedTuple):
-    """What a run gets of an earlier one."""
+    """Inputs of a run from an earlier one."""
 
     run_id: str
     parameters: Mapping[str, AnyParameter]

@@ -95,13 +95,13 @@ class FollowedSteps:
 
 
 class Recording(NamedTuple):
-    """What a run, or a part of it, is recorded in."""
+    """The journal and the state of a run, or of a part of it."""
 
     journal: Journal
     state: RunState
-    """What is recorded already."""
+    """The state so far."""
     kept: KeptLog | None = None
-    """What the run log is made of, if this process writes all of it."""
+    """The source of the run log, if this process writes all of it."""
     holds: bool = False
     """Whether records may be written together; see `Recorder`."""
 
@@ -181,7 +181,7 @@ class RunEnvironment:
     state: RunState
     """The state of the run, as recorded."""
     kept: KeptLog | None
-    """What its run log is made of, if this process writes all of it."""
+    """The source of its run log, if this process writes all of it."""
     options: ExecutionOptions
     loader: CatalogLoader
     """Loads the stored objects of the run."""

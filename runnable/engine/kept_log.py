@@ -1,4 +1,4 @@
-"""What the log of a run is made of at its end, without reading the store.
+"""The records of a run, kept so that its log needs no reading of the store.
 
 A store that wants the log of each run at its end, such as one that writes it into a
 file, has it made while the run goes on. For any other store, the records are kept, and

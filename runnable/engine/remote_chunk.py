@@ -55,7 +55,7 @@ class _Stream(io.TextIOBase):
 
 
 class _Printed:
-    """What the tasks of a chunk print, in order."""
+    """The output of the tasks of a chunk, in order."""
 
     def __init__(self) -> None:
         self.pieces: list[tuple[str, str]] = []

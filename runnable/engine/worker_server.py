@@ -193,7 +193,7 @@ class _Observer(NamedTuple):
 
 
 class _Serving:
-    """What a worker keeps from one packet to the next."""
+    """State of a worker between packets."""
 
     def __init__(self, line: _Line, busy: threading.Event) -> None:
         self._line = line

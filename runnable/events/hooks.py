@@ -1,4 +1,4 @@
-"""What is called when a step or a run has ended: a webhook, or a function."""
+"""Hooks: webhooks and functions that are called when a step or a run has ended."""
 
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
@@ -125,7 +125,7 @@ class Hook(BaseModel):
 
     @property
     def name(self) -> str:
-        """What people know it by; an address may have a secret in its path."""
+        """Its name for people; an address may have a secret in its path."""
         if self.webhook:
             return f"webhook of {urlsplit(self.webhook).hostname}"
         return str(getattr(self.function, "__qualname__", self.function))

@@ -35,7 +35,7 @@ class Lost(NamedTuple):
     """A call has no result: whoever made it has died, or was stopped."""
 
     reason: str
-    """What has happened to its worker, as far as the cluster knows."""
+    """The fate of its worker, as far as the cluster knows."""
 
 
 def call_by_name(function: str, *args: object) -> Sealed:
@@ -86,7 +86,7 @@ class Cluster(Protocol):
 
     @property
     def name(self) -> str:
-        """What users call it, for errors."""
+        """Its name for users, in errors."""
         ...
 
     def slots(self) -> int:

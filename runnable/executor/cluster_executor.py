@@ -1,4 +1,4 @@
-"""What executors have in common that run steps on a cluster."""
+"""The common part of executors that run steps on a cluster."""
 
 import abc
 from typing import ClassVar
@@ -20,7 +20,7 @@ class ClusterExecutor(LocalOptions, BasePipelineExecutor, abc.ABC):
     """
 
     override_keys: ClassVar[frozenset[str]]
-    """What a block of `overrides` may have: options of the cluster's own."""
+    """The options of a block of `overrides`, which are the cluster's own."""
     max_workers: int | None = Field(default=None, ge=1)
     """How many chunks of a step are sent at once; two for each function that the
     cluster calls at once, so that no worker waits for the next one."""

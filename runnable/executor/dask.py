@@ -75,7 +75,7 @@ class DaskCluster(Cluster):
 
     @property
     def name(self) -> str:
-        """What users call it."""
+        """Its name for users."""
         return f"Dask at {self._address}" if self._address else "a Dask of its own"
 
     def slots(self) -> int:

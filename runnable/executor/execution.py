@@ -56,7 +56,7 @@ class StepReport(NamedTuple):
     said: str = ""
     """The end of its output, if it was read."""
     instead: str = ""
-    """What was done instead of running it, such as scheduling it."""
+    """The action instead of running it, such as scheduling it."""
     has_other_stores: bool = False
     """Whether its stores may be where this process does not see them."""
 

@@ -73,7 +73,7 @@ class RayCluster(Cluster):
 
     @property
     def name(self) -> str:
-        """What users call it."""
+        """Its name for users."""
         return f"Ray at {self._address}" if self._address else "a Ray of its own"
 
     def slots(self) -> int:

@@ -46,7 +46,7 @@ class Use(NamedTuple):
     command: str = ""
     """The function that uses it; empty if the step itself does."""
     hint: str = ""
-    """What else may be the reason if it is missing."""
+    """Another possible reason if it is missing."""
     known: Names = _NO_NAMES
     """Names that only the branch knows, for suggestions."""
 
@@ -62,18 +62,18 @@ class Need(NamedTuple):
     known: Names = _NO_NAMES
     """Names that there are, for suggestions."""
     hint: str = ""
-    """What else may be the reason."""
+    """Another possible reason."""
 
 
 class Collected(NamedTuple):
     """Types of what a map collects from its branches."""
 
     given: object = None
-    """What the reducer is given."""
+    """The values for the reducer."""
     wanted: object = None
-    """What it must be given."""
+    """The type that it needs."""
     result: object = None
-    """What becomes the parameter."""
+    """The type of the parameter."""
 
 
 class Types(Protocol):
@@ -117,7 +117,7 @@ class _NoTypes:
 NO_TYPES = _NoTypes()
 
 _Scope = dict[str, tuple[Source, ...]]
-"""What the steps of one graph have set."""
+"""Parameters that the steps of one graph have set."""
 _Visible = ChainMap[str, tuple[Source, ...]]
 """That, and what the graphs around it have."""
 

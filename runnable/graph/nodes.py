@@ -42,7 +42,7 @@ class AnyTask(Protocol):
 
     @property
     def hint(self) -> str:
-        """What to do if it does not need a parameter that it seems to need."""
+        """Advice for a task that does not need a parameter that it seems to need."""
         ...
 
     def required(self) -> Sequence[str]:

@@ -27,12 +27,12 @@ _MOST_DEEP = 10
 
 
 class Helpers(NamedTuple):
-    """What a function uses, beside itself."""
+    """The helpers that a function uses."""
 
     functions: Sequence[tuple[str, Callable[..., object]]]
     """Functions and classes, each with its dotted name, which several may have."""
     values: Mapping[str, JsonValue]
-    """What describes the other values of modules and classes, by dotted name."""
+    """Descriptions of the other values of modules and classes, by dotted name."""
 
 
 def helpers_of(function: Callable[..., object]) -> Helpers:
@@ -63,7 +63,7 @@ class _Search:
         self.functions: list[tuple[str, Callable[..., object]]] = []
         self.values: dict[str, JsonValue] = {}
         self.left: list[object] = [function]
-        """What has been found, and not been looked into."""
+        """Objects that are found, and not examined yet."""
         self._seen = {id(function)}
 
     def look_at(self, name: str, used: object) -> None:

@@ -30,7 +30,7 @@ Counts = Mapping[str, Mapping[str, int]]
 
 
 class Edge(NamedTuple):
-    """What follows a step."""
+    """An edge to the next step."""
 
     source: str
     target: str
@@ -47,7 +47,7 @@ class Step:
     kind: str
     """The type of its node, such as `task`."""
     text: str
-    """What it does, in a few words."""
+    """Its purpose, in a few words."""
     given: tuple[str, ...] = ()
     """The parameters that it needs."""
     returned: tuple[str, ...] = ()

@@ -46,7 +46,7 @@ class _Writer(abc.ABC):
     """Writes a chart; numbers stand for steps, since names may be any text."""
 
     closing: ClassVar[str]
-    """What ends a frame."""
+    """The end of a frame."""
     frames_each: ClassVar[bool]
     """Whether the branch of a map or a loop, which has no name, has a frame too."""
 

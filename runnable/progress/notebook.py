@@ -25,7 +25,7 @@ class _Handle(Protocol):
 
 
 class _Drawn:
-    """What IPython displays: HTML where there is a page, else text."""
+    """A display for IPython: HTML where there is a page, else text."""
 
     def __init__(self, html: str, text: str) -> None:
         self._html = html

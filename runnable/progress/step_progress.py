@@ -1,4 +1,4 @@
-"""What is known of the steps of a run while it runs: the fold of its events.
+"""The progress of the steps of an active run: the fold of its events.
 
 Theory of operation. The steps of the run itself are all kept. Of those in branches,
 only what is under way is kept, and some that failed: a branch that has ended is

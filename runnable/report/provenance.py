@@ -1,4 +1,4 @@
-"""What a run ran with: the version of its code, Python, machine, packages."""
+"""The provenance of a run: version of its code, Python, machine, packages."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""What a step was given and has made, as text."""
+"""The inputs and outputs of a step, as text."""
 
 from collections.abc import Mapping
 

@@ -67,7 +67,7 @@ class InjectionPoint(NamedTuple):
 
 
 _types: dict[str, type] = {}
-"""What services are asked for by their type, by the name that stands for it."""
+"""Types that markers ask for, by the name that stands for each."""
 
 _points: dict[tuple[str, str, str], InjectionPoint] = {}
 _wire: Callable[[str, list[str]], None] | None = None

@@ -33,7 +33,7 @@ class Options(NamedTuple):
     progress: bool = False
     """Whether to show the run while it runs."""
     tags: Mapping[str, str] = MappingProxyType({})
-    """What runs are found by, by key."""
+    """Tags of runs, by key."""
     notes: Mapping[str, str] = MappingProxyType({})
     """Texts about the run, by key."""
     written: Mapping[str, str] = MappingProxyType({})
@@ -100,7 +100,7 @@ class RunSettings(NamedTuple):
     retry_run_id: str = ""
     retry_indicator: str = ""
     code_ids: Mapping[str, str] = MappingProxyType({})
-    """What else identifies the code, by kind: the image, the workflow."""
+    """Further identities of the code, by kind: the image, the workflow."""
     hooks: Sequence[object] = ()
     """The `events.hooks.Hook`s that are called when it, or a step of it, has ended."""
     must_be_new: bool = False
@@ -138,7 +138,7 @@ class Launcher(NamedTuple):
     masker: SecretLearner | None = None
     """Receives the secrets that runs read."""
     reference: str = ""
-    """What the program was found by."""
+    """The reference by which the program was found."""
 
 
 class Setting(NamedTuple):

@@ -1,4 +1,4 @@
-"""What all pipelines have in common: a graph, and its drawings."""
+"""Base class of pipelines: a graph, and its drawings."""
 
 import abc
 from typing import TYPE_CHECKING

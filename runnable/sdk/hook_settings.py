@@ -1,4 +1,4 @@
-"""What a pipeline wants to be called when it, or a step of it, has ended."""
+"""Hooks of a pipeline: functions that are called when it, or a step, has ended."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, cast
@@ -36,7 +36,7 @@ Hooks = Annotated[AnyHook | Sequence[AnyHook], BeforeValidator(as_hooks)]
 
 
 class HookSettings(BaseModel):
-    """What is called, and when; it never decides how a run ends."""
+    """The function and its condition; it never decides how a run ends."""
 
     model_config = ConfigDict(defer_build=True)
 

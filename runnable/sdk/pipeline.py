@@ -373,8 +373,8 @@ class Pipeline(HookSettings, AnyPipeline):
     ) -> AsyncGenerator[dict[str, object]]:
         """Run this pipeline, and yield what its tasks yield while it runs.
 
-        A task that is a generator streams each mapping that has a `type`. Who leaves
-        the loop early, or closes the generator, ends the run.
+        A task that is a generator streams each mapping that has a `type`. To leave
+        the loop early, or to close the generator, cancels the run.
 
         Args:
             earlier: The first of them, by position, as version 0.50 takes them;
@@ -440,7 +440,7 @@ class GraphPipeline(Pipeline):
     """The file that describes it, if one does."""
 
     whole: SkipValidation[Graph | None] = None
-    """That of the pipeline which it is a part of, if it is one."""
+    """The graph of the whole pipeline, if this is a part of one."""
     kept: frozenset[str] = frozenset()
     """The names of the steps of that pipeline that it has, or is in."""
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., object])
 _EARLIER = ("configuration_file", "run_id", "tag", "parameters_file", "log_level")
-"""What version 0.50 takes by position, in this order; a job's id is its run id."""
+"""Arguments of version 0.50 by position, in order; a job's id is its run id."""
 
 
 class Config(NamedTuple):
@@ -86,7 +86,7 @@ class RunOptions(TypedDict, total=False):
 
 
 class Asked(NamedTuple):
-    """What a caller of `execute` asks for."""
+    """The options and the container of a caller of `execute`."""
 
     options: Options
     container: "AnyRunContainer | None"

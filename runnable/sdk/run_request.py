@@ -26,9 +26,9 @@ class RunRequest:
     reference: str = ""
     """Location of the definition for another process, if its author gave it."""
     described_hooks: Mapping[str, object] = field(default_factory=dict[str, object])
-    """What is called when it, or a step of it, has ended, by key."""
+    """Its hooks, by key."""
     whole: Graph | None = None
-    """That of the whole pipeline, if this is a part of it."""
+    """The graph of the whole pipeline, if this is a part of it."""
     kept: frozenset[str] = frozenset()
     """The names of its own steps that the part has, or is in."""
     runs_here: bool = False

@@ -29,7 +29,7 @@ from runnable.parameters.value_types import ValueType, type_text
 from runnable.tasks import BaseTaskType
 
 _ANY_LIST = list[object] | tuple[object, ...]
-"""What a map can iterate on."""
+"""The type that a map can iterate on."""
 
 
 class TypeFinding(NamedTuple):

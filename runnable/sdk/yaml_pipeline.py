@@ -124,7 +124,7 @@ class _Reader:
         """Locations of the steps in the file, by path."""
         self._import_problems: set[str] = set()
         self.hooks: dict[str, Any] = {}
-        """What is called when the pipeline, or a step of it, has ended, by key."""
+        """Hooks of the pipeline, by key."""
         self._knows_edges = True
         """True if the successors of all steps are known."""
 

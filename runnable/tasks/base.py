@@ -178,7 +178,7 @@ class BaseTaskType(BaseModel):
 
     @property
     def hint(self) -> str:
-        """What to do if it does not need a parameter that it seems to need."""
+        """Advice for a task that does not need a parameter that it seems to need."""
         return ""
 
     def required(self) -> list[str]:

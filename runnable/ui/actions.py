@@ -27,7 +27,7 @@ _COMMANDS = ("execute", "retry")
 
 
 class Actions:
-    """What can be done to runs.
+    """Actions on runs: cancel, resume, delete.
 
     Args:
         library: The runs.

@@ -35,7 +35,7 @@ _TABLES = {".csv": ",", ".tsv": "\t"}
 
 
 class Preview(NamedTuple):
-    """What a page shows of a file."""
+    """A preview of a file."""
 
     kind: str
     """`image`, `table`, `text`, `object`, `binary` or `gone`."""

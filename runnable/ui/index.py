@@ -34,7 +34,7 @@ _RESUMABLE = {defaults.FAIL, defaults.CANCELLED, CRASHED, DAMAGED}
 _METRIC = re.compile(r"^(?P<name>.+?)\s*(?P<sign><=|>=|=|<|>)\s*(?P<value>[-+.\deE]+)$")
 _COLUMNS = ("run_id", "status", "pipeline", "tag", "started", "seconds")
 SORTS = ("started", "seconds", "pipeline", "status", "run_id", "tag")
-"""What runs can be sorted by, beside metrics."""
+"""Columns that runs can be sorted by, beside metrics."""
 
 
 class Query(NamedTuple):

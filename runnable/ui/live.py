@@ -1,4 +1,4 @@
-"""What happens to a run, as server-sent events from its journal."""
+"""Server-sent events of a run, from its journal."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""What the pages of one run show, as plain values for templates."""
+"""Plain values for the templates of the pages of one run."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What is refused: other sites, other names, actions without the token.
+"""Refuse requests of other sites, for other names, and actions without the token.
 
 Theory of operation. A page that runs on the same machine can be asked by any web site
 that its user visits. Such a site cannot read answers of another origin, unless it makes

@@ -57,7 +57,7 @@ class StepName(NamedTuple):
     """Names a step of a pipeline, as commands do."""
 
     graph: Graph
-    """That of the whole pipeline."""
+    """The graph of the whole pipeline."""
     name: str
     """The path of the step, with placeholders for iterations, or with their names."""
     iteration: Iteration

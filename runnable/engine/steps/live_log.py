@@ -1,4 +1,4 @@
-"""What a step has printed so far, for those who look at a run while it is active.
+"""The output of an active step, saved for readers now and then.
 
 Theory of operation. When a step prints for the first time, what it has printed is put
 into the catalog every few seconds, under the name of its execution log, which replaces

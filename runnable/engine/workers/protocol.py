@@ -122,7 +122,7 @@ class Done(NamedTuple):
     objects: Mapping[str, object]
     """Objects that were made, in a run that keeps them in memory."""
     raised: BaseException | None = None
-    """What interrupts the run itself, such as a KeyboardInterrupt of a task."""
+    """An exception that interrupts the run itself, such as a KeyboardInterrupt."""
 
 
 Message = Written | Emitted | Learned | Output | Refused | Done
@@ -145,7 +145,7 @@ class Outcome(NamedTuple):
     done: Sequence[bytes]
     """A pickled `Done` for each assignment that has ended."""
     output: Sequence[tuple[str, str]]
-    """What was printed: the stream, and the text."""
+    """Output: the stream, and the text."""
     events: Sequence[Event]
     """Those that no record tells of."""
     secrets: frozenset[str]
@@ -161,7 +161,7 @@ class Facts(NamedTuple):
     version: str
     python: str
     missing: Sequence[str]
-    """What cannot be imported, and why."""
+    """Modules that cannot be imported, and why."""
     unseen: Sequence[str]
     """Files of the services that are not there."""
 

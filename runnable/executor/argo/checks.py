@@ -1,4 +1,4 @@
-"""What is wrong with a workflow that its schema does not show.
+"""Checks of a workflow beyond its schema.
 
 A manifest that this library writes has none of this, whatever the pipeline is; a
 finding is a defect of this library, and nothing is written then.

@@ -47,7 +47,7 @@ Amounts = dict[str, str | int | float | None]
 
 
 class Resources(Strict):
-    """What a pod may use, and what is reserved for it: any resource of a cluster.
+    """Limits and requests of a pod: any resource of a cluster.
 
     `gpu` stands for `nvidia.com/gpu`; null removes a resource that is there by default.
     """
@@ -221,7 +221,7 @@ class ArgoSettings(Strict):
     output_file: str = Field(default="argo-pipeline.yaml", min_length=1)
     """Where the workflow is written."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
-    """What the pods log."""
+    """The log level of the pods."""
     cron_schedule: Schedule | None = None
     """When it is started; a CronWorkflow is written then."""
     mock: bool = False

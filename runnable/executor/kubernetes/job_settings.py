@@ -71,7 +71,7 @@ Amounts = dict[str, str | int | float]
 
 
 class Resources(Strict):
-    """What the container may use, and what is reserved for it; `gpu` is Nvidia's."""
+    """Limits and requests of the container; `gpu` is Nvidia's."""
 
     limits: Amounts = {}
     requests: Amounts = {}

@@ -46,7 +46,7 @@ class Toleration(Strict):
 
 
 USUAL_AMOUNTS: Mapping[str, str] = {"memory": "1Gi", "cpu": "250m"}
-"""What a container may use where nothing else is said, as in version 0.50."""
+"""Default limits of a container, as in version 0.50."""
 
 T = TypeVar("T")
 
@@ -65,7 +65,7 @@ def with_known_names(amounts: Mapping[str, T]) -> dict[str, T]:
 
 
 class Resources(BaseModel):
-    """What the container of a step may use, and what is reserved for it."""
+    """Limits and requests of the container of a step."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -87,7 +87,7 @@ class PodSettings(BaseModel):
     secret_from_k8s: str = ""
     """The Secret whose keys are the secrets that tasks declare; pods refer to it."""
     resources: Resources = Resources()
-    """What a container asks for, and its limits."""
+    """Limits and requests of a container."""
     node_selector: dict[str, str] = {}
     """Labels that the node must have."""
     tolerations: list[dict[str, JsonValue]] = []
