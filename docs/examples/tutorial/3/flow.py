@@ -1,14 +1,13 @@
 """A file is kept with each run, and parameters come from outside."""
 
 from pathlib import Path
-from typing import Any
 
 from wines import load, score, train
 
 from runnable import Catalog, Pipeline, PythonTask, metric, pickled
 
 
-def report(model: Any, accuracy: float, strength: float) -> None:
+def report(accuracy: float, strength: float) -> None:
     """Write what people want to read."""
     text = f"# Wines\n\n{accuracy:.1%} are right, with strength {strength}.\n"
     Path("report.md").write_text(text)
