@@ -1,5 +1,6 @@
 """Commands that look: `config show`, `plugins`, `schema` and `migrate`."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -96,6 +97,7 @@ def migrate(
         place = Path(folder)
         if not place.is_dir():
             raise FailedError(f"{folder!r} is no folder")
+        sys.path.insert(0, "")  # as for `execute`: functions are looked for here
         found = [*migration_findings(place)]
         answer.give([{"place": it.place, "text": it.text} for it in found])
         for it in found:

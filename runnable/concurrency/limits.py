@@ -37,8 +37,10 @@ class Limiter:
         limits: How many slots there are, by name.
         what: What is limited, for errors.
         when_busy: Whether further callers wait, or are refused.
-        of_machine: Other processes share the limits that it has, so who has slots here
-            asks there as well.
+        of_machine: Where other processes share the named ones: a caller that has slots
+            here asks there as well.
+        is_all: Whether nested tasks can have nothing else: there is no other limiter
+            that this process could ask.
 
     Example:
         >>> turns = Limiter({ANY: 1}, "runs", "wait")
@@ -55,6 +57,8 @@ class Limiter:
         what: str,
         when_busy: WhenBusy,
         of_machine: MachineLimiter | None = None,
+        *,
+        is_all: bool = False,
     ) -> None:
         for name, limit in limits.items():
             named = f"{what} of {name!r}" if name else what
@@ -65,6 +69,7 @@ class Limiter:
             raise ValueError(f"when_busy is {when_busy!r}: it is 'wait' or 'refuse'")
         self.limits = limits
         self.of_machine = of_machine
+        self.is_all = is_all
         self._what = what
         self._when_busy = when_busy
         # Reentrant: a finalizer run by the garbage collector may call release().
@@ -122,7 +127,7 @@ class Limiter:
             return self._lends(wants) and self._fits(wants)
 
     def _lends(self, wants: Wants) -> bool:
-        return self.of_machine is None or not self.of_machine.part_of(wants)
+        return self.of_machine is None or wants.keys() <= {ANY}
 
     def _fits(self, wants: Wants) -> bool:
         inside, limits = self._inside, self.limits

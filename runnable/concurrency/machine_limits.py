@@ -18,7 +18,7 @@ from collections import Counter
 from collections.abc import Generator
 from concurrent.futures import Future
 from pathlib import Path
-from typing import IO, TypedDict, cast
+from typing import IO, TypedDict
 
 from runnable.concurrency.queueing import Wants, next_admitted
 from runnable.errors import ConfigurationError
@@ -61,8 +61,6 @@ class MachineLimiter:
     """Admits a limited number of callers at once, of all processes of a machine.
 
     Args:
-        limits: How many slots there are, by name. Processes that were told different
-            numbers each keep to their own.
         folder: Where the processes meet; made if it is not there. It must be on a
             local disk.
 
@@ -70,82 +68,80 @@ class MachineLimiter:
         ConfigurationError: If the folder cannot be used.
 
     Example:
-        >>> limiter = MachineLimiter({"gpu": 1}, getfixture("tmp_path"))
-        >>> limiter.acquire({"gpu": 1}) is None
+        >>> limiter = MachineLimiter(getfixture("tmp_path"))
+        >>> ticket = limiter.new_ticket()
+        >>> limiter.acquire(ticket, {"gpu": 1}, {"gpu": 1}) is None
         True
-        >>> limiter.release({"gpu": 1})
+        >>> limiter.leave(ticket)
     """
 
-    def __init__(self, limits: Wants, folder: Path) -> None:
-        self.limits = limits
-        self._folder = folder
+    def __init__(self, folder: Path) -> None:
+        # A task may change the working directory.
+        self.folder = folder.expanduser().absolute()
         self._mutex = threading.RLock()
         self._futures: dict[str, Future[None]] = {}
+        self._gone: set[str] = set()
+        """Tickets whose entries are to be removed from the queue."""
         self._thread: threading.Thread | None = None
         self._process = 0
         self._owner = ""
         if not HAS_LOCKS:
             raise ConfigurationError("a limits folder needs a system with `flock`")
         try:
-            folder.mkdir(parents=True, exist_ok=True)
             with self._queue():
                 pass
         except OSError as error:
             problem = f"the limits folder {str(folder)!r} cannot be used: {error}"
             raise ConfigurationError(problem) from error
 
-    def part_of(self, wants: Wants) -> Wants:
-        """Return what is limited here, of what a caller wants."""
-        return {name: it for name, it in wants.items() if name in self.limits}
+    @staticmethod
+    def new_ticket() -> str:
+        """Return what identifies a caller, before it asks."""
+        return uuid.uuid4().hex
 
-    def acquire(self, wants: Wants) -> Future[None] | None:
-        """Ask for slots; see `Limiter.acquire`."""
-        number, slot = uuid.uuid4().hex, Future[None]()
+    def acquire(self, ticket: str, wants: Wants, limits: Wants) -> Future[None] | None:
+        """Ask for slots.
+
+        Args:
+            ticket: Of the caller; `leave` needs it, whatever happens meanwhile.
+            wants: How many, by name.
+            limits: How many there are. Processes that were told different numbers each
+                keep to their own.
+
+        Returns:
+            None if the caller has them; else a future that is done once it has.
+        """
+        slot: Future[None] = Future()
         with self._mutex:
             with self._queue() as entries:
-                entries.append(
-                    _Entry(
-                        owner=self._owner,
-                        number=number,
-                        wants={**wants},
-                        limits={name: self.limits[name] for name in wants},
-                        holds=False,
-                    )
+                mine = _Entry(
+                    owner=self._owner,
+                    number=ticket,
+                    wants={**wants},
+                    limits={name: limits[name] for name in wants},
+                    holds=False,
                 )
+                entries.append(mine)
                 _grant(entries)
-                if entries[-1]["holds"]:
+                if mine["holds"]:
                     return None
-            self._futures[number] = slot
+                self._futures[ticket] = slot
             self._poll_meanwhile()
         return slot
 
-    def release(self, wants: Wants) -> None:
-        """Give back slots."""
-        with self._mutex, self._queue() as entries:
-            for entry in entries:
-                mine = entry["owner"] == self._owner and entry["holds"]
-                # Who waits in this process may not know yet that it has its slots.
-                if mine and entry["wants"] == wants and not self._waits(entry):
-                    entries.remove(entry)
-                    break
-            _grant(entries)
-        self._tell(entries)
+    def leave(self, ticket: str) -> None:
+        """Give back slots, or stop waiting; doing it again does nothing.
 
-    def give_up(self, slot: Future[None], wants: Wants) -> None:
-        """Stop waiting; slots that were just granted are released."""
+        Args:
+            ticket: Of the caller.
+        """
         with self._mutex:
-            number = next((n for n, it in self._futures.items() if it is slot), None)
-            if number is not None:
-                del self._futures[number]
-                with self._queue() as entries:
-                    entries[:] = [it for it in entries if it["number"] != number]
-                    _grant(entries)
-                self._tell(entries)
-        if number is None:
-            self.release(wants)
-
-    def _waits(self, entry: _Entry) -> bool:
-        return entry["number"] in self._futures
+            self._futures.pop(ticket, None)
+            # If the queue cannot be written now, the next one removes the entry.
+            self._gone.add(ticket)
+            with self._queue() as entries:
+                _grant(entries)
+        self._tell(entries)
 
     def _poll_meanwhile(self) -> None:
         if self._thread is None:
@@ -167,7 +163,7 @@ class MachineLimiter:
         try:
             with self._mutex, self._queue() as entries:
                 _grant(entries)
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001 - those who wait get it
             with self._mutex:
                 waiting = [*self._futures.values()]
                 self._futures.clear()
@@ -190,28 +186,37 @@ class MachineLimiter:
     @contextlib.contextmanager
     def _queue(self) -> Generator[list[_Entry]]:
         """Lock the queue for the length of a block; write what has changed in it."""
-        with (self._folder / "lock").open("w") as lock:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "lock").open("w") as lock:
             _lock(lock)
             self._show_life()
-            file = self._folder / "queue"
-            before = file.read_text() if file.exists() else "[]"
-            entries = [it for it in _parsed(before, file) if self._lives(it["owner"])]
+            file = self.folder / "queue"
+            before = file.read_bytes() if file.exists() else b"[]"
+            entries = _parsed(before, file)
+            alive = {it for it in {it["owner"] for it in entries} if self._lives(it)}
+            gone = {*self._gone}
+            entries = [
+                it
+                for it in entries
+                if it["owner"] in alive and it["number"] not in gone
+            ]
             yield entries
-            after = json.dumps(entries)
+            after = json.dumps(entries).encode()
             if after != before:
-                draft = self._folder / "queue.draft"
-                draft.write_text(after)
+                draft = self.folder / "queue.draft"
+                draft.write_bytes(after)
                 draft.replace(file)
+            self._gone -= gone
 
     def _show_life(self) -> None:
         """Lock a file for as long as this process lives; a forked child has its own."""
-        if self._process == os.getpid():
+        if self._process == os.getpid() and (self.folder / self._owner).exists():
             return
-        for left in self._folder.glob("process-*"):
+        for left in self.folder.glob("process-*"):
             self._lives(left.name)
         self._process = os.getpid()
         self._owner = f"process-{self._process}-{uuid.uuid4().hex[:8]}"
-        file = self._folder / self._owner
+        file = self.folder / self._owner
         life = file.open("w")
         _lock(life)
         weakref.finalize(self, _end_life, life, file, self._process)
@@ -219,7 +224,7 @@ class MachineLimiter:
     def _lives(self, owner: str) -> bool:
         if owner == self._owner:
             return True
-        file = self._folder / owner
+        file = self.folder / owner
         try:
             with file.open() as life:
                 _lock_now(life)
@@ -257,9 +262,18 @@ def _grant(entries: list[_Entry]) -> None:
         found["holds"] = True
 
 
-def _parsed(text: str, file: Path) -> list[_Entry]:
+def _parsed(content: bytes, file: Path) -> list[_Entry]:
     try:
-        return cast("list[_Entry]", json.loads(text))
-    except ValueError as error:
+        return [
+            _Entry(
+                owner=str(it["owner"]),
+                number=str(it["number"]),
+                wants=dict(it["wants"]),
+                limits=dict(it["limits"]),
+                holds=bool(it["holds"]),
+            )
+            for it in json.loads(content)
+        ]
+    except (ValueError, TypeError, KeyError) as error:
         problem = f"{file} is damaged ({error}); remove it when no process uses it"
         raise OSError(problem) from error

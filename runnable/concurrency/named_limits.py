@@ -34,12 +34,16 @@ class StepLimits:
         folder: str | os.PathLike[str] | None = None,
     ) -> None:
         self.named = checked_limits(limits)
+        if folder is not None and not (self.named and str(folder)):
+            problem = f"limits_folder={folder!r}: it is a path, for limits by name"
+            raise ValueError(problem)
         in_all: Wants = {} if max_steps is None else {ANY: max_steps}
+        self._lock = threading.RLock()
+        self._machines: WeakValueDictionary[str, MachineLimiter] = WeakValueDictionary()
         self._own: tuple[Limiter, ...] = ()
         if self.named or in_all:
-            named = NamedLimits(self.named, "" if folder is None else str(folder))
-            self._own = (_limiter(in_all, named),)
-        self._lock = threading.Lock()
+            named = NamedLimits(self.named, "" if folder is None else os.fspath(folder))
+            self._own = (self._limiter(in_all, named),)
         self._configured: WeakValueDictionary[_Key, Limiter] = WeakValueDictionary()
 
     def limiters(self, configured: NamedLimits = NO_LIMITS) -> tuple[Limiter, ...]:
@@ -59,12 +63,20 @@ class StepLimits:
         with self._lock:
             limiter = self._configured.get(key)
             if limiter is None:
-                limiter = _limiter({}, NamedLimits(more, folder))
+                limiter = self._limiter({}, NamedLimits(more, folder))
                 self._configured[key] = limiter
         return (*self._own, limiter)
 
+    def _limiter(self, in_all: Wants, named: NamedLimits) -> Limiter:
+        limits, folder = named
+        of_machine = self._machine(folder) if folder and limits else None
+        return Limiter({**in_all, **limits}, "tasks", "wait", of_machine)
 
-def _limiter(in_all: Wants, named: NamedLimits) -> Limiter:
-    limits, folder = named
-    of_machine = MachineLimiter(limits, Path(folder)) if folder and limits else None
-    return Limiter({**in_all, **limits}, "tasks", "wait", of_machine)
+    def _machine(self, folder: str) -> MachineLimiter:
+        """Return that of a folder: all limits of it are asked for at once."""
+        path = os.path.abspath(os.path.expanduser(folder))  # noqa: PTH100, PTH111 - text
+        with self._lock:
+            found = self._machines.get(path)
+            if found is None:
+                found = self._machines[path] = MachineLimiter(Path(path))
+            return found

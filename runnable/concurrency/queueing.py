@@ -40,6 +40,8 @@ def next_admitted(
             return key
         named = {name: it for name, it in wants.items() if name != ANY}
         if ANY in wants and kept.isdisjoint(named) and fits(key, named):
+            # Whoever needs no place, such as a nested task, would not take it away.
             kept.add(ANY)
-        kept.update(named)
+        else:
+            kept.update(named)
     return None

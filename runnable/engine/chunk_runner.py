@@ -113,7 +113,7 @@ def _environment(
         Recording(journal, chunk.state, holds=True),
         options=common.options,
         # The run holds these slots for everything that is done here.
-        limiters=(Limiter(chunk.slots, "tasks", "wait"),) if chunk.slots else (),
+        limiters=(Limiter(chunk.slots, "tasks", "wait", is_all=True),),
     )
     env.console = observer.console
     return env

@@ -1,11 +1,12 @@
 """Wait for slots of limiters, in a thread or on an event loop."""
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack
+from functools import partial
 from typing import TypeVar
 
-from runnable.concurrency import Limiter, MachineLimiter, Wants
+from runnable.concurrency import ANY, Limiter, MachineLimiter, Wants
 from runnable.engine.runtimes import Runtime
 
 T = TypeVar("T")
@@ -35,8 +36,16 @@ async def with_slots(
         EngineBusyError: If there is none, and callers do not wait.
     """
     with ExitStack() as held:
-        for it, part in _parts(limiters, wants):
-            await _take(it, part, runtime, held)
+        machines: dict[MachineLimiter, tuple[dict[str, int], dict[str, int]]] = {}
+        left = {**wants}
+        for it in limiters:
+            if part := it.part_of(left):
+                await _take(it, part, runtime, held)
+                _note(it, part, machines)
+        # Last, all of a folder at once, and the same order everywhere: so nobody holds
+        # slots of a machine while waiting for others.
+        for machine in sorted(machines, key=lambda it: it.folder):
+            await _take_of_machine(machine, *machines[machine], runtime, held)
         try:
             return await action()
         finally:
@@ -45,20 +54,22 @@ async def with_slots(
                 abandoned[-1].add_done_callback(lambda _: later.close())
 
 
-def _parts(
-    limiters: Sequence[Limiter], wants: Wants
-) -> Iterator[tuple[Limiter | MachineLimiter, Wants]]:
-    """Yield who grants which of the slots."""
-    left = {**wants}
-    for it in limiters:
-        if part := it.part_of(left):
-            yield it, part
-        if it.of_machine is not None and (part := it.of_machine.part_of(part)):
-            yield it.of_machine, part
+def _note(
+    limiter: Limiter,
+    wants: Wants,
+    machines: dict[MachineLimiter, tuple[dict[str, int], dict[str, int]]],
+) -> None:
+    """Note what has to be asked of other processes as well."""
+    if limiter.of_machine is not None and (
+        named := {name: it for name, it in wants.items() if name != ANY}
+    ):
+        noted, limits = machines.setdefault(limiter.of_machine, ({}, {}))
+        noted.update(named)
+        limits.update(limiter.limits)
 
 
 async def _take(
-    limiter: Limiter | MachineLimiter, wants: Wants, runtime: Runtime, held: ExitStack
+    limiter: Limiter, wants: Wants, runtime: Runtime, held: ExitStack
 ) -> None:
     slot = limiter.acquire(wants)
     if slot is not None:
@@ -68,3 +79,18 @@ async def _take(
             limiter.give_up(slot, wants)
             raise
     held.callback(limiter.release, wants)
+
+
+async def _take_of_machine(
+    machine: MachineLimiter,
+    wants: Wants,
+    limits: Wants,
+    runtime: Runtime,
+    held: ExitStack,
+) -> None:
+    ticket = machine.new_ticket()
+    held.callback(machine.leave, ticket)
+    # Another process may hold the lock for a while.
+    slot = await runtime.off_loop(partial(machine.acquire, ticket, wants, limits))
+    if slot is not None:
+        await runtime.wait_for(slot)

@@ -39,6 +39,16 @@ def _around(context: RunContext) -> _Around | None:
     return _Around(limiters, held, (id(outer), step.path, step.attempt))
 
 
+def _held(context: RunContext) -> dict[str, int]:
+    """Return what the steps hold by name that a run is nested in, at any depth."""
+    run, held = context.run, dict[str, int]()
+    while run is not None and run.outer is not None:
+        if run.outer.container is run.container and run.before.step is not None:
+            held = most([held, dict(run.before.step.limits)])
+        run = run.outer
+    return held
+
+
 def limiters_of(shared: Shared, context: RunContext) -> tuple[Limiter, ...]:
     """Return where the tasks of a run ask for slots; a nested run, of its step first.
 
@@ -49,12 +59,16 @@ def limiters_of(shared: Shared, context: RunContext) -> tuple[Limiter, ...]:
     around = _around(context)
     if around is None:
         return shared.limiters
-    if not around.limiters:
-        return ()
     left = {**around.held}
     parts = [(it, it.part_of(left)) for it in around.limiters]
     nested = [it.nested(around.step, part) for it, part in parts if part]
-    return (*nested, *shared.limiters)
+    # What the step does not hold, its run may have, which may be nested itself.
+    found = (*nested, *around.limiters)
+    return found if _is_all(around) else (*found, *shared.limiters)
+
+
+def _is_all(around: _Around) -> bool:
+    return any(it.is_all for it in around.limiters)
 
 
 def check_limits(graph: Graph, shared: Shared, context: RunContext) -> str:
@@ -82,20 +96,23 @@ def check_limits(graph: Graph, shared: Shared, context: RunContext) -> str:
             "of them are active at once. Say it in the container or the configuration"
         )
     around = _around(context)
-    held = dict(around.held) if around is not None else {}
-    held.pop(ANY, None)
-    if problems := [*limit_problems(graph, limits, held)]:
+    held = _held(context)
+    is_all = around is not None and _is_all(around)
+    if problems := [*limit_problems(graph, limits, held, is_all=is_all)]:
         raise ConfigurationError("; ".join(problems))
     return ""
 
 
-def limit_problems(graph: Graph, limits: Wants, held: Wants) -> Iterator[str]:
+def limit_problems(
+    graph: Graph, limits: Wants, held: Wants, *, is_all: bool = False
+) -> Iterator[str]:
     """Yield what steps take that they can never have.
 
     Args:
         graph: Their graph.
         limits: How much there is, by name.
-        held: What the step has that their run is nested in.
+        held: What the steps have that their run is nested in.
+        is_all: Whether they can have nothing else.
     """
     for node in tasks_of([graph]):
         for name, count in node.policy.limits:
@@ -105,7 +122,7 @@ def limit_problems(graph: Graph, limits: Wants, held: Wants) -> Iterator[str]:
                 yield f"{takes}, for which there is no limit. {hint}"
             elif count > limits[name]:
                 yield f"{takes}, of which there are {limits[name]} at all"
-            elif held and count > held.get(name, 0):
+            elif (held or is_all) and count > held.get(name, 0):
                 # It would hold some slots while it waits for others.
                 yield (
                     f"{takes}, and the step that its pipeline is nested in has "

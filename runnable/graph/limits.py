@@ -1,7 +1,10 @@
 """How much steps take of what is scarce: numbers by name."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import cast
+
+_MOST = 1_000_000
 
 
 def most(numbers: Iterable[Mapping[str, int]]) -> dict[str, int]:
@@ -37,8 +40,10 @@ def checked_limits(given: object) -> dict[str, int]:
     for name, number in limits.items():
         if not isinstance(name, str) or not name:
             raise ValueError(f"the name of a limit is text: {name!r}")
-        if not isinstance(number, int) or isinstance(number, bool) or number < 1:
-            raise ValueError(f"the limit {name!r} is a number from 1: {number!r}")
+        is_number = isinstance(number, int) and not isinstance(number, bool)
+        if not is_number or not 1 <= cast("int", number) <= _MOST:
+            problem = f"the limit {name!r} is a number from 1 to {_MOST:,}"
+            raise ValueError(problem)
     return cast("dict[str, int]", {**limits})
 
 
@@ -63,6 +68,9 @@ def taken(given: object) -> dict[str, int]:
     """
     if isinstance(given, str):
         given = [given]
-    if isinstance(given, Sequence):
-        given = {_name(it): 1 for it in cast("Sequence[object]", given)}
+    if isinstance(given, Sequence | AbstractSet):
+        names = [_name(it) for it in cast("Iterable[object]", given)]
+        if len({*names}) < len(names):
+            raise ValueError(f"a limit is named twice; write {{{names[0]!r}: 2}}")
+        given = dict.fromkeys(names, 1)
     return checked_limits(given)

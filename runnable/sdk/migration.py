@@ -63,7 +63,7 @@ def migration_findings(folder: Path) -> Iterator[MigrationFinding]:
         ...     print(finding.text)
         runnable.nodes is gone: `runnable.graph` describes steps, the engine runs them
     """
-    for file in _files(folder):
+    for file in filter(Path.is_file, _files(folder)):
         if file.suffix == ".py":
             yield from _of_python(file)
         elif file.suffix in {".yaml", ".yml"}:
@@ -111,8 +111,8 @@ def _of_yaml(file: Path) -> Iterator[MigrationFinding]:
             load_pipeline(file)
         else:
             resolve_settings()(Options(configuration_file=str(file)))
-    except RunnableError as error:
-        for line in str(error).splitlines():
+    except (RunnableError, SystemExit) as error:
+        for line in str(error).splitlines() or [f"{file}: it ends the program"]:
             yield MigrationFinding("", line.strip().removeprefix("- "))
 
 
@@ -183,6 +183,8 @@ def _exists(module: str, name: str) -> bool:
         warnings.simplefilter("ignore")
         if hasattr(found, name):
             return True
+    if not hasattr(found, "__path__"):
+        return False
     return importlib.util.find_spec(f"{module}.{name}") is not None
 
 
@@ -226,4 +228,4 @@ def _constant(node: ast.expr | None) -> object:
 
 
 def _text(file: Path) -> str:
-    return file.read_bytes().decode("utf-8", "replace")
+    return file.read_bytes().decode("utf-8-sig", "replace")

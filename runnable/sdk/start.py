@@ -163,8 +163,11 @@ class PreparedRun(NamedTuple):
                 job, given = request.job, self.parameters
                 common = (self.context, runtime, self.shared)
                 return launch_job(options.launcher, job, given, *common)
+        shared = self.shared
+        if request.runs_here:
+            shared = shared._replace(limiters=())  # whoever launched it holds its slots
         return run(
-            *(graph, self.parameters, runtime, self.context, self.shared, options),
+            *(graph, self.parameters, runtime, self.context, shared, options),
             inputs=inputs,
         )
 

@@ -73,7 +73,8 @@ class Callers:
             assert lacks or blocked & set(wants), "somebody waits for nothing"
             if lacks == {ANY} and not blocked & named(wants):
                 blocked.add(ANY)
-            blocked |= named(wants)
+            else:
+                blocked |= named(wants)
 
 
 @given(st.lists(st.tuples(st.sampled_from("aaarrg"), WANTS, st.integers(0, 99))))

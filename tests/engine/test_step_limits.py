@@ -272,8 +272,9 @@ def test_without_any_limits_there_is_a_warning(in_memory, caplog):
 @pytest.mark.parametrize(
     ("limits", "problem"),
     [
-        ({"gpu": 0}, "the limit 'gpu' is a number from 1: 0"),
-        ({"gpu": True}, "the limit 'gpu' is a number from 1: True"),
+        ({"gpu": 0}, "the limit 'gpu' is a number from 1 to"),
+        ({"gpu": True}, "the limit 'gpu' is a number from 1 to"),
+        ({"gpu": 10**5000}, "the limit 'gpu' is a number from 1 to 1,000,000"),
         ({"": 1}, "the name of a limit is text: ''"),
         (["gpu"], "limits are numbers by name"),
     ],
@@ -283,8 +284,15 @@ def test_limits_that_are_none(limits, problem):
         Runs(limits=limits)
 
 
+@pytest.mark.parametrize("folder", ["", "x"])
+def test_a_folder_without_limits_or_a_path(folder):
+    limits = {} if folder else {"gpu": 1}
+    with pytest.raises(ValueError, match="it is a path, for limits by name"):
+        Runs(limits=limits, limits_folder=folder)
+
+
 def test_wrong_settings_of_a_task():
-    for wrong in ({"gpu": 0}, {"gpu": "x"}, 3, [3], [["gpu"]], ""):
+    for wrong in (["gpu", "gpu"], {"gpu": 0}, {"gpu": "x"}, 3, [3], [["gpu"]], ""):
         with pytest.raises(Exception, match="limits"):
             PythonTask(function=alone, limits=wrong)
 

@@ -66,7 +66,7 @@ async def run_step(
             attempt.folder = env.run_folder.path()
         body = partial(run_executable, node, attempt, scope, env)
         # A place for each attempt: it is free while this step waits for the next one.
-        if not env.limiters:
+        if not _needs_slots(node, env):
             await run_attempt(node, attempt, scope, env, body)
         else:
             action = partial(run_attempt, node, attempt, scope, env, body)
@@ -102,13 +102,17 @@ async def _limited(
     attempt: Attempt | None = None,
 ) -> None:
     """Run a step as soon as there are slots for one more task of its kind."""
-    if not isinstance(node, TaskNode) or not env.limiters:
+    if not isinstance(node, TaskNode) or not _needs_slots(node, env):
         await action()
     else:
         abandoned = attempt.abandoned if attempt is not None else ()
         await env.flush()
         wants = slots_of(node.policy)
         await with_slots(env.limiters, wants, env.runtime, action, abandoned)
+
+
+def _needs_slots(node: Node, env: RunEnvironment) -> bool:
+    return isinstance(node, TaskNode) and any(it.limits for it in env.limiters)
 
 
 def _is_elsewhere(node: TaskNode, env: RunEnvironment) -> bool:
