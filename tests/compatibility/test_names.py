@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from runnable import Catalog, Map, Pipeline, PythonJob, PythonTask, metric
-from runnable.earlier_names import _MOVED
+from runnable.earlier_names import MOVED
 
-NAMES = [(module, name) for module, names in _MOVED.items() for name in names]
+NAMES = [(module, name) for module, names in MOVED.items() for name in names]
 
 
 @pytest.mark.parametrize(("module", "name"), NAMES)
@@ -32,7 +32,7 @@ def test_the_list_of_names():
 
 
 def test_a_name_that_never_was():
-    for module in _MOVED:
+    for module in MOVED:
         with pytest.raises(AttributeError, match=f"module '{module}' has no attribute"):
             _ = importlib.import_module(module).nothing
 

@@ -66,7 +66,7 @@ async def run_step(
             attempt.folder = env.run_folder.path()
         body = partial(run_executable, node, attempt, scope, env)
         # A place for each attempt: it is free while this step waits for the next one.
-        if not _needs_slots(node, env):
+        if not env.limiters or not _needs_slots(node, env):
             await run_attempt(node, attempt, scope, env, body)
         else:
             action = partial(run_attempt, node, attempt, scope, env, body)
