@@ -41,7 +41,9 @@ def test_the_script_runs_the_notebook():
     assert set(run_log.parameters["means"].value) == {"malignant", "benign"}
     assert (FOLDER / "report.ipynb").read_bytes() == before
     assert sorted(it.name for it in FOLDER.iterdir() if it.suffix) == [
+        "README.md",
         "pipeline.py",
+        "pipeline.svg",
         "report.ipynb",
     ]
 
