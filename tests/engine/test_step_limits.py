@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 import uuid
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from dependency_injector import providers
 from containers import RunContainer
 from runnable import (
     AsyncPythonTask,
+    ExecutionFailedError,
     Map,
     Parallel,
     Pipeline,
@@ -24,6 +26,7 @@ from runnable import (
 )
 from runnable.concurrency import Runs
 from runnable.errors import ConfigurationError
+from runnable.scope import find_run
 from runnable.sdk.yaml_pipeline import load_pipeline
 
 
@@ -64,6 +67,25 @@ def importable(monkeypatch):
     monkeypatch.setattr(OneGpu, "__module__", "test_step_limits")
     monkeypatch.setitem(sys.modules, "test_step_limits", sys.modules[__name__])
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
+
+
+def errors_of(*calls):
+    """Call functions in threads, all at once; return what they raise."""
+    errors = []
+
+    def noted(call):
+        try:
+            call()
+        except Exception as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=noted, args=(it,), daemon=True) for it in calls]
+    for it in threads:
+        it.start()
+    for it in threads:
+        it.join(60)
+    assert not any(it.is_alive() for it in threads)
+    return errors
 
 
 def map_of(step, **settings):
@@ -109,21 +131,9 @@ def test_so_many_slots_and_no_fewer(parallelism, takes, most, in_memory, importa
 
 
 def test_the_runs_of_a_container_share_its_limits(in_memory):
-    app, errors = OneGpu(), []
     pipeline = PythonTask(function=alone, limits="gpu").as_pipeline()
-
-    def run():
-        try:
-            pipeline.execute(services=in_memory, container=app)
-        except Exception as error:
-            errors.append(error)
-
-    threads = [threading.Thread(target=run) for _ in range(8)]
-    for it in threads:
-        it.start()
-    for it in threads:
-        it.join()
-    assert errors == []
+    run = partial(pipeline.execute, services=in_memory, container=OneGpu())
+    assert errors_of(*[run] * 8) == []
 
 
 def test_runs_on_an_event_loop_share_them(in_memory):
@@ -219,17 +229,8 @@ def test_a_nested_run_has_what_its_step_has(takes, in_memory):
         inner.execute(services=in_memory, container=app)
 
     pipeline = PythonTask(function=outer, limits=takes).as_pipeline()
-    runs = [
-        threading.Thread(
-            target=pipeline.execute, kwargs={"services": in_memory, "container": app}
-        )
-        for _ in range(3)
-    ]
-    for it in runs:
-        it.start()
-    for it in runs:
-        it.join(60)
-    assert not any(it.is_alive() for it in runs)
+    run = partial(pipeline.execute, services=in_memory, container=app)
+    assert errors_of(*[run] * 3) == []
 
 
 def test_a_nested_run_that_would_wait_while_it_holds_is_refused(in_memory):
@@ -393,17 +394,134 @@ def test_runs_with_the_same_configuration_share_its_limits(tmp_path, in_memory):
     file = tmp_path / "config.yaml"
     file.write_text("limits: {gpu: 1}")
     pipeline = PythonTask(function=alone, limits="gpu").as_pipeline()
-    problems = []
+    run = partial(pipeline.execute, config=file, services=in_memory)
+    assert errors_of(*[run] * 4) == []
 
-    def run():
-        try:
-            pipeline.execute(config=file, services=in_memory)
-        except Exception as error:
-            problems.append(error)
 
-    threads = [threading.Thread(target=run) for _ in range(4)]
-    for it in threads:
-        it.start()
-    for it in threads:
-        it.join()
-    assert problems == []
+def test_a_nested_run_within_a_nested_run_shares_as_well(in_memory):
+    app = OneGpu()
+    third = PythonTask(function=alone, limits=["gpu"]).as_pipeline()
+
+    def inmost():
+        third.execute(services=in_memory, container=app)
+
+    second = PythonTask(function=inmost).as_pipeline()
+
+    def outer():
+        second.execute(services=in_memory, container=app)
+
+    first = PythonTask(function=outer, limits=["gpu"]).as_pipeline()
+    run = partial(first.execute, services=in_memory, container=app)
+    assert errors_of(run, run) == []
+
+
+def test_a_nested_task_goes_ahead_of_one_that_has_no_place_yet(in_memory):
+    """The other one waits for the place of the step around the nested task."""
+    app, begun = OneTaskAndGpu(), threading.Event()
+    inner = PythonTask(function=alone, limits=["gpu"]).as_pipeline()
+
+    def outer():
+        begun.set()
+        (limiter,) = app.runs().step_limits.limiters()
+        while not limiter._waiting:  # nothing else tells that somebody waits
+            time.sleep(0.01)
+        inner.execute(services=in_memory, container=app)
+
+    def later():
+        assert begun.wait(60)
+        step = PythonTask(function=alone, limits=["gpu"])
+        step.as_pipeline().execute(services=in_memory, container=app)
+
+    first = PythonTask(function=outer).as_pipeline()
+    run = partial(first.execute, services=in_memory, container=app)
+    assert errors_of(run, later) == []
+
+
+def nest(x=0):
+    """Run a pipeline in the container of the run around it."""
+    step = PythonTask(function=alone, limits=["gpu"]).as_pipeline()
+    in_memory = {"run_log_store": {"type": "memory"}, "catalog": {"type": "do-nothing"}}
+    return step.execute(services=in_memory, container=find_run().container).status
+
+
+def test_a_nested_run_in_a_worker_process_has_what_its_step_names(
+    in_memory, importable
+):
+    """Its process cannot ask for more."""
+
+    def run(limits):
+        step = PythonTask(function=nest, returns=["status"], limits=limits)
+        return map_of(step, parallelism="process").execute(
+            parameters=ITEMS, services=in_memory, container=OneGpu()
+        )
+
+    with pytest.raises(ExecutionFailedError, match="failed") as caught:
+        run([])
+    messages = [it.message for it in caught.value.run_log.all_steps()]
+    assert any("name there all that the pipeline takes" in it for it in messages)
+    assert run(["gpu"]).outputs["status"] == ["SUCCESS"] * 6
+
+
+def test_a_nested_run_has_the_limits_of_its_own_configuration(in_memory, tmp_path):
+    file = tmp_path / "limits.yaml"
+    file.write_text("limits: {gpu: 1}")
+    inner = PythonTask(function=alone, limits=["gpu"]).as_pipeline()
+
+    def outer(x):
+        return inner.execute(config=file, services=in_memory).status
+
+    step = PythonTask(function=outer, returns=["status"])
+    run_log = map_of(step).execute(parameters=ITEMS, services=in_memory)
+    assert run_log.outputs["status"] == ["SUCCESS"] * 6
+
+
+def test_all_slots_of_a_folder_are_asked_for_at_once(tmp_path, in_memory):
+    """Half of them is in the container, half in the configuration; and the other way."""
+    folder = tmp_path / "limits"
+    file = tmp_path / "limits.yaml"
+    file.write_text(f"limits: {{gpu: 1, api: 1}}\nlimits-folder: {folder}\n")
+    step = PythonTask(function=alone, limits=["gpu", "api"]).as_pipeline()
+
+    def loop(name):
+        class App(RunContainer):
+            runs = providers.ThreadSafeSingleton(
+                Runs, limits={name: 1}, limits_folder=folder
+            )
+
+        app = App()
+        for _ in range(10):
+            step.execute(config=file, services=in_memory, container=app)
+
+    assert errors_of(partial(loop, "gpu"), partial(loop, "api")) == []
+
+
+def test_a_job_that_is_launched_takes_its_slots_once(tmp_path, monkeypatch):
+    """Its process, which has the same configuration, asks for none."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "job.py").write_text(JOB)
+    (tmp_path / "runnable-config.yaml").write_text(
+        "limits: {gpu: 1}\nlimits-folder: limits\njob-executor: {type: emulator}\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "job.py"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "SUCCESS" in done.stdout
+
+
+JOB = """
+from runnable import PythonJob
+
+def work():
+    pass
+
+def main():
+    return PythonJob(function=work, limits=["gpu"]).execute()
+
+if __name__ == "__main__":
+    print(main().status)
+"""

@@ -1,5 +1,6 @@
 """What has to change in a project of version 0.50 is found, with file and line."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -124,3 +125,14 @@ def test_a_project_that_runs_needs_no_change():
     examples = Path(__file__).parents[2] / "docs" / "examples"
     found = [str(it) for it in migration_findings(examples)]
     assert all("there is no function" in it or "plugin" in it for it in found)
+
+
+def test_what_cannot_be_read_as_usual(project):
+    (project / "bom.py").write_bytes(b"\xef\xbb\xbfimport runnable.nodes\n")
+    (project / "module.py").write_text("from runnable.errors import NoSuchThing\n")
+    (project / "dangling.py").symlink_to("nowhere.py")
+    os.mkfifo(project / "pipe.yaml")
+    found = lines(project)
+    assert found[0].startswith("bom.py:1: runnable.nodes is gone")
+    assert found[1] == "module.py:1: there is no runnable.errors.NoSuchThing"
+    assert len(found) == 2
