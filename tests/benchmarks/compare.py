@@ -14,7 +14,6 @@ import resource
 import subprocess
 import sys
 import tempfile
-import venv
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -42,8 +41,12 @@ def old_python() -> Path:
     """Return the interpreter of the older version's own environment."""
     python = OLD / "bin" / "python"
     if not (OLD / "ready").exists():
-        venv.create(OLD, clear=True, with_pip=True)
-        command = [python, "-m", "pip", "install", "--quiet", "runnable==0.50.0"]
+        command = [
+            ROOT / ".ci" / "environment",
+            sys.executable,
+            OLD,
+            "runnable==0.50.0",
+        ]
         subprocess.run(command, check=True)
         (OLD / "ready").touch()
     return python

@@ -15,12 +15,12 @@ import signal
 import subprocess
 import sys
 import tempfile
-import venv
 from pathlib import Path
 from typing import NamedTuple
 
 HERE = Path(__file__).parent
 BUILD = HERE.parents[1] / "build" / "bench" / "peers"
+ENVIRONMENT = HERE.parents[1] / ".ci" / "environment"
 ROUNDS = 3
 SECONDS = 0.7
 _MOST_SECONDS = 120
@@ -71,8 +71,7 @@ def python_of(peer: Peer) -> Path:
     folder = BUILD / "-".join(peer.packages)
     python = folder / "bin" / "python"
     if not (folder / "ready").exists():
-        venv.create(folder, clear=True, with_pip=True)
-        command = [python, "-m", "pip", "install", "--quiet", *peer.packages]
+        command = [ENVIRONMENT, sys.executable, folder, *peer.packages]
         installed = subprocess.run(command, capture_output=True, text=True, check=False)
         if installed.returncode:
             last = installed.stderr.strip().splitlines()[-1:]
