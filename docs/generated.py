@@ -17,16 +17,13 @@ import typer.main
 import yaml
 from pydantic import BaseModel
 
+from containers.plugins import KINDS as SERVICES
 from runnable import exceptions
 from runnable.cli.app import COMMANDS
 from runnable.datastore.codec import KINDS
 from runnable.events.schema import event_schema
 from runnable.sdk.yaml_schema import pipeline_schema
 
-KINDS_OF_SERVICES = (
-    *("pipeline_executor", "job_executor", "run_log_store", "catalog"),
-    *("secrets", "pickler"),
-)
 NOT_CONFIGURED = {"service_name", "service_type"}
 
 
@@ -195,7 +192,7 @@ def configuration() -> str:
             "`config`; see [configure a run](../../how-to/configuration.md).\n"
         ),
     ]
-    for kind in KINDS_OF_SERVICES:
+    for kind in SERVICES:
         parts.append(f"## {kind.replace('_', '-')}\n")
         points = importlib.metadata.entry_points(group=kind)
         named: dict[str, list[str]] = {}

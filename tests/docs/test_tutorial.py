@@ -1,13 +1,11 @@
 """Each part of the tutorial works from its folder, and prints what its page shows."""
 
-import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from command_line import shell
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = sorted(DOCS.glob("tutorial/[0-9]-*.md"))
@@ -23,8 +21,6 @@ def test_all_parts_have_a_page():
 def test_a_part(page, tmp_path):
     number = page.name[0]
     folder = shutil.copytree(DOCS / "examples" / "tutorial" / number, tmp_path / "mine")
-    program = Path(sys.executable).parent
-    environment = {**os.environ, "PATH": f"{program}{os.pathsep}{os.environ['PATH']}"}
     printed = ""
     blocks = re.findall(r"```(sh|text)\n(.*?)```", page.read_text(), re.DOTALL)
     for kind, block in blocks:
@@ -32,16 +28,16 @@ def test_a_part(page, tmp_path):
             for line in block.splitlines():
                 assert line in printed
             continue
-        done = subprocess.run(  # noqa: S602 - as the page has it
-            f"set -e\n{block}",
-            shell=True,
-            cwd=folder,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=240,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout
-        printed = done.stdout
+        printed = shell(f"exec 2>&1\n{block}", folder)
+
+
+def test_parts_begin_where_the_one_before_has_ended():
+    """Each has copies of its own, so that it can be taken alone."""
+    folder = DOCS / "examples" / "tutorial"
+    functions = (folder / "2" / "wines.py").read_text()
+    assert (folder / "1" / "wines.py").read_text().startswith(functions)
+    for copy in folder.glob("[3-8]/wines.py"):
+        assert copy.read_text() == functions
+    for part in "678":
+        same = (folder / "5" / "flow.py").read_text()
+        assert (folder / part / "flow.py").read_text() == same
