@@ -251,6 +251,15 @@ def _check_success(definition: str, logs: "list[RunLog]") -> None:
         raise FailedError(f"failed: run {', '.join(failed)}", Exit.FAILED)
 
 
+def import_from_here(*more: str) -> None:
+    """Have imports look in the working directory.
+
+    Args:
+        more: More folders to look in, after it.
+    """
+    sys.path[:0] = [str(Path.cwd()), *more]
+
+
 def importable(definition: str, import_path: "Sequence[str]" = ()) -> "Reference":
     """Have imports look where a definition needs it, and in the working directory.
 
@@ -264,7 +273,7 @@ def importable(definition: str, import_path: "Sequence[str]" = ()) -> "Reference
     from runnable.errors import DefinitionError
     from runnable.sdk.references import Reference
 
-    sys.path[:0] = [str(Path.cwd()), *import_path]
+    import_from_here(*import_path)
     try:
         reference = Reference.parse(definition)
         sys.path[:0] = reference.folders()

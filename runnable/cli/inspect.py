@@ -1,6 +1,5 @@
 """Commands that look: `config show`, `plugins`, `schema` and `migrate`."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -92,12 +91,13 @@ def migrate(
     it where you execute them.
     """
     with told_to_the_shell(as_json=as_json, verbose=verbose) as answer:
+        from runnable.cli.execute import import_from_here
         from runnable.sdk.migration import migration_findings
 
         place = Path(folder)
         if not place.is_dir():
             raise FailedError(f"{folder!r} is no folder")
-        sys.path.insert(0, "")  # as for `execute`: functions are looked for here
+        import_from_here()
         found = [*migration_findings(place)]
         answer.give([{"place": it.place, "text": it.text} for it in found])
         for it in found:

@@ -60,11 +60,11 @@ class Limiter:
         *,
         is_all: bool = False,
     ) -> None:
-        for name, limit in limits.items():
-            named = f"{what} of {name!r}" if name else what
+        for limit in limits.values():
             if limit < 1:
-                problem = f"at most {limit} {named} at once: it must be 1 or more"
-                raise ValueError(problem)
+                raise ValueError(
+                    f"at most {limit} {what} at once: it must be 1 or more"
+                )
         if when_busy not in get_args(WhenBusy):
             raise ValueError(f"when_busy is {when_busy!r}: it is 'wait' or 'refuse'")
         self.limits = limits
@@ -138,9 +138,6 @@ class Limiter:
         self._inside.update(wants)
         return True
 
-    def _leave(self, wants: Wants) -> None:
-        self._inside.subtract(wants)
-
     def _settle(self) -> None:
         """Give back what nobody here needs any more."""
 
@@ -170,7 +167,7 @@ class Limiter:
     def release(self, wants: Wants = ONE) -> None:
         """Give back slots; the callers that have waited longest get them."""
         with self._lock:
-            self._leave(wants)
+            self._inside.subtract(wants)
             granted = self._grant()
             self._settle()
         for slot in granted:

@@ -45,6 +45,11 @@ else:
 _POLL_SECONDS = 0.05
 
 
+def whole_path(folder: str | os.PathLike[str]) -> Path:
+    """Return the path of a folder, which a change of the directory does not change."""
+    return Path(os.path.abspath(Path(folder).expanduser()))  # noqa: PTH100 - without ..
+
+
 class _Entry(TypedDict):
     """The slots that one caller holds or waits for."""
 
@@ -76,8 +81,7 @@ class MachineLimiter:
     """
 
     def __init__(self, folder: Path) -> None:
-        # A task may change the working directory.
-        self.folder = folder.expanduser().absolute()
+        self.folder = whole_path(folder)
         self._mutex = threading.RLock()
         self._futures: dict[str, Future[None]] = {}
         self._gone: set[str] = set()

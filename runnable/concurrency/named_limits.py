@@ -6,7 +6,7 @@ from pathlib import Path
 from weakref import WeakValueDictionary
 
 from runnable.concurrency.limits import Limiter
-from runnable.concurrency.machine_limits import MachineLimiter
+from runnable.concurrency.machine_limits import MachineLimiter, whole_path
 from runnable.concurrency.queueing import ANY, Wants
 from runnable.graph import checked_limits
 from runnable.scope.options import NO_LIMITS, NamedLimits
@@ -39,7 +39,9 @@ class StepLimits:
             raise ValueError(problem)
         in_all: Wants = {} if max_steps is None else {ANY: max_steps}
         self._lock = threading.RLock()
-        self._machines: WeakValueDictionary[str, MachineLimiter] = WeakValueDictionary()
+        self._machines: WeakValueDictionary[Path, MachineLimiter] = (
+            WeakValueDictionary()
+        )
         self._own: tuple[Limiter, ...] = ()
         if self.named or in_all:
             named = NamedLimits(self.named, "" if folder is None else os.fspath(folder))
@@ -74,9 +76,9 @@ class StepLimits:
 
     def _machine(self, folder: str) -> MachineLimiter:
         """Return that of a folder: all limits of it are asked for at once."""
-        path = os.path.abspath(os.path.expanduser(folder))  # noqa: PTH100, PTH111 - text
+        path = whole_path(folder)
         with self._lock:
             found = self._machines.get(path)
             if found is None:
-                found = self._machines[path] = MachineLimiter(Path(path))
+                found = self._machines[path] = MachineLimiter(path)
             return found

@@ -3,18 +3,16 @@
 from collections.abc import Iterator
 from typing import NamedTuple, cast
 
-from runnable.concurrency import ANY, Limiter, Wants
+from runnable.concurrency import ANY, ONE, Limiter, Wants
 from runnable.context import RunContext
 from runnable.engine.environment import Shared
 from runnable.errors import ConfigurationError, did_you_mean
 from runnable.graph import Graph, Policy, most, tasks_of
 
-ONE_TASK: Wants = {ANY: 1}
-
 
 def slots_of(policy: Policy) -> Wants:
     """Return the slots that a task takes."""
-    return {**ONE_TASK, **dict(policy.limits)} if policy.limits else ONE_TASK
+    return {**ONE, **dict(policy.limits)} if policy.limits else ONE
 
 
 class _Around(NamedTuple):
@@ -35,7 +33,7 @@ def _around(context: RunContext) -> _Around | None:
     step, limiters = run.before.step, cast("tuple[Limiter, ...]", outer.limiters)
     if step is None:
         return _Around((), {}, None)
-    held = {**ONE_TASK, **dict(step.limits)}
+    held = {**ONE, **dict(step.limits)}
     return _Around(limiters, held, (id(outer), step.path, step.attempt))
 
 
@@ -63,8 +61,8 @@ def limiters_of(shared: Shared, context: RunContext) -> tuple[Limiter, ...]:
     parts = [(it, it.part_of(left)) for it in around.limiters]
     nested = [it.nested(around.step, part) for it, part in parts if part]
     # What the step does not hold, its run may have, which may be nested itself.
-    found = (*nested, *around.limiters)
-    return found if _is_all(around) else (*found, *shared.limiters)
+    more = () if _is_all(around) else shared.limiters
+    return tuple(dict.fromkeys((*nested, *around.limiters, *more)))
 
 
 def _is_all(around: _Around) -> bool:

@@ -24,7 +24,7 @@ from functools import partial
 from typing import Protocol
 
 from runnable import defaults
-from runnable.concurrency import Wants
+from runnable.concurrency import ONE, Wants
 from runnable.datastore import BranchFinished, StepFinished, StepStarted
 from runnable.engine.chunks import ChunkSize, Progress, StopRemote, path_of
 from runnable.engine.cluster_client import ClusterCarrier
@@ -38,7 +38,6 @@ from runnable.engine.replaced_files import close_dead_attempts
 from runnable.engine.retry import wait_before_retry
 from runnable.engine.run_folder import is_needed
 from runnable.engine.slots import with_slots
-from runnable.engine.step_limits import ONE_TASK
 from runnable.engine.workers.pickling import dumps
 from runnable.engine.workers.protocol import Assignment, Chunk, Common, Done
 from runnable.graph import FailNode, Graph, Overlap, TaskNode, most, parent
@@ -291,7 +290,7 @@ def _sent(scope: ParameterScope, folder: str) -> ParameterScope:
 
 def _slots_of(works: Sequence[Graph | TaskNode], env: RunEnvironment) -> Wants:
     """Return the slots that are held while some work is done, one after the other."""
-    left = most([ONE_TASK, *map(_limits_of, works)])
+    left = most([ONE, *map(_limits_of, works)])
     return most(it.part_of(left) for it in env.limiters)
 
 

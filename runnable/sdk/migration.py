@@ -18,7 +18,7 @@ from runnable.earlier_names import GONE, MOVED
 from runnable.errors import RunnableError, did_you_mean
 from runnable.graph import TERMINAL_NAMES
 from runnable.scope.options import Options
-from runnable.sdk.services import resolve_settings
+from runnable.sdk.services import PORTS, resolve_settings
 from runnable.sdk.yaml_pipeline import load_pipeline
 from runnable.system.run_ids import check_run_id
 from runnable.system.yaml_files import read_document
@@ -29,9 +29,7 @@ _STEPS = {
     *("Parallel", "Map", "Conditional", "Loop"),
 }
 _OWN_KEYS = {"parameters", "cwd"}
-_CONFIGURED = re.compile(
-    r"(pipeline|job)?[-_]?executor|run[-_]log[-_]store|catalog|secrets|pickler"
-)
+_CONFIGURED = {*PORTS, "executor", "pipeline_executor", "job_executor"}
 _REQUIRED = re.compile(r"\brunnable\[([\w\s,.-]+)\]")
 
 
@@ -123,7 +121,7 @@ def _is_configuration(file: Path, text: str) -> bool:
         keys = read_document(file, "file").content
     except RunnableError:
         return False  # such as a template: nothing that a run would read
-    return any(_CONFIGURED.fullmatch(str(key)) for key in keys)
+    return any(str(key).replace("-", "_") in _CONFIGURED for key in keys)
 
 
 def _of_python(file: Path) -> Iterator[MigrationFinding]:

@@ -9,6 +9,7 @@ whose body runs the branches.
 
 from collections.abc import Awaitable, Callable
 from functools import partial
+from typing import TypeGuard
 
 from runnable import defaults
 from runnable.datastore import StepFinished, StepStarted
@@ -102,7 +103,7 @@ async def _limited(
     attempt: Attempt | None = None,
 ) -> None:
     """Run a step as soon as there are slots for one more task of its kind."""
-    if not isinstance(node, TaskNode) or not _needs_slots(node, env):
+    if not _needs_slots(node, env):
         await action()
     else:
         abandoned = attempt.abandoned if attempt is not None else ()
@@ -111,7 +112,7 @@ async def _limited(
         await with_slots(env.limiters, wants, env.runtime, action, abandoned)
 
 
-def _needs_slots(node: Node, env: RunEnvironment) -> bool:
+def _needs_slots(node: Node, env: RunEnvironment) -> TypeGuard[TaskNode]:
     return isinstance(node, TaskNode) and any(it.limits for it in env.limiters)
 
 
