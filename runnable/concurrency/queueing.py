@@ -15,8 +15,10 @@ def next_admitted(
 ) -> K | None:
     """Return who is admitted next.
 
-    Nobody is overtaken by name: what somebody waits for, nobody behind gets. A slot
-    that everything counts towards is kept for somebody only if nothing else is missing.
+    Nobody is overtaken by name: nobody behind gets a slot that somebody waits for. A
+    place, which everything counts towards, is kept for somebody only if nothing else is
+    missing. Then callers that need no place, such as nested tasks, may go ahead: the
+    place may be that of the step around them.
 
     Args:
         waiting: Who waits, and for what, in the order in which they came.
@@ -32,7 +34,10 @@ def next_admitted(
         >>> next_admitted([("train", {ANY: 1, "gpu": 1}), ("load", {ANY: 1})], fits)
         'load'
         >>> free = {ANY: 0, "gpu": 1}
-        >>> next_admitted([("train", {ANY: 1, "gpu": 1}), ("eval", {"gpu": 1})], fits)
+        >>> train = ("train", {ANY: 1, "gpu": 1})
+        >>> next_admitted([train, ("eval", {ANY: 1, "gpu": 1})], fits)
+        >>> next_admitted([train, ("nested", {"gpu": 1})], fits)
+        'nested'
     """
     kept: set[str] = set()
     for key, wants in waiting:
@@ -40,7 +45,6 @@ def next_admitted(
             return key
         named = {name: it for name, it in wants.items() if name != ANY}
         if ANY in wants and kept.isdisjoint(named) and fits(key, named):
-            # Whoever needs no place, such as a nested task, would not take it away.
             kept.add(ANY)
         else:
             kept.update(named)
